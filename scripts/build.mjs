@@ -1,0 +1,17 @@
+// Builds dist/cjs and dist/esm with plain tsc, side by side, from an empty dist.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { root, runTogether, tsc6 } from './tools.mjs';
+
+rmSync(new URL('dist', root), { recursive: true, force: true });
+for (const [folder, type] of [
+  ['cjs', 'commonjs'],
+  ['esm', 'module'],
+]) {
+  mkdirSync(new URL(`dist/${folder}`, root), { recursive: true });
+  writeFileSync(new URL(`dist/${folder}/package.json`, root), `{ "type": "${type}" }\n`);
+}
+
+await runTogether([
+  [tsc6, '-p', 'tsconfig.cjs.json'],
+  [tsc6, '-p', 'tsconfig.esm.json'],
+]);
