@@ -1,0 +1,31 @@
+const swc = (decorators) => [
+  '@swc/jest',
+  {
+    jsc: {
+      target: 'es2022',
+      parser: { syntax: 'typescript', decorators: true },
+      transform: decorators,
+      keepClassNames: true,
+    },
+  },
+];
+
+/** The main suite, in CommonJS. The suites beside it (jest.nestjs, jest.consumers) are variations of this. */
+module.exports = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/nestjs/', '<rootDir>/test/consumers/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/consumers/nest-'],
+  // .js first: the mapping below also meets the relative imports of packages, which are never ours to turn into .ts.
+  moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'json', 'node'],
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^holdfast$': '<rootDir>/src/index.ts',
+    '^holdfast/(.+)$': '<rootDir>/src/$1/index.ts',
+  },
+  transform: {
+    '\\.tc39\\.test\\.ts$': swc({ decoratorVersion: '2022-03' }),
+    '\\.ts$': swc({ legacyDecorator: true, decoratorMetadata: true }),
+  },
+};
