@@ -1,0 +1,230 @@
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chownSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+// Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
+import { findPostgresBinaries, otherServerHint } from './postgres-binaries';
+import type { PostgresBinaries } from './postgres-binaries';
+import { PostgresWatchdog } from './postgres-watchdog';
+
+export interface StartPostgresOptions {
+  /** More server settings, for example `{ max_connections: '20' }`. They win over the defaults. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** How long the server may take to accept connections. Default 60000. */
+  readonly startTimeoutMs?: number;
+}
+
+export interface RunningPostgres {
+  /** Superuser URL of the database `postgres`. */
+  readonly url: string;
+  /** Holds the data directory and `server.log`. */
+  readonly directory: string;
+  readonly pid: number;
+  /** Stops the server and removes its directory. Without it both go when this process ends, however it ends. */
+  stop(): Promise<void>;
+  /** Leaves the server running and its directory in place when this process ends. */
+  keep(): Promise<void>;
+}
+
+const defaultSettings = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '200',
+  max_prepared_transactions: '5',
+  timezone: 'UTC',
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+};
+
+/** Starts a private PostgreSQL on a free port of 127.0.0.1, as root or as a normal user. */
+export async function startPostgres(options: StartPostgresOptions = {}): Promise<RunningPostgres> {
+  const binaries = findPostgresBinaries();
+  const owner = findOwner();
+  const directory = join(tmpdir(), `holdfast-pg-${randomBytes(6).toString('hex')}`);
+  const watchdog = new PostgresWatchdog(directory);
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+    if (owner.uid !== undefined) chownSync(directory, owner.uid, owner.gid ?? 0);
+    const server = new ServerFiles(directory, binaries, owner);
+    await initialise(server, watchdog);
+    const settings = { ...defaultSettings, ...options.settings };
+    const timeoutMs = options.startTimeoutMs ?? 60_000;
+    const { pid, port } = await startOnFreePort(server, watchdog, { settings, timeoutMs });
+    const url = `postgres://postgres:${server.password}@127.0.0.1:${port}/postgres`;
+    return { url, directory, pid, stop: () => watchdog.finish(), keep: () => watchdog.letGo() };
+  } catch (error) {
+    await watchdog.finish();
+    throw error;
+  }
+}
+
+interface Owner {
+  readonly name?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** PostgreSQL refuses to run as root, so root lends it to a user that every system has. */
+function findOwner(): Owner {
+  if (process.getuid?.() !== 0) return {};
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      return { name, uid: idOf('-u', name), gid: idOf('-g', name) };
+    } catch {
+      continue;
+    }
+  }
+  throw startError('PostgreSQL does not run as root and there is neither a user "postgres" nor "nobody"', {
+    advice: 'Run the tests as a normal user, or add one: useradd --system postgres.',
+  });
+}
+
+function idOf(flag: '-u' | '-g', name: string): number {
+  return Number(execFileSync('id', [flag, name], { stdio: ['ignore', 'pipe', 'ignore'] }).toString());
+}
+
+class ServerFiles {
+  readonly password = randomBytes(12).toString('hex');
+  readonly data: string;
+  readonly log: string;
+
+  constructor(
+    readonly directory: string,
+    readonly binaries: PostgresBinaries,
+    readonly owner: Owner,
+  ) {
+    this.data = join(directory, 'data');
+    this.log = join(directory, 'server.log');
+  }
+
+  spawn(binary: keyof PostgresBinaries, args: readonly string[]): ChildProcess {
+    const log = openSync(this.log, 'a', 0o600);
+    const options: SpawnOptions = {
+      cwd: this.directory,
+      // A group of its own, so that Ctrl-C reaches this process only and the watchdog decides about the server.
+      detached: true,
+      env: { PATH: process.env['PATH'], SystemRoot: process.env['SystemRoot'], LC_ALL: 'C', TZ: 'UTC' },
+      stdio: ['ignore', log, log],
+      windowsHide: true,
+      ...(this.owner.uid === undefined ? {} : { uid: this.owner.uid, gid: this.owner.gid }),
+    };
+    try {
+      return spawn(this.binaries[binary], args, options);
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  readLog(): string {
+    return readOrEmpty(this.log).split('\n').slice(-25).join('\n').trim();
+  }
+
+  /** The server writes its state as the eighth line of postmaster.pid; pg_ctl waits for it the same way. */
+  isReady(): boolean {
+    return readOrEmpty(join(this.data, 'postmaster.pid')).split('\n')[7]?.trim() === 'ready';
+  }
+}
+
+async function initialise(server: ServerFiles, watchdog: PostgresWatchdog): Promise<void> {
+  const passwordFile = join(server.directory, 'password');
+  writeFileSync(passwordFile, `${server.password}\n`, { mode: 0o600 });
+  if (server.owner.uid !== undefined) chownSync(passwordFile, server.owner.uid, server.owner.gid ?? 0);
+  const child = server.spawn('initdb', [
+    `--pgdata=${server.data}`,
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--set=scram_iterations=1',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+    '--no-instructions',
+  ]);
+  const failure = await whenEnded(child, watchdog);
+  rmSync(passwordFile, { force: true });
+  if (failure === 'exit 0') return;
+  throw startError(`initdb ended with ${failure}`, { advice: accessAdvice(server), log: server.readLog() });
+}
+
+interface StartPlan {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+async function startOnFreePort(
+  server: ServerFiles,
+  watchdog: PostgresWatchdog,
+  plan: StartPlan,
+): Promise<{ pid: number; port: number }> {
+  let ended: string | undefined;
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    const port = await findFreePort();
+    const flags = Object.entries(plan.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const child = server.spawn('postgres', ['-D', server.data, '-p', String(port), ...flags]);
+    ended = undefined;
+    void whenEnded(child, watchdog).then((how) => (ended = how));
+    const deadline = Date.now() + plan.timeoutMs;
+    while (ended === undefined && Date.now() < deadline) {
+      if (server.isReady()) {
+        child.unref();
+        return { pid: child.pid ?? 0, port };
+      }
+      await sleep(10);
+    }
+    if (ended === undefined || !/address already in use/i.test(server.readLog())) break;
+  }
+  const what = ended === undefined ? `was not ready after ${plan.timeoutMs} ms` : `ended with ${ended}`;
+  throw startError(`the server ${what}`, { advice: accessAdvice(server), log: server.readLog() });
+}
+
+/** Resolves, never rejects: `exit 0`, `signal SIGKILL`, or the error of a spawn that failed. */
+async function whenEnded(child: ChildProcess, watchdog: PostgresWatchdog): Promise<string> {
+  const pid = child.pid;
+  if (pid !== undefined) watchdog.started(pid);
+  try {
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    return code === null ? `signal ${signal}` : `exit ${code}`;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    if (pid !== undefined) watchdog.ended(pid);
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function accessAdvice({ owner, binaries }: ServerFiles): string {
+  if (owner.name === undefined) return '';
+  return (
+    `As root it runs as the user "${owner.name}", who needs to read and execute ${binaries.postgres} ` +
+    'and every folder above it: move the repository out of a private home, or run the tests as a normal user.'
+  );
+}
+
+function startError(what: string, details: { advice: string; log?: string }): Error {
+  const log = details.log ? `\nIts last output:\n${details.log}` : '';
+  const advice = [details.advice, otherServerHint].filter(Boolean).join(' ');
+  return new Error(`Could not start a PostgreSQL for the tests: ${what}. ${advice}${log}`);
+}
