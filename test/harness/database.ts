@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto';
+import { relative } from 'node:path';
+import { Client, Pool } from 'pg';
+import type { PoolConfig, QueryResultRow } from 'pg';
+import { startFaultProxy } from './fault-proxy.js';
+import type { FaultProxy } from './fault-proxy.js';
+import { attachToScope } from './jest-scope.js';
+import type { ScopeListener, ScopeOutcome, TestOutcome } from './jest-scope.js';
+import { ConnectionLeakError, findLeaksOfFile, findLeaksOfTest, findLentClients } from './leaks.js';
+import type { LeakSources, ServerSession } from './leaks.js';
+import { Resources } from './resources.js';
+import type { Closer } from './resources.js';
+import { defaultSchema } from './schema.js';
+import { createDatabase, dropDatabase, runId, urlOfDatabase } from './template.js';
+import { TrackedPool, callerLocation } from './tracked-pool.js';
+
+export interface DatabaseOptions {
+  /** SQL of the template that the database is made from. Default: `defaultSchema`. */
+  readonly schema?: string;
+  /** How long a connection may take to go away after the test that used it. Default 1000. */
+  readonly leakGraceMs?: number;
+}
+
+const observerName = 'holdfast-test-observer';
+let databasesOfThisFile = 0;
+
+/**
+ * Gives the file (or the describe block) in which it is called a database of its own. It is dropped when all
+ * tests in there passed, and kept and named in the output when one failed.
+ */
+export function useDatabase(options: DatabaseOptions = {}): TestDatabase {
+  const database = new TestDatabase(options);
+  attachToScope(database);
+  return database;
+}
+
+export class TestDatabase implements ScopeListener {
+  private readonly schema: string;
+  private readonly graceMs: number;
+  private readonly ofScope = new Resources();
+  private readonly ofTest = new Resources();
+  /** Sessions that a test was blamed for already: only one test fails for one leak. */
+  private readonly blamed = new Set<number>();
+  private inTest = false;
+  private observer: Pool | undefined;
+  private databaseName: string | undefined;
+
+  constructor(options: DatabaseOptions) {
+    this.schema = options.schema ?? defaultSchema;
+    this.graceMs = options.leakGraceMs ?? 1000;
+  }
+
+  get name(): string {
+    if (this.databaseName !== undefined) return this.databaseName;
+    throw new Error(
+      'The database exists from beforeAll on: use db.url and db.pool() inside hooks and tests.',
+    );
+  }
+
+  get url(): string {
+    return urlOfDatabase(this.name);
+  }
+
+  /** A pool on this database, ended by the harness after the test (or the hook's scope) that made it. */
+  pool(options: PoolConfig = {}): Pool {
+    const connectionString = options.connectionString ?? this.url;
+    const pool = new Pool({ ...options, connectionString });
+    return this.track(pool);
+  }
+
+  /** Puts a pool that something else made under the harness's watch: it is checked for leaks and ended. */
+  track(pool: Pool): Pool {
+    this.current.pools.add(new TrackedPool(pool, callerLocation()));
+    return pool;
+  }
+
+  /** A connected client outside any pool, for the other party of a test. Ended by the harness. */
+  async client(): Promise<Client> {
+    const client = new Client({ connectionString: this.url });
+    await client.connect();
+    this.defer(() => client.end());
+    return client;
+  }
+
+  /** A fault proxy in front of this database's server. Closed by the harness. */
+  async proxy(): Promise<FaultProxy> {
+    const proxy = await startFaultProxy(this.url);
+    this.current.addProxy(() => proxy.close());
+    return proxy;
+  }
+
+  /** Runs `closer` after the test or, when called from beforeAll, after the file; the latest first. */
+  defer(closer: Closer): void {
+    this.current.addCloser(closer);
+  }
+
+  /** Asks over a connection that nothing under test can see or manage. Resolves to the rows. */
+  async query<Row extends QueryResultRow = QueryResultRow>(
+    sql: string,
+    params?: readonly unknown[],
+  ): Promise<Row[]> {
+    if (this.observer === undefined) throw new Error('The database is not set up, or gone already.');
+    const result = await this.observer.query<Row>(sql, params === undefined ? undefined : [...params]);
+    return result.rows;
+  }
+
+  /** The server's sessions of this database, without the observer's. */
+  sessions(): Promise<ServerSession[]> {
+    return this.query<ServerSession & QueryResultRow>(
+      `SELECT pid, coalesce(state, 'unknown') AS state, application_name AS application, query,
+              xact_start IS NOT NULL AS "inTransaction"
+         FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> $1
+        ORDER BY backend_start`,
+      [observerName],
+    );
+  }
+
+  /** Empties every table of the schema `public` and restarts its sequences. */
+  async truncate(): Promise<void> {
+    const [row] = await this.query<{ tables: string | null }>(
+      `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') AS tables
+         FROM pg_tables WHERE schemaname = 'public'`,
+    );
+    if (row?.tables) await this.query(`TRUNCATE ${row.tables} RESTART IDENTITY CASCADE`);
+  }
+
+  async onSetUp(): Promise<void> {
+    const name = databaseNameOf(expect.getState().testPath ?? 'unknown');
+    await createDatabase(name, this.schema);
+    this.databaseName = name;
+    this.observer = new Pool({
+      connectionString: this.url,
+      application_name: observerName,
+      max: 4,
+      statement_timeout: 30_000,
+      allowExitOnIdle: true,
+    });
+    this.observer.on('error', () => undefined);
+  }
+
+  onTestStart(): void {
+    this.inTest = true;
+  }
+
+  async onTestEnd(test: TestOutcome): Promise<readonly Error[]> {
+    this.inTest = false;
+    if (this.observer === undefined) return [];
+    const errors = await this.ofTest.runClosers();
+    const leaks = await findLeaksOfTest(this.leakSources());
+    if (leaks.length > 0) {
+      for (const pool of this.pools()) pool.destroyLent();
+      await this.blameNoOtherTest();
+      errors.push(new ConnectionLeakError('test', leaks));
+    }
+    errors.push(...(await this.ofTest.end()));
+    // A test that failed rarely got to its clean-up: its own error is the one to read.
+    return test.failed ? [] : errors;
+  }
+
+  async onScopeEnd(scope: ScopeOutcome): Promise<readonly Error[]> {
+    if (this.observer === undefined) return [];
+    const errors = await this.ofScope.runClosers();
+    const lent = await findLentClients(this.leakSources());
+    errors.push(...(await this.ofScope.end()));
+    this.blamed.clear();
+    const leaks = [...lent, ...(await findLeaksOfFile(this.leakSources()))];
+    if (leaks.length > 0) errors.push(new ConnectionLeakError('file', leaks));
+    await this.observer.end();
+    this.observer = undefined;
+    if (scope.failed) errors.length = 0;
+    await (scope.failed || errors.length > 0 ? this.announce() : dropDatabase(this.name));
+    return errors;
+  }
+
+  /** What the checks look at. */
+  leakSources(): LeakSources {
+    return {
+      pools: this.pools(),
+      sessions: async () => (await this.sessions()).filter(({ pid }) => !this.blamed.has(pid)),
+      preparedTransactions: async () => {
+        const found = await this.query<{ gid: string }>(
+          'SELECT gid FROM pg_prepared_xacts WHERE database = current_database()',
+        );
+        return found.map(({ gid }) => gid);
+      },
+      graceMs: this.graceMs,
+    };
+  }
+
+  private get current(): Resources {
+    return this.inTest ? this.ofTest : this.ofScope;
+  }
+
+  private pools(): TrackedPool[] {
+    return [...this.ofScope.pools, ...this.ofTest.pools];
+  }
+
+  private async blameNoOtherTest(): Promise<void> {
+    for (const session of await this.sessions()) if (session.inTransaction) this.blamed.add(session.pid);
+  }
+
+  private announce(): void {
+    const kept = process.env['HOLDFAST_TEST_KEEP'] === '1';
+    const advice = kept
+      ? `psql '${this.url}'`
+      : `${this.url} (run with HOLDFAST_TEST_KEEP=1 to keep its server)`;
+    process.stderr.write(
+      `\nKept the database of ${expect.getState().testPath ?? 'a failed file'}: ${advice}\n`,
+    );
+  }
+}
+
+/** `test/conformance/commit.test.ts` of run 3fa9c1 becomes `conformance_commit_3fa9c1_<hash>`. */
+function databaseNameOf(testPath: string): string {
+  databasesOfThisFile += 1;
+  const path = relative(process.cwd(), testPath);
+  const words = path.replace(/\.(test|spec)\.[^.]+$/, '').toLowerCase();
+  const slug = words.replace(/^test[\\/]/, '').replace(/[^a-z0-9]+/g, '_');
+  const hash = createHash('sha256')
+    .update(`${path}#${databasesOfThisFile}#${process.pid}`)
+    .digest('hex')
+    .slice(0, 4);
+  return `${slug.slice(0, 44).replace(/^_+|_+$/g, '')}_${runId()}_${hash}`;
+}

@@ -1,0 +1,307 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { DelayLine } from './delay-line.js';
+import { endsTransaction } from './faults.js';
+import type { ArmedFault } from './faults.js';
+import { Pipeline } from './pipeline.js';
+import type { StepKind } from './pipeline.js';
+import type { SeenStatement } from './seen-statement.js';
+import * as wire from './wire-messages.js';
+import type { ErrorFields, WireMessage } from './wire-messages.js';
+
+/** What a connection asks of the proxy it belongs to. */
+export interface ProxyHost {
+  readonly target: { readonly host: string; readonly port: number };
+  readonly latency: { readonly toServerMs: number; readonly toClientMs: number };
+  readonly faults: readonly ArmedFault[];
+  /** Answers the startup of new connections. */
+  readonly refusal: ErrorFields | undefined;
+  saw(statement: SeenStatement): void;
+}
+
+interface Portal {
+  readonly text: string;
+  statement?: SeenStatement;
+}
+
+const stepOfType: Readonly<Record<string, StepKind>> = { D: 'describe', C: 'close', S: 'sync', F: 'call' };
+
+/** One client of the proxy and its connection to the server. */
+export class ProxyConnection {
+  pid: number | undefined;
+  /** How often the client wrote while nothing was outstanding, after the connection was ready. */
+  flights = 0;
+  /** Bytes were swallowed: what would come now makes no sense without them. */
+  isLost = false;
+  readonly closed: Promise<unknown>;
+
+  private readonly server: Socket;
+  private readonly pipeline = new Pipeline();
+  private readonly frontend = new wire.MessageReader('startup');
+  private readonly backend = new wire.MessageReader('typed');
+  private readonly toServer: DelayLine;
+  private readonly toClient: DelayLine;
+  private readonly prepared = new Map<string, string>();
+  private readonly portals = new Map<string, Portal>();
+  private forServer: Buffer[] = [];
+  private forClient: Buffer[] = [];
+  private work: Promise<void> = Promise.resolve();
+  private isReady = false;
+  private isCut = false;
+  private isAwaited = true;
+  private receivedChunks = 0;
+  private handledChunks = 0;
+
+  constructor(
+    readonly id: number,
+    private readonly client: Socket,
+    private readonly host: ProxyHost,
+  ) {
+    this.toServer = new DelayLine(() => host.latency.toServerMs);
+    this.toClient = new DelayLine(() => host.latency.toClientMs);
+    this.server = connect({ ...host.target, allowHalfOpen: true, noDelay: true });
+    const clientClosed = new Promise((resolve) => client.once('close', resolve));
+    const serverClosed = new Promise((resolve) => this.server.once('close', resolve));
+    this.closed = Promise.all([clientClosed, serverClosed]);
+    client.setNoDelay(true);
+    client.on('error', () => undefined);
+    client.on('data', (chunk: Buffer) => this.onClientData(chunk));
+    client.on('end', () => this.whenHandled(() => this.server.end()));
+    client.on('close', () => this.whenHandled(() => this.server.end()));
+    this.server.on('error', () => undefined);
+    this.server.on('data', (chunk: Buffer) => this.onServerData(chunk));
+    this.server.on('end', () => this.endClient());
+    this.server.on('close', () => this.endClient());
+  }
+
+  get isOpen(): boolean {
+    return !this.client.destroyed;
+  }
+
+  /** Closes both sides at once; what is under way is lost. */
+  cut(): void {
+    this.isCut = true;
+    this.toClient.close();
+    this.toServer.close();
+    this.client.destroy();
+    this.server.destroy();
+  }
+
+  /** Swallows everything from now on, without closing anything. */
+  lose(): void {
+    this.isLost = true;
+    this.toClient.close();
+    this.toServer.close();
+  }
+
+  private onClientData(chunk: Buffer): void {
+    if (this.isLost || this.isCut) return;
+    this.receivedChunks += 1;
+    const isTerminate = chunk.length === 5 && chunk[0] === 0x58;
+    if (!this.isAwaited && !isTerminate) {
+      this.isAwaited = true;
+      this.flights += 1;
+    }
+    this.whenHandled(() => this.handleClientChunk(chunk));
+  }
+
+  /** After the delay, and after everything that came before. */
+  private whenHandled(act: () => unknown): void {
+    this.toServer.push(() => {
+      this.work = this.work.then(async () => {
+        if (!this.isLost && !this.isCut) await act();
+      });
+    });
+  }
+
+  private async handleClientChunk(chunk: Buffer): Promise<void> {
+    this.frontend.push(chunk);
+    for (let next = this.frontend.next(); next !== undefined; next = this.frontend.next()) {
+      await this.handleClientMessage(next);
+      if (this.isCut || this.isLost) return;
+    }
+    this.handledChunks += 1;
+    this.flushToServer();
+  }
+
+  private async handleClientMessage(message: WireMessage): Promise<void> {
+    if (message.type === '') return this.handleStartup(message);
+    if (!this.isReady) return this.pass(message);
+    const body = new wire.BodyReader(message.body);
+    switch (message.type) {
+      case 'Q':
+        return this.handleStatement(message, this.see(body.text(), 'simple'));
+      case 'P':
+        this.prepared.set(body.text(), body.text());
+        return this.pass(message, 'parse');
+      case 'B':
+        this.portals.set(body.text(), { text: this.prepared.get(body.text()) ?? '' });
+        return this.pass(message, 'bind');
+      case 'E':
+        return this.handleExecute(message, body.text());
+      default:
+        return this.pass(message, stepOfType[message.type]);
+    }
+  }
+
+  private handleStartup(message: WireMessage): void {
+    const code = new wire.BodyReader(message.body).int32();
+    if (code === wire.startupCode.ssl || code === wire.startupCode.gss) {
+      this.toClient.push(() => this.client.write('N'));
+    } else if (code === wire.startupCode.cancel) {
+      this.pass(message);
+    } else if (this.host.refusal !== undefined) {
+      this.forClient.push(wire.errorResponse({ ...this.host.refusal, severity: 'FATAL' }));
+      this.finish();
+    } else {
+      this.frontend.phase = 'typed';
+      this.pass(message);
+    }
+  }
+
+  private handleExecute(message: WireMessage, portalName: string): Promise<void> | void {
+    const portal = this.portals.get(portalName);
+    if (portal?.statement !== undefined) {
+      this.pipeline.sent({ kind: 'execute', statement: portal.statement });
+      return this.pass(message);
+    }
+    const statement = this.see(portal?.text ?? '', 'extended');
+    if (portal !== undefined) portal.statement = statement;
+    return this.handleStatement(message, statement);
+  }
+
+  private async handleStatement(message: WireMessage, statement: SeenStatement): Promise<void> {
+    const kind = statement.protocol === 'simple' ? 'query' : 'execute';
+    const faults = this.pipeline.isSkipping ? [] : [...this.host.faults];
+    for (const armed of faults) {
+      if (!armed.takes(statement)) continue;
+      switch (armed.fault.action) {
+        case 'hold':
+          this.flushToServer();
+          armed.act(statement);
+          await Promise.race([armed.whenReleased(), new Promise((resolve) => this.client.once('close', resolve))]);
+          if (this.isCut || this.isLost) return;
+          continue;
+        case 'fail':
+          statement.outcome = 'faulted';
+          statement.sqlstate = armed.fault.sqlstate;
+          this.sendFailing(statement, armed.fault);
+          return armed.act(statement);
+        case 'cut-before':
+          statement.outcome = 'faulted';
+          this.flushToServer();
+          // Half-closing lets the answers of what was sent before come back first.
+          this.server.end();
+          this.isCut = true;
+          return armed.act(statement);
+        case 'black-hole':
+          statement.outcome = 'faulted';
+          this.flushToServer();
+          this.lose();
+          return armed.act(statement);
+        case 'cut-after':
+          this.pipeline.sent({ kind, statement, cutAfter: armed });
+          return this.pass(message);
+      }
+    }
+    this.pipeline.sent({ kind, statement });
+    this.pass(message);
+  }
+
+  /**
+   * Sends something that the server refuses in the statement's place. So the order of the answers, skipping up
+   * to Sync and the status of the transaction are the server's own; only the error's text is exchanged.
+   */
+  private sendFailing(statement: SeenStatement, replaceError: ErrorFields): void {
+    const rollsBack = endsTransaction(statement.text);
+    if (statement.protocol === 'simple') {
+      this.forServer.push(wire.query(rollsBack ? 'ROLLBACK; SELECT 1/0' : 'fault injected by the test'));
+      this.pipeline.sent({ kind: 'query', statement, hidden: true, replaceError });
+      return;
+    }
+    if (rollsBack) {
+      this.forServer.push(...wire.hiddenStatement('ROLLBACK'));
+      for (const kind of ['parse', 'bind', 'execute', 'close'] as const) this.pipeline.sent({ kind, hidden: true });
+    }
+    this.forServer.push(wire.refusedParse());
+    this.pipeline.sent({ kind: 'parse', statement, hidden: true, replaceError });
+  }
+
+  private see(text: string, protocol: SeenStatement['protocol']): SeenStatement {
+    const outcome = this.pipeline.isSkipping ? 'skipped' : 'sent';
+    const statement: SeenStatement = {
+      text,
+      connection: this.id,
+      pid: this.pid,
+      flight: this.flights,
+      protocol,
+      outcome,
+    };
+    this.host.saw(statement);
+    return statement;
+  }
+
+  private pass(message: WireMessage, step?: StepKind): void {
+    if (step !== undefined) this.pipeline.sent({ kind: step });
+    this.forServer.push(message.raw);
+  }
+
+  private flushToServer(): void {
+    if (this.forServer.length === 0) return;
+    this.server.write(Buffer.concat(this.forServer));
+    this.forServer = [];
+  }
+
+  private onServerData(chunk: Buffer): void {
+    if (this.isLost) return;
+    this.backend.push(chunk);
+    for (let next = this.backend.next(); next !== undefined; next = this.backend.next()) {
+      this.handleServerMessage(next);
+      if (this.server.destroyed) return;
+    }
+    this.flushToClient();
+  }
+
+  private handleServerMessage(message: WireMessage): void {
+    if (!this.isReady) {
+      if (message.type === 'K') this.pid = new wire.BodyReader(message.body).int32();
+      if (message.type === 'Z') this.isReady = true;
+      this.forClient.push(message.raw);
+      return;
+    }
+    const { step, completes } = this.pipeline.answered(message);
+    if (step?.cutAfter !== undefined) {
+      if (!completes) return;
+      this.finish();
+      if (step.statement !== undefined) step.cutAfter.act(step.statement);
+    } else if (step?.replaceError !== undefined && message.type === 'E') {
+      this.forClient.push(wire.errorResponse(step.replaceError));
+      if (step.replaceError.severity === 'FATAL') this.finish();
+    } else if (step?.hidden !== true || message.type === 'Z') {
+      this.forClient.push(message.raw);
+    }
+  }
+
+  /** Everything of the client was answered, and the answers are on their way: its next write is a new flight. */
+  private flushToClient(): void {
+    const bytes = Buffer.concat(this.forClient);
+    this.forClient = [];
+    const answered = this.isReady && this.pipeline.isIdle ? this.handledChunks : -1;
+    this.toClient.push(() => {
+      if (bytes.length > 0) this.client.write(bytes);
+      if (answered === this.receivedChunks) this.isAwaited = false;
+    });
+  }
+
+  /** Delivers what came before, then closes both sides. */
+  private finish(): void {
+    this.isCut = true;
+    this.flushToClient();
+    this.server.destroy();
+    this.endClient();
+  }
+
+  private endClient(): void {
+    if (!this.isLost) this.toClient.push(() => this.client.destroySoon());
+  }
+}
