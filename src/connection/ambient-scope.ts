@@ -1,0 +1,33 @@
+import type { Session } from './session.js';
+
+/** One piece of work on a transaction's connection, made by a driver and put in order by the transaction. */
+export interface SessionWork<T> {
+  /** The SQL, where the driver knows it: for messages only. */
+  readonly text: string | undefined;
+  /**
+   * Runs on the session. `prefix` holds control statements (BEGIN, SAVEPOINT …) that the server must have
+   * executed successfully before this work; if one fails, this work must not be executed.
+   * Resolves, or rejects, only when the session can take the next statement.
+   */
+  run(session: Session, prefix: readonly string[]): Promise<T>;
+}
+
+/** A transaction that was begun by hand inside of ours; it is a savepoint. */
+export interface ManualSavepoint {
+  /** What the hand-written code calls commit. */
+  release(): Promise<void>;
+  /** What the hand-written code calls rollback. */
+  rollback(): Promise<void>;
+}
+
+/** What a driver needs to know of the transaction that is in force where its pool is asked for a connection. */
+export interface AmbientScope {
+  /** The physical transaction: scopes that share it share one connection. */
+  readonly transaction: object;
+  /** Queues `work` behind the statements before it. Rejects with TransactionClosedError once the scope is closed. */
+  submit<T>(work: SessionWork<T>): Promise<T>;
+  /** Takes the transaction's connection now, without a statement. */
+  connect(): Promise<Session>;
+  /** Begins a hand-written transaction inside this one. `label` names it in messages. */
+  beginManual(label: string, isolationLevel: string | undefined): Promise<ManualSavepoint>;
+}

@@ -1,0 +1,54 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { processGlobal } from '../core/index.js';
+import type { ManagedSource } from './managed-pool.js';
+import type { AmbientScope } from './ambient-scope.js';
+
+/**
+ * One call's view of the transactions around it. Frames form an immutable chain: a frame is handed to
+ * {@link runInFrame} and is never changed, so branches that run at once cannot disturb one another.
+ */
+export interface Frame {
+  readonly parent: Frame | undefined;
+  /** The source that this frame speaks of; `undefined` speaks of every source. */
+  readonly source: ManagedSource | undefined;
+  /** The scope that work on `source` belongs to; `undefined` puts it outside any transaction. */
+  readonly scope: AmbientScope | undefined;
+  /** The method that joined the scope; `undefined` where the frame is of the method that opened it. */
+  readonly joinedBy?: string;
+}
+
+// Both copies of a dual package must see one context, or a transaction begun through `import` would not be
+// joined by a library that was loaded through `require`.
+const storage = processGlobal('holdfast.context/1', () => new AsyncLocalStorage<Frame | undefined>());
+
+/** The frame of the running call, if any. */
+export function currentFrame(): Frame | undefined {
+  return storage.getStore();
+}
+
+/** Runs `work`, and everything it awaits, inside `frame`. */
+export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
+  return storage.run(frame, work);
+}
+
+/** The scope of the running call on `source`. A closed scope is found as well: it is the caller's to refuse. */
+export function ambientScope(source: ManagedSource): AmbientScope | undefined {
+  return scopeInFrame(storage.getStore(), source);
+}
+
+/** {@link ambientScope} for a given frame. */
+export function scopeInFrame(frame: Frame | undefined, source: ManagedSource): AmbientScope | undefined {
+  for (let current = frame; current; current = current.parent) {
+    if (current.source === source || current.source === undefined) return current.scope;
+  }
+  return undefined;
+}
+
+/** The innermost frame of the running call that stands in a transaction, whichever source it belongs to. */
+export function innermostFrame(): Frame | undefined {
+  for (let current = storage.getStore(); current; current = current.parent) {
+    if (current.source === undefined) return undefined;
+    if (current.scope) return current;
+  }
+  return undefined;
+}

@@ -1,0 +1,261 @@
+import { AsyncResource } from 'node:async_hooks';
+import { type Clock, delay, messageOf, postgresDialect } from '../../../core/index.js';
+import type { AmbientScope } from '../../ambient-scope.js';
+import { ambientScope, currentFrame, type Frame, runInFrame } from '../../context.js';
+import { AcquireTimeoutError, PoolEndedError } from '../../errors.js';
+import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from '../../lease.js';
+import type { ManagedPool, ManagedSource, PoolCounts, TransactionHolder, TransactionLease } from '../../managed-pool.js';
+import type { SettledOutcome } from '../../session.js';
+import { WaitGraph } from '../../wait-graph.js';
+import { type CurrentLeases, leaseClient, PgLease, type PgRequest } from './pg-lease.js';
+import { PgSession } from './pg-session.js';
+import { PgTransactionClient } from './pg-transaction-client.js';
+import type { PgClient, PgConnectCallback, PgPool, PgRelease } from './pg-types.js';
+
+const SETTLE_ATTEMPTS = 10;
+const SETTLE_PAUSE_MS = 100;
+const SETTLE_LIMIT_MS = 5000;
+
+interface Loan {
+  readonly client: PgClient;
+  readonly lease: PgLease;
+}
+
+/** A `pg.Pool` under management: its own `connect` and `query` are replaced on the instance, nothing else of it. */
+export class PgManagedPool implements ManagedPool {
+  readonly name: string;
+  readonly driver = 'pg';
+  readonly dialect = postgresDialect;
+  readonly #pool: PgPool;
+  readonly #clock: Clock;
+  readonly #book = new LeaseBook();
+  readonly #graph: WaitGraph;
+  readonly #current: CurrentLeases = new WeakMap();
+  readonly #connect: PgPool['connect'];
+  readonly #query: PgPool['query'];
+  readonly #own: Pick<PgPool, 'connect' | 'query'>;
+  readonly #onUnwrap: () => void;
+  #source: ManagedSource | undefined;
+  /** True while pg-pool's own `query()` asks for its connection: it releases by itself and needs no lease object. */
+  #selfReleasing = false;
+
+  constructor(pool: PgPool, name: string, clock: Clock, onUnwrap: () => void) {
+    this.#onUnwrap = onUnwrap;
+    this.name = name;
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#graph = new WaitGraph(name);
+    this.#connect = pool.connect;
+    this.#query = pool.query;
+    this.#own = {
+      connect: (callback) => this.#lendTo(callback),
+      query: (config, values, callback) => this.#runQuery([config, values, callback]),
+    };
+    for (const [key, value] of Object.entries(this.#own)) {
+      Object.defineProperty(pool, key, { value, configurable: true, writable: true });
+    }
+  }
+
+  get ended(): boolean {
+    return this.#pool.ending;
+  }
+
+  get source(): ManagedSource {
+    if (!this.#source) throw new Error(`pool "${this.name}" was not registered`);
+    return this.#source;
+  }
+
+  get serving(): boolean {
+    return this.#source !== undefined;
+  }
+
+  serve(source: ManagedSource): void {
+    this.#source = source;
+  }
+
+  counts(): PoolCounts {
+    const { totalCount: total, idleCount: idle, waitingCount: pending, options } = this.#pool;
+    return { max: options.max, total, idle, inUse: total - idle, pending };
+  }
+
+  leases(): readonly LeaseInfo[] {
+    return this.#book.list();
+  }
+
+  observe(observer: LeaseObserver): () => void {
+    return this.#book.observe(observer);
+  }
+
+  transactionClient(scope: AmbientScope): object {
+    return new PgTransactionClient(this, this.#pool, scope).asClient();
+  }
+
+  async acquire(holder: TransactionHolder): Promise<TransactionLease> {
+    let loan: Loan;
+    try {
+      loan = await this.#borrow(this.#request('transaction', holder.frame, holder.name));
+    } catch (error) {
+      throw this.#explain(error, holder);
+    }
+    const { client, lease } = loan;
+    this.#graph.granted(holder.frame, holder.name, this.#isHeldByTransactions);
+    const session = new PgSession(client, this.#pool, this.#clock);
+    return {
+      info: lease,
+      session,
+      end: (destroyBecause) => {
+        this.#graph.returned(holder.frame);
+        session.detach();
+        // A connection that is cut off hard may still report its socket's error, which nobody is left to hear.
+        if (destroyBecause) client.on('error', () => {});
+        lease.release(destroyBecause);
+      },
+    };
+  }
+
+  async settle(transactionId: string): Promise<SettledOutcome> {
+    let over = false;
+    const asked = this.#askOutcome(transactionId, () => over);
+    const limit = delay(this.#clock, SETTLE_LIMIT_MS).then((): SettledOutcome => 'unknown');
+    return Promise.race([asked, limit]).finally(() => (over = true));
+  }
+
+  unwrap(): void {
+    for (const [key, value] of Object.entries(this.#own)) {
+      if ((this.#pool as unknown as Record<string, unknown>)[key] === value) Reflect.deleteProperty(this.#pool, key);
+    }
+    this.#onUnwrap();
+  }
+
+  async #askOutcome(transactionId: string, isOver: () => boolean): Promise<SettledOutcome> {
+    for (let attempt = 0; attempt < SETTLE_ATTEMPTS && !isOver(); attempt++) {
+      if (attempt > 0) await delay(this.#clock, SETTLE_PAUSE_MS);
+      try {
+        const answer = (await runInFrame(undefined, () =>
+          this.#query.call(this.#pool, 'SELECT pg_xact_status($1::text::xid8) AS status', [transactionId]),
+        )) as { rows: { status: string | null }[] };
+        const status = answer.rows[0]?.status;
+        if (status === 'committed' || status === 'aborted') return status;
+        // The server still runs the COMMIT, or has not noticed yet that its client is gone.
+        if (status !== 'in progress') return 'unknown';
+      } catch {
+        // The server is away; the next attempt opens a new connection.
+      }
+    }
+    return 'unknown';
+  }
+
+  #lendTo(callback: PgConnectCallback | undefined): Promise<PgClient> | undefined {
+    if (this.#selfReleasing && callback) {
+      this.#lendToQuery(callback);
+      return undefined;
+    }
+    const scope = ambientScope(this.source);
+    const result = scope ? this.#transactionClient(scope) : this.#leaseClient();
+    if (!callback) return result;
+    const bound = AsyncResource.bind(callback);
+    result.then(
+      (client) => process.nextTick(bound, undefined, client, client.release),
+      (error: Error) => process.nextTick(bound, error, undefined, () => {}),
+    );
+    return undefined;
+  }
+
+  async #transactionClient(scope: AmbientScope): Promise<PgClient> {
+    return new PgTransactionClient(this, this.#pool, scope).connect();
+  }
+
+  async #leaseClient(): Promise<PgClient> {
+    const { client, lease } = await this.#borrow(this.#request('client', currentFrame()));
+    return leaseClient(client, lease);
+  }
+
+  #runQuery([config, values, callback]: [unknown, unknown, unknown]): unknown {
+    const scope = ambientScope(this.source);
+    if (scope && typeof config !== 'function') {
+      return new PgTransactionClient(this, this.#pool, scope).query(config, values, callback);
+    }
+    this.#selfReleasing = true;
+    try {
+      return this.#query.call(this.#pool, config, ...bindLast([values, callback]));
+    } finally {
+      this.#selfReleasing = false;
+    }
+  }
+
+  #lendToQuery(callback: PgConnectCallback): void {
+    const frame = currentFrame();
+    // Only a frame can make this request part of a self-deadlock, and only an observer wants its events.
+    if (!frame && !this.#book.observed) {
+      this.#connect.call(this.#pool, callback);
+      return;
+    }
+    this.#borrow(this.#request('query', frame)).then(
+      ({ client, lease }) => {
+        client.release = lease.release;
+        callback(undefined, client, lease.release);
+      },
+      (error: Error) => callback(error, undefined, () => {}),
+    );
+  }
+
+  #request(kind: LeaseKind, frame: Frame | undefined, holder?: string): PgRequest {
+    return { kind, frame, holder, requestedAt: this.#clock.now() };
+  }
+
+  #borrow(request: PgRequest): Promise<Loan> {
+    return new Promise((resolve, reject) => {
+      let stopWaiting: (() => void) | undefined;
+      let refused = false;
+      if (request.frame) {
+        const refuse = (error: Error): void => {
+          refused = true;
+          reject(error);
+        };
+        const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
+        stopWaiting = this.#graph.waiting({ frame: request.frame, describe, refuse }, this.#isHeldByTransactions);
+        if (refused) return;
+      }
+      if (this.#book.observed && this.#isFull()) this.#book.emit('wait', { pool: this.name, ...request });
+      const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
+        stopWaiting?.();
+        if (error || !client) reject(error ?? new Error('the pool lent no client'));
+        else if (refused) giveBack();
+        else resolve({ client, lease: this.#open(request, client, giveBack) });
+      };
+      // A connection that is opened here outlives this call; its socket must not keep this call's context.
+      runInFrame(undefined, () => this.#connect.call(this.#pool, lend));
+    });
+  }
+
+  #open(request: PgRequest, client: PgClient, giveBack: PgRelease): PgLease {
+    const loan = { pool: this.name, client, giveBack, now: this.#clock.now() };
+    return new PgLease(request, loan, { book: this.#book, current: this.#current });
+  }
+
+  #isFull(): boolean {
+    const { totalCount, idleCount, options } = this.#pool;
+    return idleCount === 0 && totalCount >= options.max;
+  }
+
+  readonly #isHeldByTransactions = (): boolean => this.#isFull() && this.#graph.held >= this.#pool.totalCount;
+
+  #explain(error: unknown, holder: TransactionHolder): unknown {
+    if (this.ended) {
+      return new PoolEndedError(`"${holder.name}" needs a connection of pool "${this.name}", which has ended.`, { cause: error });
+    }
+    if (!(error instanceof Error) || !error.message.startsWith('timeout exceeded when trying to connect')) return error;
+    const { max, inUse, idle, pending } = this.counts();
+    return new AcquireTimeoutError(
+      `"${holder.name}" got no connection of pool "${this.name}" in time: ${messageOf(error)}. ` +
+        `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections, or raise the pool's max.`,
+      { cause: error, retryable: true },
+    );
+  }
+}
+
+/** Binds a callback among a query's arguments to the caller's async context: pg-pool would call it in the releaser's. */
+function bindLast(args: unknown[]): unknown[] {
+  return args.map((arg) => (typeof arg === 'function' ? AsyncResource.bind(arg as (...values: unknown[]) => unknown) : arg));
+}
+

@@ -1,0 +1,176 @@
+import { type Clock, delay, messageOf } from '../../../core/index.js';
+import { ConnectionLostError } from '../../errors.js';
+import type { CommitAnswer, Session, SessionStatus } from '../../session.js';
+import { attachPrefix, attachTransactionIdRead, canCarryPrefix } from './prefixed-query.js';
+import type { PgClient, PgClientConstructor, PgPool, PgQuery } from './pg-types.js';
+
+/** How long a connection may take to say ReadyForQuery after an error before it is given up. */
+const SETTLE_MS = 1000;
+const CANCEL_CONNECT_MS = 2000;
+
+/** A `pg` client while a transaction holds it. */
+export class PgSession implements Session {
+  readonly client: PgClient;
+  readonly #pool: PgPool;
+  readonly #clock: Clock;
+  #lost: Error | undefined;
+
+  constructor(client: PgClient, pool: PgPool, clock: Clock) {
+    this.client = client;
+    this.#pool = pool;
+    this.#clock = clock;
+    // Without a listener a session that the server terminates while idle ends the process.
+    client.on('error', this.#onError);
+    client.once('end', this.#onEnd);
+  }
+
+  get backendId(): number | undefined {
+    return this.client.processID ?? undefined;
+  }
+
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  status(): SessionStatus {
+    if (!this.client.readyForQuery) return 'busy';
+    switch (this.client.getTransactionStatus?.()) {
+      case 'I':
+        return 'idle';
+      case 'T':
+        return 'in transaction';
+      case 'E':
+        return 'failed';
+      default:
+        return 'busy';
+    }
+  }
+
+  /** Runs a query with `prefix` in front of it: in one flight where the query allows it. */
+  async query(query: PgQuery, prefix: readonly string[]): Promise<unknown> {
+    if (prefix.length > 0) {
+      if (canCarryPrefix(query, this.client)) attachPrefix(query, prefix);
+      else for (const text of prefix) await this.control(text);
+    }
+    return this.#send(query);
+  }
+
+  /** Runs a driver object that brings its own protocol (a cursor, a stream, COPY) and waits until the connection is free. */
+  async submit(submittable: object, prefix: readonly string[]): Promise<void> {
+    for (const text of prefix) await this.control(text);
+    if (this.#lost) throw this.#lostError();
+    this.client.query(submittable);
+    await this.#ready();
+  }
+
+  async control(text: string): Promise<void> {
+    await this.#send(new this.#Query({ text }));
+  }
+
+  async commit(): Promise<CommitAnswer> {
+    if (this.#lost) return { kind: 'rolled back', error: this.#lostError() };
+    const query = new this.#Query({ text: 'COMMIT' });
+    let transactionId: string | null | undefined;
+    attachTransactionIdRead(query, (id) => (transactionId = id));
+    try {
+      const result = (await this.#send(query)) as { command?: string };
+      return result.command === 'COMMIT' ? { kind: 'committed' } : { kind: 'rolled back', error: undefined };
+    } catch (thrown) {
+      const error = thrown as Error;
+      return isAnswer(error) ? { kind: 'rolled back', error } : { kind: 'unknown', error, transactionId };
+    }
+  }
+
+  async cancel(): Promise<void> {
+    const { processID, secretKey, host, port } = this.client;
+    if (!processID || this.#lost) return;
+    // CancelRequest goes over a connection of its own and needs no login, so it works while the server is full.
+    const { connection } = new this.#Client(this.#pool.options);
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimer(() => connection.stream.destroy(), CANCEL_CONNECT_MS);
+      connection.on('error', () => connection.stream.destroy());
+      connection.once('end', () => {
+        timer.clear();
+        resolve();
+      });
+      connection.once('connect', () => connection.cancel(processID, secretKey));
+      if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
+      else connection.connect(port, host);
+    });
+  }
+
+  /** Ends the session's hold on the client's events. */
+  detach(): void {
+    this.client.removeListener('error', this.#onError);
+    this.client.removeListener('end', this.#onEnd);
+  }
+
+  get #Client(): PgClientConstructor {
+    return this.#pool.Client;
+  }
+
+  get #Query(): PgClientConstructor['Query'] {
+    return this.#pool.Client.Query;
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#lost ??= error;
+  };
+
+  readonly #onEnd = (): void => {
+    this.#lost ??= new Error('the server closed the connection');
+  };
+
+  #send(query: PgQuery): Promise<unknown> {
+    if (this.#lost) return Promise.reject(this.#lostError());
+    return new Promise((resolve, reject) => {
+      query.callback = (error, result) => {
+        if (error) void this.#afterError(error).then(reject);
+        else resolve(result);
+      };
+      this.client.query(query);
+    });
+  }
+
+  /** Waits until the connection can take the next statement; returns the error that the caller is told. */
+  async #afterError(error: Error): Promise<Error> {
+    if (isAnswer(error)) {
+      await this.#ready();
+    } else if (error.message === 'Query read timeout') {
+      // The server still runs the statement. Its late answer must not meet the next holder of this connection.
+      this.#lost ??= error;
+    } else {
+      await Promise.race([this.#ready(), delay(this.#clock, SETTLE_MS)]);
+      if (!this.client.readyForQuery) this.#lost ??= error;
+    }
+    return error;
+  }
+
+  #ready(): Promise<void> {
+    if (this.client.readyForQuery || this.#lost) return Promise.resolve();
+    const { connection } = this.client;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        connection.removeListener('readyForQuery', done);
+        connection.removeListener('end', done);
+        resolve();
+      };
+      connection.on('readyForQuery', done);
+      connection.on('end', done);
+    });
+  }
+
+  #lostError(): ConnectionLostError {
+    return new ConnectionLostError(
+      `The transaction's connection (pid ${this.backendId ?? 'unknown'}) can no longer be used: ${messageOf(this.#lost)}. ` +
+        'The server rolls the transaction back; run it again.',
+      { cause: this.#lost, retryable: true },
+    );
+  }
+}
+
+/** An ErrorResponse of a server that goes on; FATAL and PANIC end the session, so nothing is known of what ran. */
+function isAnswer(error: Error): boolean {
+  const { severity } = error as { severity?: unknown };
+  return typeof severity === 'string' && severity !== 'FATAL' && severity !== 'PANIC';
+}

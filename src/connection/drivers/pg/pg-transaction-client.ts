@@ -1,0 +1,138 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { AmbientScope, ManualSavepoint, SessionWork } from '../../ambient-scope.js';
+import { ambientScope } from '../../context.js';
+import { TransactionControlError } from '../../errors.js';
+import type { ManagedPool } from '../../managed-pool.js';
+import { readControl } from './pg-control.js';
+import type { PgSession } from './pg-session.js';
+import type { PgCallback, PgClient, PgPool, PgQuery } from './pg-types.js';
+
+/**
+ * The client that a pool lends inside a transaction: every statement goes to the transaction's queue, BEGIN and
+ * COMMIT become a savepoint, `release()` gives nothing back. It works in every call style of `pg`.
+ */
+export class PgTransactionClient {
+  readonly #managed: ManagedPool;
+  readonly #pool: PgPool;
+  readonly #bound: AmbientScope;
+  readonly #manual: ManualSavepoint[] = [];
+  #session: PgSession | undefined;
+
+  constructor(managed: ManagedPool, pool: PgPool, scope: AmbientScope) {
+    this.#managed = managed;
+    this.#pool = pool;
+    this.#bound = scope;
+  }
+
+  /** Takes the transaction's connection, as `pool.connect()` does. */
+  async connect(): Promise<PgClient> {
+    this.#session = (await this.#scope.connect()) as PgSession;
+    return this.asClient();
+  }
+
+  readonly query = (config: unknown, values?: unknown, callback?: unknown): unknown => {
+    if (config == null) throw new TypeError('Client was passed a null or undefined query');
+    if (isSubmittable(config)) return this.#submit(config, values, callback);
+    const query = new this.#pool.Client.Query(config, values);
+    const timeout = (config as { query_timeout?: number }).query_timeout;
+    if (timeout) query.query_timeout = timeout;
+    const done = [callback, values, query.callback].find((candidate) => typeof candidate === 'function');
+    const result = this.#run(query);
+    if (!done) return result;
+    callBack(result, done as PgCallback);
+    return undefined;
+  };
+
+  /** Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. */
+  readonly release = (): void => {
+    for (const open of this.#manual.splice(0).reverse()) void open.rollback().catch(() => {});
+  };
+
+  /** This object behind the face of a `pg` client: what it does not do itself goes to the connection. */
+  asClient(): PgClient {
+    const own: Record<PropertyKey, unknown> = {
+      query: this.query,
+      release: this.release,
+      connect: () => Promise.resolve(),
+      end: () => {
+        throw new TransactionControlError(
+          "client.end() inside a transaction would close its connection; it was not sent. The pool owns the connection's life.",
+        );
+      },
+    };
+    const blank = Object.create(this.#pool.Client.prototype as object) as PgClient;
+    return new Proxy(blank, {
+      get: (target, key) => {
+        if (Object.hasOwn(own, key)) return own[key];
+        const source = this.#session?.client ?? target;
+        const value: unknown = Reflect.get(source, key, source);
+        return typeof value === 'function' && key !== 'constructor' ? value.bind(source) : value;
+      },
+      set: (target, key, value) => {
+        if (Object.hasOwn(own, key)) own[key] = value;
+        else Reflect.set(this.#session?.client ?? target, key, value);
+        return true;
+      },
+      has: (target, key) => Reflect.has(this.#session?.client ?? target, key),
+    });
+  }
+
+  /** A captured client used in a nested scope of the same transaction belongs to that scope, as anything run there. */
+  get #scope(): AmbientScope {
+    const ambient = ambientScope(this.#managed.source);
+    return ambient?.transaction === this.#bound.transaction ? ambient : this.#bound;
+  }
+
+  async #run(query: PgQuery): Promise<unknown> {
+    const text = typeof query.text === 'string' ? query.text : undefined;
+    const control = text === undefined ? undefined : readControl(text);
+    if (control) return this.#control(control.verb, control.verb === 'begin' ? control.isolationLevel : undefined);
+    const work: SessionWork<unknown> = { text, run: (session, prefix) => (session as PgSession).query(query, prefix) };
+    try {
+      return await this.#scope.submit(work);
+    } catch (error) {
+      // A driver error's own stack leads to the socket; this one leads to the caller.
+      if (error instanceof Error && 'severity' in error) Error.captureStackTrace(error);
+      throw error;
+    }
+  }
+
+  async #control(verb: 'begin' | 'commit' | 'rollback', isolationLevel: string | undefined): Promise<unknown> {
+    if (verb === 'begin') {
+      this.#manual.push(await this.#scope.beginManual('a hand-written BEGIN', isolationLevel));
+    } else {
+      const open = this.#manual.pop();
+      if (!open) {
+        throw new TransactionControlError(
+          `${verb.toUpperCase()} without a BEGIN on this client would end the transaction of the surrounding method; it was not sent. ` +
+            'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
+        );
+      }
+      await (verb === 'commit' ? open.release() : open.rollback());
+    }
+    return { command: verb.toUpperCase(), rowCount: null, oid: null, rows: [], fields: [] };
+  }
+
+  #submit(submittable: object & { callback?: unknown }, values: unknown, callback: unknown): unknown {
+    const done = typeof values === 'function' ? values : callback;
+    if (!submittable.callback && done) submittable.callback = done;
+    const work: SessionWork<void> = { text: undefined, run: (session, prefix) => (session as PgSession).submit(submittable, prefix) };
+    this.#scope.submit(work).catch((error: unknown) => {
+      (submittable as { handleError?(error: unknown, connection: unknown): void }).handleError?.(error, this.#session?.client.connection);
+    });
+    return submittable;
+  }
+}
+
+export function isSubmittable(config: unknown): config is object & { callback?: unknown } {
+  return typeof (config as { submit?: unknown }).submit === 'function';
+}
+
+/** Hands a promise's end to a callback, in the async context of the call that passed the callback. */
+export function callBack(result: Promise<unknown>, callback: PgCallback): void {
+  const bound = AsyncResource.bind(callback);
+  result.then(
+    (value) => process.nextTick(bound, null, value),
+    (error: unknown) => process.nextTick(bound, error),
+  );
+}

@@ -1,0 +1,80 @@
+/**
+ * The parts of `pg` that holdfast uses, as structural types: an application needs neither `@types/pg` nor one
+ * certain copy of `pg`. Read in pg 8.23 and pg-pool 3.14.
+ */
+import type { EventEmitter } from 'node:events';
+
+export type PgCallback = (error: Error | null | undefined, result?: unknown) => void;
+export type PgRelease = (error?: Error | boolean) => void;
+export type PgConnectCallback = (error: Error | undefined, client: PgClient | undefined, done: PgRelease) => void;
+
+/** pg's `Query`: also what `client.query()` makes of a text or a config object. */
+export interface PgQuery {
+  text: string;
+  name?: string;
+  values?: unknown[];
+  rows?: number;
+  queryMode?: string;
+  query_timeout?: number;
+  callback?: PgCallback;
+  submit(connection: PgConnection): Error | null;
+  handleDataRow(message: { fields: (Buffer | string | null)[] }): void;
+  handleCommandComplete(message: { text: string }, connection: PgConnection): void;
+}
+
+export type PgQueryConstructor = new (config: unknown, values?: unknown) => PgQuery;
+
+export interface PgConnection extends EventEmitter {
+  /** Texts of the named statements that this connection knows, by name. */
+  readonly parsedStatements: Readonly<Record<string, string | undefined>>;
+  stream: { cork?(): void; uncork?(): void; destroy(): void };
+  connect(port: number | string, host?: string): void;
+  cancel(processId: number, secretKey: unknown): void;
+  parse(message: { text: string }): void;
+  bind(message: object): void;
+  execute(message: object): void;
+  flush(): void;
+  sync(): void;
+}
+
+export interface PgClient extends EventEmitter {
+  readonly connection: PgConnection;
+  readonly host: string;
+  readonly port: number;
+  readonly processID?: number | null;
+  readonly secretKey?: unknown;
+  readonly pipeline?: boolean;
+  /** False while the server has not said ReadyForQuery after the last statement. */
+  readonly readyForQuery: boolean;
+  readonly _ending?: boolean;
+  query(config: unknown, values?: unknown, callback?: unknown): unknown;
+  release: PgRelease;
+  end(): Promise<void>;
+  getTransactionStatus?(): 'I' | 'T' | 'E' | null;
+}
+
+export type PgClientConstructor = (new (options: object) => PgClient) & { readonly Query: PgQueryConstructor };
+
+/** A `pg.Pool`, or a subclass of it. */
+export interface PgPoolLike {
+  readonly options: { max?: number };
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+  connect(...args: never[]): unknown;
+  query(...args: never[]): unknown;
+  end(...args: never[]): unknown;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+/** {@link PgPoolLike} with the call signatures that this driver uses. */
+export interface PgPool extends EventEmitter {
+  readonly options: { max: number };
+  readonly Client: PgClientConstructor;
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+  readonly ending: boolean;
+  connect(callback?: PgConnectCallback): Promise<PgClient> | undefined;
+  query(config: unknown, values?: unknown, callback?: unknown): unknown;
+}

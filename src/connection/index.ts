@@ -1,0 +1,21 @@
+export { managePool, manageReplica, unmanagePool } from './manage-pool.js';
+export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
+export type { ManagedPool, ManagedSource, PoolCounts, TransactionHolder, TransactionLease } from './managed-pool.js';
+export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
+export type { AmbientScope, ManualSavepoint, SessionWork } from './ambient-scope.js';
+export type { CommitAnswer, Session, SessionStatus, SettledOutcome } from './session.js';
+export { ambientScope, currentFrame, innermostFrame, runInFrame, scopeInFrame } from './context.js';
+export type { Frame } from './context.js';
+export { addSourceFinder, choosePool, DEFAULT_SOURCE, managedSources, resolveSource } from './registry.js';
+export {
+  AcquireTimeoutError,
+  ConnectionLostError,
+  DuplicateDataSourceError,
+  LeaseReleasedError,
+  PoolEndedError,
+  SelfDeadlockError,
+  StaleLeaseError,
+  TransactionControlError,
+  UnknownDataSourceError,
+  UnsupportedDriverError,
+} from './errors.js';

@@ -1,0 +1,94 @@
+import { getLogger } from '../core/index.js';
+import type { Frame } from './context.js';
+
+/**
+ * What a lease is for: one self-releasing `pool.query()`, a client handed to the caller, or a transaction.
+ */
+export type LeaseKind = 'query' | 'client' | 'transaction';
+
+/** A request for a connection that found none free. */
+export interface LeaseRequest {
+  readonly pool: string;
+  readonly kind: LeaseKind;
+  /** The transaction that asks, where one does. */
+  readonly holder: string | undefined;
+  readonly frame: Frame | undefined;
+  /** `Clock.now()` of the request, in milliseconds. */
+  readonly requestedAt: number;
+}
+
+/** A connection on loan. */
+export interface LeaseInfo extends LeaseRequest {
+  /** Unique in this process, rising. */
+  readonly id: number;
+  /** `Clock.now()` of the loan, in milliseconds. */
+  readonly acquiredAt: number;
+  /** `pg_stat_activity.pid` of the connection. */
+  readonly backendId: number | undefined;
+}
+
+/**
+ * Receives lease events. Every method is optional; one that throws is logged and never disturbs the pool.
+ */
+export interface LeaseObserver {
+  /** No connection was free: the request waits. */
+  wait?(request: LeaseRequest): void;
+  acquired?(lease: LeaseInfo): void;
+  /** The connection went back to the pool. */
+  returned?(lease: LeaseInfo): void;
+  /** The connection was closed instead of going back. */
+  destroyed?(lease: LeaseInfo, reason: Error | undefined): void;
+  /** A client was used, or released once more, after its release. */
+  lateUse?(lease: LeaseInfo, use: 'query' | 'release'): void;
+}
+
+type EventName = keyof LeaseObserver;
+
+/** The observers of one pool and the leases that are out. */
+export class LeaseBook {
+  readonly #observers = new Set<LeaseObserver>();
+  readonly #out = new Set<LeaseInfo>();
+
+  /** False lets a hot path skip making event objects. */
+  get observed(): boolean {
+    return this.#observers.size > 0;
+  }
+
+  observe(observer: LeaseObserver): () => void {
+    this.#observers.add(observer);
+    return () => void this.#observers.delete(observer);
+  }
+
+  list(): readonly LeaseInfo[] {
+    return [...this.#out];
+  }
+
+  opened(lease: LeaseInfo): void {
+    if (lease.kind !== 'query') this.#out.add(lease);
+    if (this.observed) this.emit('acquired', lease);
+  }
+
+  closed(lease: LeaseInfo, destroyed: boolean, reason?: Error): void {
+    this.#out.delete(lease);
+    if (!this.observed) return;
+    if (destroyed) this.emit('destroyed', lease, reason);
+    else this.emit('returned', lease);
+  }
+
+  emit<E extends EventName>(event: E, ...args: Parameters<NonNullable<LeaseObserver[E]>>): void {
+    for (const observer of this.#observers) {
+      try {
+        (observer[event] as ((...values: unknown[]) => void) | undefined)?.apply(observer, args);
+      } catch (error) {
+        getLogger().error({ err: error, event }, 'holdfast: a lease observer threw; the pool goes on without it');
+      }
+    }
+  }
+}
+
+const counter = { next: 1 };
+
+/** The next lease id of this copy of the package. */
+export function nextLeaseId(): number {
+  return counter.next++;
+}

@@ -1,0 +1,85 @@
+import { type Clock, readClock, readOptions, readString, systemClock, withDefault } from '../core/index.js';
+import { isPgPool, managePgPool } from './drivers/pg/manage-pg-pool.js';
+import type { PgPoolLike } from './drivers/pg/pg-types.js';
+import { DuplicateDataSourceError, UnsupportedDriverError } from './errors.js';
+import type { ManagedPool } from './managed-pool.js';
+import { DEFAULT_SOURCE, registerSource, unregisterSource } from './registry.js';
+
+/** Options of {@link managePool}. */
+export interface ManagePoolOptions {
+  /** The data source's name, by which `@Transactional({ dataSource })` finds it. Default: `default`. */
+  readonly name?: string;
+  /** Where the pool takes its time from. Default: the system's clock. */
+  readonly clock?: Clock;
+}
+
+/** A driver pool that {@link managePool} takes. */
+export type ManageablePool = PgPoolLike;
+
+/**
+ * Puts a driver pool under holdfast's management and registers it as a data source. Inside a transaction the
+ * pool lends the transaction's connection; outside it behaves as before. Idempotent for the same pool and name.
+ * Only this instance is changed, never a prototype.
+ *
+ * Throws {@link UnsupportedDriverError} for an object that is no `pg.Pool` of pg 8.21 or newer, `PoolEndedError`
+ * for one that has ended, {@link DuplicateDataSourceError} when the name belongs to another pool or the pool to
+ * another name, and `InvalidOptionsError`.
+ *
+ * @example
+ * ```ts
+ * const pool = new Pool({ connectionString: process.env.DATABASE_URL });
+ * managePool(pool);
+ * await runInTransaction(async () => {
+ *   await pool.query('INSERT INTO account (owner) VALUES ($1)', ['ada']);
+ * });
+ * ```
+ */
+export function managePool(pool: ManageablePool, options?: ManagePoolOptions): ManagedPool {
+  const { name, clock } = readOptions<Required<ManagePoolOptions>>(
+    options,
+    { name: withDefault(readString, DEFAULT_SOURCE), clock: withDefault(readClock, systemClock) },
+    'managePool options',
+  );
+  const managed = wrap(pool, name, clock);
+  if (managed.serving) {
+    if (managed.name === name) return managed;
+    throw new DuplicateDataSourceError(`This pool is already managed as "${managed.name}"; it cannot be "${name}" as well.`);
+  }
+  const source = { name, primary: managed, replicas: [] };
+  try {
+    registerSource(source);
+  } catch (error) {
+    managed.unwrap();
+    throw error;
+  }
+  managed.serve(source);
+  return managed;
+}
+
+/** Manages a pool as a read replica of the primary's data source. Idempotent. */
+export function manageReplica(pool: ManageablePool, primary: ManagedPool): ManagedPool {
+  const { source } = primary;
+  const managed = wrap(pool, `${source.name}/replica-${source.replicas.length + 1}`, systemClock);
+  if (!managed.serving) {
+    managed.serve(source);
+    source.replicas.push(managed);
+  }
+  return managed;
+}
+
+/**
+ * Takes the management off a pool and its replicas and gives the name free; an unmanaged pool is left alone.
+ * Transactions that run on it are not waited for.
+ */
+export function unmanagePool(managed: ManagedPool): void {
+  const { source } = managed;
+  unregisterSource(source);
+  for (const pool of [source.primary, ...source.replicas]) pool.unwrap();
+}
+
+function wrap(pool: ManageablePool, name: string, clock: Clock): ManagedPool {
+  if (isPgPool(pool)) return managePgPool(pool, { name, clock });
+  throw new UnsupportedDriverError(
+    'managePool takes a pg.Pool (or a subclass). For TypeORM call manageDataSource(dataSource) of holdfast/typeorm instead.',
+  );
+}

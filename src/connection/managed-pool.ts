@@ -1,0 +1,65 @@
+import type { Dialect } from '../core/index.js';
+import type { AmbientScope } from './ambient-scope.js';
+import type { Frame } from './context.js';
+import type { LeaseInfo, LeaseObserver } from './lease.js';
+import type { Session, SettledOutcome } from './session.js';
+
+/** Counts of a pool at one moment. `inUse` includes connections that are being opened. */
+export interface PoolCounts {
+  readonly max: number;
+  readonly total: number;
+  readonly inUse: number;
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly pending: number;
+}
+
+/** A connection that a transaction holds. */
+export interface TransactionLease {
+  readonly info: LeaseInfo;
+  readonly session: Session;
+  /** Gives the connection back; with a reason it is destroyed instead. */
+  end(destroyBecause?: Error): void;
+}
+
+/** Who asks for a connection on behalf of a transaction. */
+export interface TransactionHolder {
+  readonly name: string;
+  /** The frame that the transaction was opened in, with the transaction itself on top. */
+  readonly frame: Frame;
+}
+
+/** A driver pool under holdfast's management, whichever driver it is of. */
+export interface ManagedPool {
+  readonly name: string;
+  readonly driver: 'pg';
+  readonly dialect: Dialect;
+  /** The data source that the pool serves, as its primary or as a replica. */
+  readonly source: ManagedSource;
+  /** Whether the pool serves a data source yet. */
+  readonly serving: boolean;
+  /** Whether the pool was ended. */
+  readonly ended: boolean;
+  counts(): PoolCounts;
+  /** The leases that are out now, oldest first, except those of a single self-releasing `pool.query()`. */
+  leases(): readonly LeaseInfo[];
+  /** Calls `observer` at each lease event until the returned function is called. */
+  observe(observer: LeaseObserver): () => void;
+  /** Borrows a connection for a transaction. */
+  acquire(holder: TransactionHolder): Promise<TransactionLease>;
+  /** A client of the driver's own kind whose statements run in `scope`'s transaction. Borrows nothing until its first statement. */
+  transactionClient(scope: AmbientScope): object;
+  /** Asks the server, over another connection, what became of a transaction. Never rejects. */
+  settle(transactionId: string): Promise<SettledOutcome>;
+  /** Makes the pool part of a data source. */
+  serve(source: ManagedSource): void;
+  /** Takes the management off the pool instance. */
+  unwrap(): void;
+}
+
+/** A named database: one primary pool, and read replicas where there are any. */
+export interface ManagedSource {
+  readonly name: string;
+  readonly primary: ManagedPool;
+  readonly replicas: ManagedPool[];
+}

@@ -1,0 +1,80 @@
+import { processGlobal } from '../core/index.js';
+import { DuplicateDataSourceError, PoolEndedError, UnknownDataSourceError } from './errors.js';
+import type { ManagedPool, ManagedSource } from './managed-pool.js';
+
+/** The name of a source that was given none. */
+export const DEFAULT_SOURCE = 'default';
+
+interface Registry {
+  readonly sources: Map<string, ManagedSource>;
+  /** Asked once for a name that nobody registered yet; a framework adapter finds and manages it. */
+  readonly finders: Set<(name: string) => void>;
+}
+
+const registry = processGlobal<Registry>('holdfast.registry/1', () => ({
+  sources: new Map(),
+  finders: new Set(),
+}));
+
+/**
+ * Registers a source under its name. A source whose pool has ended gives its name up.
+ * Throws {@link DuplicateDataSourceError} when a living source has the name.
+ */
+export function registerSource(source: ManagedSource): void {
+  const existing = registry.sources.get(source.name);
+  if (existing && existing !== source && !existing.primary.ended) {
+    throw new DuplicateDataSourceError(
+      `A pool is already managed under the name "${source.name}". Give each its own: managePool(pool, { name: '…' }), ` +
+        `or unmanage(…) the first.`,
+    );
+  }
+  registry.sources.set(source.name, source);
+}
+
+/** Forgets a source, so that its name can be given again. */
+export function unregisterSource(source: ManagedSource): void {
+  if (registry.sources.get(source.name) === source) registry.sources.delete(source.name);
+}
+
+/** Lets an adapter supply sources that are not registered yet; returns the function that takes it out. */
+export function addSourceFinder(finder: (name: string) => void): () => void {
+  registry.finders.add(finder);
+  return () => void registry.finders.delete(finder);
+}
+
+/**
+ * The source of this name.
+ * Throws {@link UnknownDataSourceError} when there is none and {@link PoolEndedError} when its pool has ended.
+ */
+export function resolveSource(name: string): ManagedSource {
+  let source = registry.sources.get(name);
+  if (!source || source.primary.ended) {
+    for (const finder of registry.finders) finder(name);
+    source = registry.sources.get(name) ?? source;
+  }
+  if (!source) {
+    const names = [...registry.sources.keys()].map((known) => `"${known}"`);
+    throw new UnknownDataSourceError(
+      `No managed data source is named "${name}". ` +
+        (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
+        'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application.',
+    );
+  }
+  if (source.primary.ended) {
+    throw new PoolEndedError(
+      `The pool of data source "${name}" has ended. Initialise the data source again and manage its new pool.`,
+    );
+  }
+  return source;
+}
+
+/** Every registered source, in the order of registration. */
+export function managedSources(): readonly ManagedSource[] {
+  return [...registry.sources.values()];
+}
+
+/** The pool that a transaction on `source` begins on: a replica for a read-only one, where there is any. */
+export function choosePool(source: ManagedSource, readOnly: boolean): ManagedPool {
+  if (!readOnly || source.replicas.length === 0) return source.primary;
+  return source.replicas[Math.floor(Math.random() * source.replicas.length)]!;
+}

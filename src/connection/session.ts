@@ -1,0 +1,27 @@
+/** Where a connection stands according to the server's last answer. */
+export type SessionStatus = 'idle' | 'in transaction' | 'failed' | 'busy';
+
+/** The server's answer to COMMIT. */
+export type CommitAnswer =
+  | { readonly kind: 'committed' }
+  /** The server rolled back, either with an error (a deferred constraint, a serialization failure) or with a ROLLBACK tag. */
+  | { readonly kind: 'rolled back'; readonly error: Error | undefined }
+  /** COMMIT was sent and the connection was lost before its answer. `transactionId`: `null` when the server said that nothing was written, `undefined` when it could not be learnt. */
+  | { readonly kind: 'unknown'; readonly error: Error; readonly transactionId: string | null | undefined };
+
+/** What the server says of a transaction whose COMMIT got no answer. */
+export type SettledOutcome = 'committed' | 'aborted' | 'unknown';
+
+/** One physical connection while a transaction holds it, in the verbs that a transaction needs. */
+export interface Session {
+  /** The server's identifier of the connection (`pg_stat_activity.pid`), where the driver knows it. */
+  readonly backendId: number | undefined;
+  /** Set once the connection is lost or can no longer be trusted; such a connection is destroyed. */
+  readonly lost: Error | undefined;
+  status(): SessionStatus;
+  /** Runs one control statement by itself. */
+  control(text: string): Promise<void>;
+  commit(): Promise<CommitAnswer>;
+  /** Asks the server to cancel what runs on this connection, over a connection of its own. Never rejects. */
+  cancel(): Promise<void>;
+}

@@ -1,0 +1,68 @@
+const BRAND = Symbol.for('holdfast.error/1');
+
+/** What every holdfast error carries beside its message. */
+export interface HoldfastErrorDetails {
+  /** The error that led to this one. Kept as it is: a driver error keeps its SQLSTATE. */
+  readonly cause?: unknown;
+  /** Whether running the whole transaction again can succeed. Default: false. */
+  readonly retryable?: boolean;
+}
+
+/**
+ * The base of every error that holdfast throws.
+ *
+ * `code` is stable across releases; messages are not. `instanceof` works across the ESM and the CJS copy of
+ * this package in one process, because it looks at a registered symbol and the code, not at the prototype.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await service.transfer();
+ * } catch (error) {
+ *   if (error instanceof HoldfastError && error.retryable) requeue(job);
+ *   else throw error;
+ * }
+ * ```
+ */
+export abstract class HoldfastError extends Error {
+  /** Stable, upper-case identifier of this kind of error, for example `TRANSACTION_CLOSED`. */
+  abstract readonly code: string;
+  /** Whether running the whole transaction again can succeed. */
+  readonly retryable: boolean;
+
+  constructor(message: string, details: HoldfastErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.retryable = details.retryable ?? false;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  static override [Symbol.hasInstance](this: { readonly code?: string }, value: unknown): boolean {
+    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+    return this.code === undefined || (value as { code?: unknown }).code === this.code;
+  }
+}
+
+/** Thrown when an option has the wrong type or an unknown name. The message holds the path, the value's type and what is allowed. */
+export class InvalidOptionsError extends HoldfastError {
+  static readonly code = 'INVALID_OPTIONS';
+  readonly code = InvalidOptionsError.code;
+}
+
+/** The message of anything that was thrown, for building another message. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The SQLSTATE or driver code of anything that was thrown, looked up through wrappers such as TypeORM's QueryFailedError. */
+export function sqlStateOf(error: unknown): string | undefined {
+  for (let current = error, depth = 0; isRecord(current) && depth < 5; depth++) {
+    if (typeof current['code'] === 'string' && /^[0-9A-Z]{5}$/.test(current['code'])) return current['code'];
+    current = current['driverError'] ?? current['cause'];
+  }
+  return undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,23 @@
+export { HoldfastError, InvalidOptionsError, messageOf, sqlStateOf } from './errors.js';
+export type { HoldfastErrorDetails } from './errors.js';
+export { delay, systemClock } from './clock.js';
+export type { Clock, Timer } from './clock.js';
+export {
+  invalid,
+  optional,
+  readBoolean,
+  readClock,
+  readDurationMs,
+  readFunction,
+  readInteger,
+  readOneOf,
+  readOptions,
+  readString,
+  withDefault,
+} from './options.js';
+export type { Reader, Shape } from './options.js';
+export { getLogger, setLogger } from './logger.js';
+export type { Logger } from './logger.js';
+export { processGlobal } from './process-global.js';
+export { ISOLATION_LEVELS, postgresDialect } from './dialect.js';
+export type { BeginOptions, Dialect, IsolationLevel } from './dialect.js';

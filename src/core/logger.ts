@@ -1,0 +1,46 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { processGlobal } from './process-global.js';
+
+/**
+ * What holdfast needs of a logger. Any pino-shaped logger fits: structured fields first, the message second.
+ * holdfast never logs the value of a SQL parameter, a connection string or a password.
+ */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1', () => ({ logger: undefined }));
+
+/**
+ * Replaces the logger of this process. Default: a pino logger named `holdfast` when the application has pino
+ * installed, silence when it has not. `undefined` brings the default back.
+ *
+ * @example
+ * ```ts
+ * setLogger(pino({ level: 'warn' }));
+ * ```
+ */
+export function setLogger(logger: Logger | undefined): void {
+  state.logger = logger;
+}
+
+/** The logger in use; the default one is looked up at the first call, not at import. */
+export function getLogger(): Logger {
+  return (state.logger ??= loadPino());
+}
+
+function loadPino(): Logger {
+  try {
+    const requireFromApplication = createRequire(join(process.cwd(), 'package.json'));
+    const pino = requireFromApplication('pino') as (options: object) => Logger;
+    return pino({ name: 'holdfast' });
+  } catch {
+    return silentLogger;
+  }
+}

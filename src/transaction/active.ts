@@ -1,0 +1,58 @@
+import { getLogger, processGlobal, systemClock } from '../core/index.js';
+import type { ManagedSource } from '../connection/index.js';
+import { ShutdownError } from './errors.js';
+import type { Transaction } from './transaction.js';
+
+/** The transactions whose methods have not returned yet, in both copies of the package. */
+export const activeTransactions = processGlobal('holdfast.active-transactions/1', () => new Set<Transaction>());
+
+/** What is left to look at of a running transaction. */
+export interface ActiveTransaction {
+  readonly id: string;
+  readonly name: string;
+  readonly dataSource: string;
+}
+
+/** The transactions that run now, on every data source or on one. */
+export function listActiveTransactions(source?: ManagedSource): readonly ActiveTransaction[] {
+  return [...activeTransactions]
+    .filter((transaction) => !source || transaction.source === source)
+    .map(({ id, name, source: { name: dataSource } }) => ({ id, name, dataSource }));
+}
+
+/**
+ * Waits up to `limitMs` milliseconds for the transactions of a data source to end by themselves; those that are
+ * still running then are rolled back, their callers get {@link ShutdownError}, and a warning names them.
+ */
+export async function endTransactions(source: ManagedSource, limitMs: number): Promise<void> {
+  const running = (): Transaction[] => [...activeTransactions].filter((transaction) => transaction.source === source);
+  if (await waitUntil(() => running().length === 0, limitMs)) return;
+  for (const transaction of running()) {
+    getLogger().warn(
+      { transaction: transaction.name, id: transaction.id, dataSource: source.name, limitMs },
+      `holdfast: "${transaction.name}" still ran ${limitMs} ms after shutdown began; it is rolled back`,
+    );
+    transaction.abort(
+      new ShutdownError(`"${transaction.name}" still ran ${limitMs} ms after the shutdown of data source "${source.name}" began; it is rolled back.`, {
+        cause: transaction.openedAt,
+        retryable: true,
+      }),
+    );
+  }
+  await waitUntil(() => running().length === 0, limitMs);
+}
+
+const POLL_MS = 10;
+
+function waitUntil(done: () => boolean, limitMs: number): Promise<boolean> {
+  if (done()) return Promise.resolve(true);
+  const end = systemClock.now() + limitMs;
+  return new Promise((resolve) => {
+    const check = (): void => {
+      if (done()) resolve(true);
+      else if (systemClock.now() >= end) resolve(false);
+      else setTimeout(check, POLL_MS);
+    };
+    setTimeout(check, POLL_MS);
+  });
+}

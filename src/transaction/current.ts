@@ -1,0 +1,133 @@
+import { type IsolationLevel, readFunction } from '../core/index.js';
+import { ambientScope, currentFrame, type Frame, innermostFrame, resolveSource, runInFrame } from '../connection/index.js';
+import { type Completion, type CompletionHook, type Hook, type Hooks, runHook } from './hooks.js';
+import type { Scope } from './scope.js';
+
+/** The transaction that the running call belongs to. */
+export interface CurrentTransaction {
+  /** Unique in this process. */
+  readonly id: string;
+  /** The method that began it. */
+  readonly name: string;
+  readonly dataSource: string;
+  /** 1 in the transaction itself, one more inside each NESTED call. */
+  readonly depth: number;
+  readonly readOnly: boolean;
+  /** `undefined`: the server's default. */
+  readonly isolationLevel: IsolationLevel | undefined;
+  /**
+   * Rolls this scope back when its method returns. Called by the method that opened the scope, its caller gets
+   * the returned value; called by a method that joined, the opening method rejects with `UnexpectedRollbackError`.
+   */
+  setRollbackOnly(): void;
+}
+
+/**
+ * The transaction that the running call belongs to, or `undefined` outside one, and once it has ended.
+ *
+ * @param dataSource The data source to look at. Default: whichever holds the innermost transaction.
+ * @throws UnknownDataSourceError for a name that nobody manages.
+ *
+ * @example
+ * ```ts
+ * logger.info({ tx: currentTransaction()?.id }, 'placing the order');
+ * ```
+ */
+export function currentTransaction(dataSource?: string): CurrentTransaction | undefined {
+  const frame = findFrame(dataSource);
+  const scope = frame?.scope as Scope | undefined;
+  if (!frame || !scope || scope.closed) return undefined;
+  const { id, name, source, readOnly, isolationLevel } = scope.transaction;
+  return Object.freeze({
+    id,
+    name,
+    dataSource: source.name,
+    depth: scope.depth,
+    readOnly,
+    isolationLevel,
+    setRollbackOnly: () =>
+      scope.setRollbackOnly({ by: frame.joinedBy ?? scope.name, cause: undefined, requested: frame.joinedBy === undefined }),
+  });
+}
+
+/**
+ * Runs `hook` before COMMIT, inside the transaction; what it throws rolls back. Outside a transaction it runs at
+ * once. Hooks run one after the other in the order of their registration and are awaited.
+ *
+ * @throws TransactionClosedError when the surrounding transaction has ended.
+ *
+ * @example
+ * ```ts
+ * beforeCommit(() => this.outbox.flush());
+ * ```
+ */
+export function beforeCommit(hook: Hook): void {
+  register('before commit', hook);
+}
+
+/**
+ * Runs `hook` after the COMMIT of the outermost transaction; the transactional call resolves only after it. A
+ * hook of a NESTED scope that is rolled back is dropped. What a hook throws is logged and changes nothing.
+ * Outside a transaction the hook runs at once.
+ *
+ * @throws TransactionClosedError when the surrounding transaction has ended.
+ *
+ * @example
+ * ```ts
+ * afterCommit(() => this.mailer.send(receipt));
+ * ```
+ */
+export function afterCommit(hook: Hook): void {
+  register('after commit', hook);
+}
+
+/**
+ * Runs `hook` after a rollback of the scope that registers it, or of one around it. Outside a transaction there
+ * is none, so it never runs.
+ *
+ * @throws TransactionClosedError when the surrounding transaction has ended.
+ */
+export function afterRollback(hook: Hook): void {
+  register('after rollback', hook);
+}
+
+/**
+ * Runs `hook` with the outcome, whichever it is: `committed`, `rolled back`, or `unknown` when the connection was
+ * lost during COMMIT and nobody could say. Outside a transaction it runs at once, with `committed`.
+ *
+ * @throws TransactionClosedError when the surrounding transaction has ended.
+ */
+export function afterCompletion(hook: CompletionHook): void {
+  register('after completion', hook);
+}
+
+/**
+ * Runs `work`, and whatever it starts, outside every transaction around the call: its statements commit by
+ * themselves, on connections of their own. The way to start work that outlives a transactional method.
+ *
+ * @example
+ * ```ts
+ * runOutsideTransaction(() => void this.metrics.record('order placed'));
+ * ```
+ */
+export function runOutsideTransaction<T>(work: () => T): T {
+  readFunction()(work, 'runOutsideTransaction(work)');
+  return runInFrame({ parent: currentFrame(), source: undefined, scope: undefined }, work);
+}
+
+function findFrame(dataSource: string | undefined): Frame | undefined {
+  if (dataSource === undefined) return innermostFrame();
+  const source = resolveSource(dataSource);
+  if (!ambientScope(source)) return undefined;
+  let frame = currentFrame();
+  while (frame && frame.source !== source) frame = frame.parent;
+  return frame;
+}
+
+function register(moment: Parameters<Hooks['add']>[0], hook: CompletionHook): void {
+  readFunction()(hook, `the hook (${moment})`);
+  const scope = innermostFrame()?.scope as Scope | undefined;
+  if (scope?.closed) throw scope.closedError();
+  if (scope) scope.hooks.add(moment, hook);
+  else if (moment !== 'after rollback') void runHook(hook, 'committed' satisfies Completion, { moment, transaction: 'no transaction' });
+}

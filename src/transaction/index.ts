@@ -1,0 +1,26 @@
+export { runInTransaction, transactional, Transactional } from './transactional.js';
+export type { AsyncMethod, TransactionalDecorator } from './transactional.js';
+export type { ErrorMatcher, RetryOptions, TransactionOptions } from './options.js';
+export { PROPAGATIONS } from './propagation.js';
+export type { Propagation } from './propagation.js';
+export { afterCommit, afterCompletion, afterRollback, beforeCommit, currentTransaction, runOutsideTransaction } from './current.js';
+export type { CurrentTransaction } from './current.js';
+export type { Completion, CompletionHook, Hook } from './hooks.js';
+export { endTransactions, listActiveTransactions } from './active.js';
+export type { ActiveTransaction } from './active.js';
+export type { Participant } from './participants.js';
+export type { Scope } from './scope.js';
+export type { Transaction } from './transaction.js';
+export {
+  CommitFailedError,
+  CommitOutcomeUnknownError,
+  IsolationMismatchError,
+  PropagationError,
+  ReadOnlyMismatchError,
+  SavepointOrderError,
+  ShutdownError,
+  TransactionClosedError,
+  TransactionTimeoutError,
+  UnexpectedRollbackError,
+  UnsupportedReturnError,
+} from './errors.js';

@@ -1,0 +1,141 @@
+import {
+  type IsolationLevel,
+  invalid,
+  InvalidOptionsError,
+  ISOLATION_LEVELS,
+  optional,
+  readBoolean,
+  readDurationMs,
+  type Reader,
+  readFunction,
+  readInteger,
+  readOneOf,
+  readOptions,
+  readString,
+  withDefault,
+} from '../core/index.js';
+import { DEFAULT_SOURCE } from '../connection/index.js';
+import { type Propagation, PROPAGATIONS } from './propagation.js';
+
+/** An error class, or a function that says whether an error is meant. */
+export type ErrorMatcher = (abstract new (...args: never[]) => Error) | ((error: unknown) => boolean);
+
+/** How often, and after which errors, a whole transaction is run again. */
+export interface RetryOptions {
+  /** Runs in total, the first one included: 1 to 100. Default: 3. */
+  readonly attempts?: number;
+  /** Pause before the second run, in milliseconds; doubles each time, up to `maxBackoffMs`. Default: 20. */
+  readonly backoffMs?: number;
+  /** The longest pause, in milliseconds. Default: 1000. */
+  readonly maxBackoffMs?: number;
+  /** Which errors. Default: serialization failure (40001) and deadlock (40P01). */
+  readonly on?: (error: unknown) => boolean;
+}
+
+/** Options of `@Transactional`, `runInTransaction` and `transactional`. */
+export interface TransactionOptions {
+  /** The name of the data source. Default: `default`. */
+  readonly dataSource?: string;
+  /** Default: `REQUIRED`. */
+  readonly propagation?: Propagation;
+  /** Default: the server's. Joining a transaction of another level throws `IsolationMismatchError`. */
+  readonly isolationLevel?: IsolationLevel;
+  /** Begins READ ONLY, on a replica where one is configured. Default: false. */
+  readonly readOnly?: boolean;
+  /** Milliseconds after which what runs is cancelled and everything is rolled back. Default: none. */
+  readonly timeoutMs?: number;
+  /** When given, only these errors roll back; after any other the work is committed and the error is thrown. */
+  readonly rollbackOn?: ErrorMatcher | readonly ErrorMatcher[];
+  /** After these errors the work is committed, and the error is thrown. Stronger than `rollbackOn`. */
+  readonly commitOn?: ErrorMatcher | readonly ErrorMatcher[];
+  /** Only the call that begins the transaction retries, and it runs the whole method again. Default: no retry. */
+  readonly retry?: RetryOptions;
+  /** For messages, logs and leases. Default: `Class.method`, or the function's name. */
+  readonly name?: string;
+}
+
+export interface ParsedRetry {
+  readonly attempts: number;
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+  readonly on: ((error: unknown) => boolean) | undefined;
+}
+
+export interface ParsedOptions {
+  readonly dataSource: string;
+  readonly propagation: Propagation;
+  readonly isolationLevel: IsolationLevel | undefined;
+  readonly readOnly: boolean;
+  readonly timeoutMs: number | undefined;
+  readonly rollbackOn: readonly ErrorMatcher[] | undefined;
+  readonly commitOn: readonly ErrorMatcher[] | undefined;
+  readonly retry: ParsedRetry | undefined;
+  readonly name: string | undefined;
+}
+
+const WITHOUT_TRANSACTION: readonly Propagation[] = ['NOT_SUPPORTED', 'NEVER'];
+const NEEDS_TRANSACTION = ['isolationLevel', 'timeoutMs', 'retry', 'rollbackOn', 'commitOn'] as const;
+
+const readMatchers: Reader<readonly ErrorMatcher[]> = (value, path) => {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  for (const item of list) {
+    if (typeof item !== 'function') throw invalid(path, item, 'an error class, a predicate, or an array of them');
+  }
+  return list as readonly ErrorMatcher[];
+};
+
+const readRetry: Reader<ParsedRetry> = (value, path) =>
+  readOptions<ParsedRetry>(
+    value,
+    {
+      attempts: withDefault(readInteger(1, 100), 3),
+      backoffMs: withDefault(readDurationMs, 20),
+      maxBackoffMs: withDefault(readDurationMs, 1000),
+      on: optional(readFunction<(error: unknown) => boolean>()),
+    },
+    path,
+  );
+
+/** Reads the options once, at the door. Throws `InvalidOptionsError`. */
+export function parseTransactionOptions(raw: TransactionOptions | undefined): ParsedOptions {
+  const parsed = readOptions<ParsedOptions>(
+    raw,
+    {
+      dataSource: withDefault(readString, DEFAULT_SOURCE),
+      propagation: withDefault(readOneOf(PROPAGATIONS), 'REQUIRED'),
+      isolationLevel: optional(readOneOf(ISOLATION_LEVELS)),
+      readOnly: withDefault(readBoolean, false),
+      timeoutMs: optional(readDurationMs),
+      rollbackOn: optional(readMatchers),
+      commitOn: optional(readMatchers),
+      retry: optional(readRetry),
+      name: optional(readString),
+    },
+    'transaction options',
+  );
+  if (WITHOUT_TRANSACTION.includes(parsed.propagation)) {
+    const useless = NEEDS_TRANSACTION.find((key) => parsed[key] !== undefined);
+    if (useless) {
+      throw new InvalidOptionsError(
+        `transaction options.${useless} has no meaning with propagation ${parsed.propagation}, which runs without a transaction. Remove one of the two.`,
+      );
+    }
+  }
+  return parsed;
+}
+
+/** Whether the work is rolled back after this error. */
+export function rollsBackOn(error: unknown, { rollbackOn, commitOn }: ParsedOptions): boolean {
+  if (commitOn && matches(error, commitOn)) return false;
+  return rollbackOn === undefined || matches(error, rollbackOn);
+}
+
+function matches(error: unknown, matchers: readonly ErrorMatcher[]): boolean {
+  return matchers.some((matcher) =>
+    isErrorClass(matcher) ? error instanceof matcher : (matcher as (error: unknown) => boolean)(error),
+  );
+}
+
+function isErrorClass(matcher: ErrorMatcher): matcher is abstract new (...args: never[]) => Error {
+  return matcher === Error || matcher.prototype instanceof Error;
+}

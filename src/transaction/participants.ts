@@ -1,0 +1,37 @@
+import { runHook } from './hooks.js';
+
+/** An ORM that takes part in a transaction and wants to hear of its boundary. */
+export interface Participant {
+  /** Before COMMIT, while statements still run. A failure rolls back. */
+  beforeCommit?(): Promise<void>;
+  /** Failures of these are logged: the outcome stands. */
+  afterCommit?(): Promise<void>;
+  beforeRollback?(): Promise<void>;
+  afterRollback?(): Promise<void>;
+}
+
+/** The participants of one transaction, in the order in which they joined. */
+export class Participants {
+  readonly #byKey = new Map<object, Participant>();
+
+  /** The participant of `key`, made at its first use in this transaction. */
+  of<P extends Participant>(key: object, create: () => P): P {
+    let participant = this.#byKey.get(key) as P | undefined;
+    if (!participant) {
+      participant = create();
+      this.#byKey.set(key, participant);
+    }
+    return participant;
+  }
+
+  async beforeCommit(): Promise<void> {
+    for (const participant of this.#byKey.values()) await participant.beforeCommit?.();
+  }
+
+  async tell(moment: 'afterCommit' | 'beforeRollback' | 'afterRollback', transaction: string): Promise<void> {
+    const completion = moment === 'afterCommit' ? 'committed' : 'rolled back';
+    for (const participant of this.#byKey.values()) {
+      await runHook(() => participant[moment]?.(), completion, { moment, transaction });
+    }
+  }
+}

@@ -1,0 +1,242 @@
+import { delay, sqlStateOf, systemClock, type Timer } from '../core/index.js';
+import { ambientScope, choosePool, currentFrame, type Frame, type ManagedSource, resolveSource, runInFrame } from '../connection/index.js';
+import { activeTransactions } from './active.js';
+import {
+  CommitOutcomeUnknownError,
+  IsolationMismatchError,
+  PropagationError,
+  ReadOnlyMismatchError,
+  TransactionTimeoutError,
+} from './errors.js';
+import type { Completion } from './hooks.js';
+import { type ParsedOptions, rollsBackOn } from './options.js';
+import { decide } from './propagation.js';
+import { type Outcome, promiseOf, refuseLazyResult, settle } from './returned-value.js';
+import { Scope } from './scope.js';
+import { Transaction } from './transaction.js';
+
+/** One transactional call. */
+export interface Call<T> {
+  readonly name: string;
+  readonly options: ParsedOptions;
+  readonly work: () => T | PromiseLike<T>;
+  /**
+   * What becomes of a plain value. `wrapped` answers a promise of it. `passed` hands it through as it is, for a
+   * synchronous method of a class that is transactional as a whole: it cannot have awaited a statement.
+   */
+  readonly plainValue: 'wrapped' | 'passed';
+}
+
+/** Runs a transactional call: the only place where the propagation decision is carried out. */
+export function runCall<T>(call: Call<T>): T | Promise<T> {
+  const source = resolveSource(call.options.dataSource);
+  const scope = ambientScope(source) as Scope | undefined;
+  switch (decide(call.options.propagation, scope ? (scope.closed ? 'closed' : 'active') : 'none')) {
+    case 'begin':
+      return begin(call, source);
+    case 'join':
+      return join(call, scope!);
+    case 'nest':
+      return nest(call, scope!);
+    case 'plain':
+      return withoutTransaction(call, call.work);
+    case 'outside':
+      return withoutTransaction(call, () => runInFrame({ parent: currentFrame(), source, scope: undefined }, call.work));
+    case 'refuse closed':
+      throw scope!.closedError();
+    case 'refuse':
+      throw refusal(call.name, source, scope);
+  }
+}
+
+function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
+  const outer = currentFrame();
+  const attempt = (): { transaction: Transaction; outcome: Outcome<T> } => {
+    const { isolationLevel, readOnly } = call.options;
+    const transaction = new Transaction({ name: call.name, source, pool: choosePool(source, readOnly), isolationLevel, readOnly, outer });
+    return { transaction, outcome: settle(() => runInFrame(transaction.frame, call.work)) };
+  };
+  const first = attempt();
+  if (call.plainValue === 'passed' && first.outcome.kind !== 'promise') {
+    // Whatever it asked of the database without awaiting it is refused, and its asker is told.
+    void first.transaction.rollback();
+    return unwrap(first.outcome);
+  }
+  const { retry } = call.options;
+  if (!retry) return finish(call, first);
+  return (async () => {
+    for (let number = 1, run = first; ; number++, run = attempt()) {
+      try {
+        return await finish(call, run);
+      } catch (error) {
+        if (number >= retry.attempts || !isRetryable(error, call.options, source)) throw error;
+        const longest = Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** (number - 1));
+        // Two that deadlocked must not meet again at the same moment: anywhere in the upper half of the pause.
+        await delay(systemClock, longest * (0.5 + Math.random() / 2));
+      }
+    }
+  })();
+}
+
+/** Waits for the method, then commits or rolls back. */
+async function finish<T>({ name, options }: Call<T>, run: { transaction: Transaction; outcome: Outcome<T> }): Promise<T> {
+  const { transaction, outcome } = run;
+  const { hooks } = transaction.root;
+  const timer = startTimer(transaction, name, options);
+  activeTransactions.add(transaction);
+  let completion: Completion = 'rolled back';
+  const complete = async (): Promise<void> => {
+    try {
+      await Promise.race([runInFrame(transaction.frame, () => transaction.prepareCommit()), transaction.aborted]);
+      timer?.clear();
+    } catch (error) {
+      await transaction.rollback();
+      throw error;
+    }
+    completion = await transaction.commit();
+  };
+  try {
+    let value: T;
+    try {
+      value = await Promise.race([promiseOf(outcome), transaction.aborted]);
+      refuseLazyResult(value, name);
+    } catch (error) {
+      if (transaction.broken || rollsBackOn(error, options)) await transaction.rollback();
+      else await complete();
+      throw error;
+    }
+    await complete();
+    return value;
+  } catch (error) {
+    if (error instanceof CommitOutcomeUnknownError) completion = 'unknown';
+    throw error;
+  } finally {
+    timer?.clear();
+    activeTransactions.delete(transaction);
+    await hooks.runAfter(completion, name);
+  }
+}
+
+function join<T>(call: Call<T>, scope: Scope): T | Promise<T> {
+  const { name, options } = call;
+  checkJoin(call, scope);
+  const frame: Frame = { parent: currentFrame(), source: scope.transaction.source, scope, joinedBy: name };
+  const outcome = settle(() => runInFrame(frame, call.work));
+  const markFailed = (error: unknown): void => {
+    if (rollsBackOn(error, options)) scope.setRollbackOnly({ by: name, cause: error, requested: false });
+  };
+  if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
+    if (outcome.kind === 'error') markFailed(outcome.error);
+    return unwrap(outcome);
+  }
+  return whileInside(call, scope, async () => {
+    try {
+      const value = await Promise.race([promiseOf(outcome), scope.transaction.aborted]);
+      refuseLazyResult(value, name);
+      return value;
+    } catch (error) {
+      markFailed(error);
+      throw error;
+    }
+  });
+}
+
+function nest<T>(call: Call<T>, parent: Scope): T | Promise<T> {
+  const { name, options } = call;
+  const { transaction } = parent;
+  checkJoin(call, parent);
+  const scope = new Scope(transaction, { name, parent, savepoint: transaction.nextSavepoint() });
+  const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
+  const outcome = settle(() => runInFrame(frame, call.work));
+  if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
+    void transaction.rollbackToSavepoint(scope);
+    return unwrap(outcome);
+  }
+  return whileInside(call, parent, async () => {
+    let completion: Completion = 'rolled back';
+    try {
+      let value: T;
+      try {
+        value = await Promise.race([promiseOf(outcome), transaction.aborted]);
+        refuseLazyResult(value, name);
+      } catch (error) {
+        if (transaction.broken || rollsBackOn(error, options)) await transaction.rollbackToSavepoint(scope);
+        else completion = await transaction.releaseSavepoint(scope);
+        throw error;
+      }
+      completion = await transaction.releaseSavepoint(scope);
+      return value;
+    } finally {
+      if (completion === 'committed') scope.hooks.promoteTo(parent.hooks);
+      else await scope.hooks.runAfter(completion, name);
+    }
+  });
+}
+
+/** Lets the scope know that a method runs inside it, and for how long it may. */
+async function whileInside<T>({ name, options }: Call<T>, scope: Scope, run: () => Promise<T>): Promise<T> {
+  const visit = { name };
+  const timer = startTimer(scope.transaction, name, options);
+  scope.inside.add(visit);
+  try {
+    return await run();
+  } finally {
+    timer?.clear();
+    scope.inside.delete(visit);
+  }
+}
+
+function withoutTransaction<T>(call: Call<T>, work: Call<T>['work']): T | Promise<T> {
+  const outcome = settle(work);
+  return call.plainValue === 'passed' && outcome.kind !== 'promise' ? unwrap(outcome) : promiseOf(outcome);
+}
+
+function unwrap<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>): T {
+  if (outcome.kind === 'error') throw outcome.error;
+  return outcome.value;
+}
+
+function isRetryable(error: unknown, { retry }: ParsedOptions, source: ManagedSource): boolean {
+  // It may be committed: running it again could do the work twice.
+  if (error instanceof CommitOutcomeUnknownError) return false;
+  return retry?.on ? retry.on(error) : source.primary.dialect.retryableCodes.has(sqlStateOf(error) ?? '');
+}
+
+function startTimer(transaction: Transaction, name: string, { timeoutMs }: ParsedOptions): Timer | undefined {
+  if (timeoutMs === undefined) return undefined;
+  return systemClock.setTimer(() => {
+    transaction.abort(
+      new TransactionTimeoutError(
+        `"${name}" ran longer than its timeoutMs of ${timeoutMs}. What ran on the server was cancelled and the transaction is rolled back; ` +
+          'statements that the method still sends are refused.',
+        { cause: transaction.openedAt },
+      ),
+    );
+  }, timeoutMs);
+}
+
+function checkJoin({ name, options }: Call<unknown>, scope: Scope): void {
+  const { transaction } = scope;
+  const { isolationLevel, readOnly, propagation } = options;
+  if (isolationLevel && isolationLevel !== transaction.isolationLevel) {
+    throw new IsolationMismatchError(
+      `"${name}" asks for ${isolationLevel}, but joins the transaction of "${transaction.name}", which runs at ` +
+        `${transaction.isolationLevel ?? "the server's default level"}. Begin "${transaction.name}" with ${isolationLevel}, or make "${name}" REQUIRES_NEW.`,
+    );
+  }
+  if (transaction.readOnly && !readOnly && propagation !== 'SUPPORTS') {
+    throw new ReadOnlyMismatchError(
+      `"${name}" may write, but joins the read-only transaction of "${transaction.name}". Mark "${name}" readOnly: true if it only reads, ` +
+        `or drop readOnly from "${transaction.name}".`,
+    );
+  }
+}
+
+function refusal(name: string, source: ManagedSource, scope: Scope | undefined): PropagationError {
+  return new PropagationError(
+    scope
+      ? `"${name}" has propagation NEVER and was called inside the transaction of "${scope.transaction.name}". Call it outside, or through runOutsideTransaction().`
+      : `"${name}" has propagation MANDATORY and was called outside a transaction of data source "${source.name}". ` +
+        'Call it from a method that begins one, or make it REQUIRED.',
+  );
+}

@@ -1,0 +1,314 @@
+import { type Dialect, getLogger, type IsolationLevel, messageOf, systemClock } from '../core/index.js';
+import {
+  type CommitAnswer,
+  ConnectionLostError,
+  type Frame,
+  type ManagedPool,
+  type ManagedSource,
+  type Session,
+  type SessionStatus,
+  type SessionWork,
+  TransactionControlError,
+  type TransactionLease,
+} from '../connection/index.js';
+import { CommitFailedError, CommitOutcomeUnknownError, UnexpectedRollbackError } from './errors.js';
+import type { Completion } from './hooks.js';
+import { Participants } from './participants.js';
+import { Scope } from './scope.js';
+import { StatementQueue } from './statement-queue.js';
+
+/** How long ROLLBACK may take before the connection is closed instead. */
+const ROLLBACK_LIMIT_MS = 5000;
+
+const counter = { next: 1 };
+
+export interface TransactionOpening {
+  readonly name: string;
+  readonly source: ManagedSource;
+  readonly pool: ManagedPool;
+  readonly isolationLevel: IsolationLevel | undefined;
+  readonly readOnly: boolean;
+  /** The frame around the call that opens it. */
+  readonly outer: Frame | undefined;
+}
+
+/**
+ * One physical transaction, from its first statement to the server's answer to COMMIT or ROLLBACK. It borrows a
+ * connection when its first statement comes; BEGIN, SAVEPOINT and RELEASE travel in front of the next statement.
+ */
+export class Transaction {
+  readonly id = `tx-${counter.next++}`;
+  readonly name: string;
+  readonly source: ManagedSource;
+  readonly isolationLevel: IsolationLevel | undefined;
+  readonly readOnly: boolean;
+  readonly dialect: Dialect;
+  /** The frame that statements of this transaction run in. */
+  readonly frame: Frame;
+  readonly root: Scope;
+  readonly queue: StatementQueue;
+  readonly participants = new Participants();
+  /** Where it was opened. Its stack is put into words only when somebody reads it. */
+  readonly openedAt: Error;
+  /** Rejects when the transaction is ended from outside: a timeout, a shutdown. */
+  readonly aborted: Promise<never>;
+  /** Why no further statement can run, once there is a reason. */
+  broken: Error | undefined;
+  readonly #pool: ManagedPool;
+  #abort: (error: Error) => void = () => {};
+  #lease: TransactionLease | undefined;
+  #over = false;
+  #begun = false;
+  #savepoints = 0;
+  /** Control statements that nobody waits for yet. */
+  #prefix: string[];
+
+  constructor({ name, source, pool, isolationLevel, readOnly, outer }: TransactionOpening) {
+    this.name = name;
+    this.source = source;
+    this.#pool = pool;
+    this.isolationLevel = isolationLevel;
+    this.readOnly = readOnly;
+    this.dialect = pool.dialect;
+    this.openedAt = new Error(`transaction "${name}" was opened here`);
+    this.root = new Scope(this, { name, parent: undefined, savepoint: undefined });
+    this.frame = { parent: outer, source, scope: this.root };
+    this.queue = new StatementQueue(this.root.lane);
+    this.#prefix = [pool.dialect.begin({ isolationLevel, readOnly })];
+    this.aborted = new Promise((_, reject) => (this.#abort = reject));
+    this.aborted.catch(() => {});
+  }
+
+  /** The server's last word, where a connection is borrowed. */
+  get status(): SessionStatus | undefined {
+    return this.#lease?.session.status();
+  }
+
+  /** `pg_stat_activity.pid` of the connection, once there is one. */
+  get backendId(): number | undefined {
+    return this.#lease?.session.backendId;
+  }
+
+  nextSavepoint(): string {
+    return `holdfast_${++this.#savepoints}`;
+  }
+
+  openSavepoint(name: string): void {
+    this.#prefix.push(this.dialect.savepoint(name));
+  }
+
+  /** The transaction's connection, borrowed at the first call. Only in turn. */
+  async session(): Promise<Session> {
+    if (!this.#lease) {
+      let lease: TransactionLease;
+      try {
+        lease = await this.#pool.acquire({ name: this.name, frame: this.frame });
+      } catch (error) {
+        this.broken ??= error as Error;
+        throw error;
+      }
+      if (this.#over) {
+        lease.end();
+        throw this.root.closedError();
+      }
+      this.#lease = lease;
+    }
+    return this.#lease.session;
+  }
+
+  /** Runs one piece of work in turn, with the control statements that are due in front of it. */
+  async run<T>(work: SessionWork<T>, scope: Scope): Promise<T> {
+    const session = await this.session();
+    const prefix = this.#prefix;
+    this.#prefix = [];
+    const began = this.#begun;
+    this.#begun = true;
+    try {
+      const result = await work.run(session, prefix);
+      if (session.status() === 'idle') throw this.#endedBehindOurBack();
+      return result;
+    } catch (error) {
+      scope.failure ??= error;
+      if (session.lost) this.broken ??= error as Error;
+      else if (session.status() === 'idle') {
+        // BEGIN itself failed: by protocol the statement behind it was skipped.
+        if (!began) this.#begun = false;
+        this.broken ??= error as Error;
+      }
+      throw error;
+    }
+  }
+
+  /** Ends the transaction from outside: what runs is cancelled, the method's caller gets `error` at once. */
+  abort(error: Error): void {
+    if (this.#over) return;
+    this.broken ??= error;
+    this.root.close();
+    void this.#lease?.session.cancel();
+    this.#abort(error);
+  }
+
+  /** Runs what wants to run before COMMIT, while statements are still taken. */
+  async prepareCommit(): Promise<void> {
+    await this.root.hooks.runBeforeCommit();
+    await this.participants.beforeCommit();
+  }
+
+  /**
+   * Commits, or explains why it cannot. Call after the method has returned and its before-commit hooks have run.
+   * A rollback that the method itself asked for is no error.
+   */
+  async commit(): Promise<Completion> {
+    const unfinished = this.root.obstacle();
+    this.root.close();
+    if (unfinished) return this.#rollBackBecause(unfinished);
+    await this.queue.drained();
+    // What was still on its way when the method returned may have failed.
+    const obstacle = this.root.obstacle();
+    if (obstacle) return this.#rollBackBecause(obstacle);
+    if (this.root.rollbackOnly) {
+      await this.rollback();
+      return 'rolled back';
+    }
+    this.#over = true;
+    if (this.#lease && this.#begun) await this.#readAnswer(await this.#lease.session.commit());
+    else this.#giveBack();
+    await this.participants.tell('afterCommit', this.name);
+    return 'committed';
+  }
+
+  /** Rolls back whatever was done. Never rejects: a connection that cannot roll back is closed, and the server does it. */
+  async rollback(): Promise<void> {
+    this.root.close();
+    this.root.refuseWaiting();
+    this.#over = true;
+    await this.participants.tell('beforeRollback', this.name);
+    if (this.#lease) await this.#rollbackOn(this.#lease.session);
+    await this.participants.tell('afterRollback', this.name);
+  }
+
+  /** Releases the savepoint of a nested scope whose method returned, or rolls back to it and throws why. */
+  async releaseSavepoint(scope: Scope): Promise<Completion> {
+    const unfinished = scope.obstacle();
+    scope.close();
+    if (!unfinished) await scope.settled();
+    const obstacle = unfinished ?? scope.obstacle();
+    if (obstacle || scope.rollbackOnly) {
+      await this.rollbackToSavepoint(scope);
+      if (obstacle) throw obstacle;
+      return 'rolled back';
+    }
+    if (scope.entered) {
+      if (!this.#withdraw(scope)) this.#prefix.push(this.dialect.releaseSavepoint(scope.savepoint!));
+      this.queue.leave(scope.lane);
+    }
+    return 'committed';
+  }
+
+  /** Undoes a nested scope. What keeps it from being undone breaks the transaction as a whole. */
+  async rollbackToSavepoint(scope: Scope): Promise<void> {
+    scope.close();
+    scope.refuseWaiting();
+    if (!scope.entered) return;
+    await this.queue.drained();
+    if (!this.#withdraw(scope) && !this.broken) {
+      const name = scope.savepoint!;
+      // What is due still was due inside the savepoint.
+      this.#prefix = [];
+      try {
+        await this.#lease!.session.control(`${this.dialect.rollbackToSavepoint(name)}; ${this.dialect.releaseSavepoint(name)}`);
+      } catch (error) {
+        this.broken ??= error as Error;
+      }
+    }
+    this.queue.leave(scope.lane);
+  }
+
+  /** Takes back a SAVEPOINT that was never sent. */
+  #withdraw(scope: Scope): boolean {
+    const index = this.#prefix.indexOf(this.dialect.savepoint(scope.savepoint!));
+    if (index === -1) return false;
+    this.#prefix.length = index;
+    return true;
+  }
+
+  async #rollbackOn(session: Session): Promise<void> {
+    if (!session.lost) await this.#withinLimit(this.queue.drained());
+    if (this.#begun && !session.lost && session.status() !== 'idle' && session.status() !== 'busy') {
+      await this.#withinLimit(session.control('ROLLBACK'));
+    }
+    this.#giveBack();
+  }
+
+  async #rollBackBecause(error: UnexpectedRollbackError): Promise<never> {
+    await this.rollback();
+    throw error;
+  }
+
+  async #readAnswer(answer: CommitAnswer): Promise<void> {
+    const { session } = this.#lease!;
+    if (answer.kind === 'committed') return this.#giveBack();
+    if (answer.kind === 'rolled back') {
+      if (!session.lost && session.status() === 'failed') await this.#withinLimit(session.control('ROLLBACK'));
+      this.#giveBack();
+      await this.participants.tell('afterRollback', this.name);
+      throw (
+        answer.error ??
+        new UnexpectedRollbackError(`"${this.name}" asked to commit, and the server answered ROLLBACK.`, { cause: this.root.failure })
+      );
+    }
+    this.#giveBack(answer.error);
+    await this.#settle(answer);
+  }
+
+  async #settle({ error, transactionId }: CommitAnswer & { kind: 'unknown' }): Promise<void> {
+    // The server said that nothing was written, so there was nothing to commit.
+    if (transactionId === null) return;
+    const outcome = transactionId === undefined ? 'unknown' : await this.#pool.settle(transactionId);
+    const about = { transaction: this.name, transactionId, outcome, err: error };
+    getLogger().warn(about, `holdfast: the connection was lost during COMMIT of "${this.name}"; outcome: ${outcome}`);
+    if (outcome === 'committed') return;
+    const what = `The connection was lost while "${this.name}" waited for the answer to COMMIT: ${messageOf(error)}.`;
+    if (outcome === 'aborted') {
+      throw new CommitFailedError(`${what} The server says that it was not committed; run it again.`, { cause: error, retryable: true });
+    }
+    const check = transactionId
+      ? `Run SELECT pg_xact_status('${transactionId}') on the primary when it answers again, before you repeat anything.`
+      : 'Its transaction id was not learnt: look in the data itself for what it writes, before you repeat anything.';
+    throw new CommitOutcomeUnknownError(`${what} It may or may not be committed. ${check}`, { cause: error, transactionId });
+  }
+
+  /** Returns the connection when the server says that it is idle, and closes it otherwise. */
+  #giveBack(reason?: Error): void {
+    const lease = this.#lease;
+    if (!lease) return;
+    this.#lease = undefined;
+    const { session } = lease;
+    if (session.status() === 'idle' && !session.lost && !reason) return lease.end();
+    const why = reason ?? session.lost ?? new ConnectionLostError(`the connection was left ${session.status()} by "${this.name}"`);
+    getLogger().warn(
+      { transaction: this.name, backendId: session.backendId, reason: messageOf(why) },
+      `holdfast: closed a connection that "${this.name}" could not leave clean`,
+    );
+    lease.end(why);
+  }
+
+  async #withinLimit(work: Promise<unknown>): Promise<void> {
+    let stop = (): void => {};
+    const limit = new Promise<void>((resolve) => {
+      const timer = systemClock.setTimer(resolve, ROLLBACK_LIMIT_MS);
+      stop = () => {
+        timer.clear();
+        resolve();
+      };
+    });
+    await Promise.race([work.then(stop, stop), limit]);
+  }
+
+  #endedBehindOurBack(): TransactionControlError {
+    return new TransactionControlError(
+      `A statement ended the transaction of "${this.name}" by itself. ` +
+        'What came before it is committed or rolled back already. Remove COMMIT and ROLLBACK from it.',
+    );
+  }
+}
