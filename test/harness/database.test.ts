@@ -60,6 +60,7 @@ describe('defer()', () => {
   test('runs in reverse order ...', () => {
     db.defer(() => order.push('first'));
     db.defer(() => order.push('second'));
+    expect(order).toEqual([]);
   });
 
   test('... when the test is over', () => {
@@ -80,7 +81,9 @@ describe('the leak check', () => {
 
     const found = await findLeaksOfTest(sources(pool));
 
-    expect(found).toEqual([expect.stringMatching(/^client never released to the pool made at here.ts:1:1: pid \d+/)]);
+    expect(found).toEqual([
+      expect.stringMatching(/^client never released to the pool made at here.ts:1:1: pid \d+/),
+    ]);
     expect(await findLentClients(sources(pool))).toEqual(found);
     await pool.end();
     expect(await findLentClients(sources(pool))).toEqual([]);
@@ -94,11 +97,15 @@ describe('the leak check', () => {
     await client.query('SELECT 42');
 
     expect(await findLeaksOfTest(sources())).toEqual([
-      expect.stringMatching(/^left inside a transaction: pid \d+, idle in transaction, application "forgetful".*SELECT 42/),
+      expect.stringMatching(
+        /^left inside a transaction: pid \d+, idle in transaction, application "forgetful".*SELECT 42/,
+      ),
     ]);
     await client.query('ROLLBACK');
     expect(await findLeaksOfTest(sources())).toEqual([]);
-    expect(await findLeaksOfFile(sources())).toEqual([expect.stringMatching(/^still connected: pid \d+, idle/)]);
+    expect(await findLeaksOfFile(sources())).toEqual([
+      expect.stringMatching(/^still connected: pid \d+, idle/),
+    ]);
     await client.end();
     expect(await findLeaksOfFile(db.leakSources())).toEqual([]);
   });

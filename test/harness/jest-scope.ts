@@ -45,14 +45,28 @@ type CircusHandler = (event: CircusEvent, state: CircusState) => void | Promise<
 
 /** Attaches the listener to the describe block (or the file) in which it is called. */
 export function attachToScope(listener: ScopeListener): void {
-  const handlers = (globalThis as { [key: symbol]: unknown })[Symbol.for('EVENT_HANDLERS')];
-  if (!Array.isArray(handlers)) {
-    throw new Error('The test harness works with jest-circus only, the default runner of jest.');
-  }
   const watcher = new ScopeWatcher(listener);
-  (handlers as CircusHandler[]).push((event, state) => watcher.handle(event, state));
+  circusHandlers().push((event, state) => watcher.handle(event, state));
   // Registering a hook is what tells the watcher which block it belongs to.
   beforeAll(() => watcher.setUp());
+}
+
+/** Runs when everything else of the file is over; what it returns fails the file, unless a test failed anyway. */
+export function afterFile(check: () => Promise<readonly Error[]>): void {
+  const tests = new Set<CircusTest>();
+  circusHandlers().push(async (event, state) => {
+    if (event.name === 'test_done' && event.test !== undefined) tests.add(event.test);
+    if (event.name !== 'run_finish') return;
+    const errors = await collect(check);
+    const failed = [...tests].some((test) => test.errors.length > 0) || state.unhandledErrors.length > 0;
+    if (!failed) state.unhandledErrors.push(...errors);
+  });
+}
+
+function circusHandlers(): CircusHandler[] {
+  const handlers = (globalThis as { [key: symbol]: unknown })[Symbol.for('EVENT_HANDLERS')];
+  if (Array.isArray(handlers)) return handlers as CircusHandler[];
+  throw new Error('The test harness works with jest-circus only, the default runner of jest.');
 }
 
 class ScopeWatcher {

@@ -59,6 +59,8 @@ export class ConnectionLeakError extends Error {
         'pools of db.pool() are ended by the harness.',
     );
     this.name = 'ConnectionLeakError';
+    // Its stack would show the harness, never the culprit.
+    this.stack = `${this.name}: ${this.message}`;
   }
 }
 

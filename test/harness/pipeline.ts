@@ -9,6 +9,8 @@ export type StepKind = 'query' | 'parse' | 'bind' | 'describe' | 'execute' | 'cl
 export interface Step {
   readonly kind: StepKind;
   readonly statement?: SeenStatement | undefined;
+  /** What a Parse or Bind prepares to execute. */
+  readonly text?: string;
   /** Sent by the proxy itself: the client must not see the answer. */
   readonly hidden?: boolean;
   /** What the client sees in place of the error that the server answers. */
@@ -34,6 +36,8 @@ const unsolicited = new Set(['A', 'S']);
 export class Pipeline {
   private steps: Step[] = [];
   private skipping = false;
+  /** The statement whose Parse or Bind failed: its Execute is skipped, but it is what failed. */
+  private refused: { readonly text: string; readonly sqlstate: string } | undefined;
 
   /** The server has answered everything, as far as it said. */
   get isIdle(): boolean {
@@ -46,7 +50,7 @@ export class Pipeline {
 
   sent(step: Step): void {
     if (step.kind === 'sync') this.skipping = false;
-    if (this.skipping) markSkipped(step);
+    if (this.skipping) this.markSkipped(step);
     else this.steps.push(step);
   }
 
@@ -56,7 +60,7 @@ export class Pipeline {
     note(step, message);
     const completes = this.completes(step, message);
     if (completes) this.steps.shift();
-    if (message.type === 'E' && isExtended(step)) this.skipToSync();
+    if (message.type === 'E' && isExtended(step)) this.skipToSync(step, message);
     return { step, completes };
   }
 
@@ -68,22 +72,28 @@ export class Pipeline {
     return completing[type] === step.kind;
   }
 
-  private skipToSync(): void {
+  private skipToSync({ text }: Step, { body }: WireMessage): void {
+    this.refused = text === undefined ? undefined : { text, sqlstate: sqlstateOf(body) };
     const sync = this.steps.findIndex((step) => step.kind === 'sync');
     const skipped = sync === -1 ? this.steps : this.steps.slice(0, sync);
-    skipped.forEach(markSkipped);
+    for (const step of skipped) this.markSkipped(step);
     this.steps = sync === -1 ? [] : this.steps.slice(sync);
     this.skipping = sync === -1;
+  }
+
+  private markSkipped({ kind, statement }: Step): void {
+    if (kind !== 'execute' || statement === undefined) return;
+    statement.outcome = 'skipped';
+    if (this.refused?.text !== statement.text) return;
+    statement.outcome = 'failed';
+    statement.sqlstate = this.refused.sqlstate;
+    this.refused = undefined;
   }
 }
 
 /** Errors of these end the step; those of a simple query and of Sync are followed by ReadyForQuery. */
 function isExtended({ kind }: Step): boolean {
   return kind !== 'query' && kind !== 'call' && kind !== 'sync';
-}
-
-function markSkipped({ kind, statement }: Step): void {
-  if (kind === 'execute' && statement !== undefined) statement.outcome = 'skipped';
 }
 
 function note({ kind, statement, hidden }: Step, { type, body }: WireMessage): void {

@@ -132,11 +132,9 @@ export class ProxyConnection {
       case 'Q':
         return this.handleStatement(message, this.see(body.text(), 'simple'));
       case 'P':
-        this.prepared.set(body.text(), body.text());
-        return this.pass(message, 'parse');
+        return this.handleParse(message, { name: body.text(), text: body.text() });
       case 'B':
-        this.portals.set(body.text(), { text: this.prepared.get(body.text()) ?? '' });
-        return this.pass(message, 'bind');
+        return this.handleBind(message, { portal: body.text(), name: body.text() });
       case 'E':
         return this.handleExecute(message, body.text());
       default:
@@ -159,6 +157,19 @@ export class ProxyConnection {
     }
   }
 
+  private handleParse(message: WireMessage, { name, text }: { name: string; text: string }): void {
+    this.prepared.set(name, text);
+    this.pipeline.sent({ kind: 'parse', text });
+    this.pass(message);
+  }
+
+  private handleBind(message: WireMessage, { portal, name }: { portal: string; name: string }): void {
+    const text = this.prepared.get(name) ?? '';
+    this.portals.set(portal, { text });
+    this.pipeline.sent({ kind: 'bind', text });
+    this.pass(message);
+  }
+
   private handleExecute(message: WireMessage, portalName: string): Promise<void> | void {
     const portal = this.portals.get(portalName);
     if (portal?.statement !== undefined) {
@@ -179,7 +190,10 @@ export class ProxyConnection {
         case 'hold':
           this.flushToServer();
           armed.act(statement);
-          await Promise.race([armed.whenReleased(), new Promise((resolve) => this.client.once('close', resolve))]);
+          await Promise.race([
+            armed.whenReleased(),
+            new Promise((resolve) => this.client.once('close', resolve)),
+          ]);
           if (this.isCut || this.isLost) return;
           continue;
         case 'fail':
@@ -221,7 +235,8 @@ export class ProxyConnection {
     }
     if (rollsBack) {
       this.forServer.push(...wire.hiddenStatement('ROLLBACK'));
-      for (const kind of ['parse', 'bind', 'execute', 'close'] as const) this.pipeline.sent({ kind, hidden: true });
+      for (const kind of ['parse', 'bind', 'execute', 'close'] as const)
+        this.pipeline.sent({ kind, hidden: true });
     }
     this.forServer.push(wire.refusedParse());
     this.pipeline.sent({ kind: 'parse', statement, hidden: true, replaceError });

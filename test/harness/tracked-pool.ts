@@ -46,6 +46,8 @@ export class TrackedPool {
 /** The first frame outside the harness and node_modules, as `file:line:column`. */
 export function callerLocation(): string {
   const frames = (new Error('location').stack ?? '').split('\n').slice(1);
-  const frame = frames.find((line) => !/node_modules|node:|test[\\/]harness[\\/](?!.*\.test\.)/.test(line));
+  const frame = frames.find(
+    (line) => !/node_modules|node:|test[\\/]harness[\\/](?!.*\.(test|fixture)\.)/.test(line),
+  );
   return /\(?([^()\s]+:\d+:\d+)\)?$/.exec(frame ?? '')?.[1] ?? 'an unknown place';
 }
