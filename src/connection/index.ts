@@ -1,6 +1,12 @@
-export { managePool, manageReplica, unmanagePool } from './manage-pool.js';
+export { managePool, manageReplica, preparePool, unmanagePool } from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
-export type { ManagedPool, ManagedSource, PoolCounts, TransactionHolder, TransactionLease } from './managed-pool.js';
+export type {
+  ManagedPool,
+  ManagedSource,
+  PoolCounts,
+  TransactionHolder,
+  TransactionLease,
+} from './managed-pool.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
 export type { AmbientScope, ManualSavepoint, SessionWork } from './ambient-scope.js';
 export type { CommitAnswer, Session, SessionStatus, SettledOutcome } from './session.js';

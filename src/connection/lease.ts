@@ -80,7 +80,10 @@ export class LeaseBook {
       try {
         (observer[event] as ((...values: unknown[]) => void) | undefined)?.apply(observer, args);
       } catch (error) {
-        getLogger().error({ err: error, event }, 'holdfast: a lease observer threw; the pool goes on without it');
+        getLogger().error(
+          { err: error, event },
+          'holdfast: a lease observer threw; the pool goes on without it',
+        );
       }
     }
   }

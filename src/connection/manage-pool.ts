@@ -43,7 +43,9 @@ export function managePool(pool: ManageablePool, options?: ManagePoolOptions): M
   const managed = wrap(pool, name, clock);
   if (managed.serving) {
     if (managed.name === name) return managed;
-    throw new DuplicateDataSourceError(`This pool is already managed as "${managed.name}"; it cannot be "${name}" as well.`);
+    throw new DuplicateDataSourceError(
+      `This pool is already managed as "${managed.name}"; it cannot be "${name}" as well.`,
+    );
   }
   const source = { name, primary: managed, replicas: [] };
   try {
@@ -52,16 +54,25 @@ export function managePool(pool: ManageablePool, options?: ManagePoolOptions): M
     managed.unwrap();
     throw error;
   }
-  managed.serve(source);
+  managed.serve(source, name);
   return managed;
+}
+
+/**
+ * Wraps a pool without registering it as a data source yet: its leases are tracked from the first one on, and
+ * `managePool` finds it prepared. Throws as {@link managePool} does.
+ */
+export function preparePool(pool: ManageablePool): ManagedPool {
+  return wrap(pool, DEFAULT_SOURCE, systemClock);
 }
 
 /** Manages a pool as a read replica of the primary's data source. Idempotent. */
 export function manageReplica(pool: ManageablePool, primary: ManagedPool): ManagedPool {
   const { source } = primary;
-  const managed = wrap(pool, `${source.name}/replica-${source.replicas.length + 1}`, systemClock);
+  const name = `${source.name}/replica-${source.replicas.length + 1}`;
+  const managed = wrap(pool, name, systemClock);
   if (!managed.serving) {
-    managed.serve(source);
+    managed.serve(source, name);
     source.replicas.push(managed);
   }
   return managed;

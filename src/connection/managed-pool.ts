@@ -51,8 +51,8 @@ export interface ManagedPool {
   transactionClient(scope: AmbientScope): object;
   /** Asks the server, over another connection, what became of a transaction. Never rejects. */
   settle(transactionId: string): Promise<SettledOutcome>;
-  /** Makes the pool part of a data source. */
-  serve(source: ManagedSource): void;
+  /** Makes the pool part of a data source, under a name of its own. */
+  serve(source: ManagedSource, name: string): void;
   /** Takes the management off the pool instance. */
   unwrap(): void;
 }

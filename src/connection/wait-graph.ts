@@ -4,6 +4,7 @@ import type { Frame } from './context.js';
 /** A request for a connection that was made inside a transaction and is not answered yet. */
 interface Waiter {
   readonly frame: Frame;
+  readonly pool: string;
   readonly describe: string;
   refuse(error: SelfDeadlockError): void;
 }
@@ -14,13 +15,8 @@ interface Waiter {
  * Holders and waiters are joined by async context, so the verdict needs no threshold.
  */
 export class WaitGraph {
-  readonly #pool: string;
   readonly #holders = new Map<Frame, string>();
   readonly #waiters = new Set<Waiter>();
-
-  constructor(pool: string) {
-    this.#pool = pool;
-  }
 
   /** A transaction got a connection. `inUse` and `max` are the pool's counts at this moment. */
   granted(frame: Frame, name: string, isFull: () => boolean): void {
@@ -59,7 +55,7 @@ export class WaitGraph {
     const names = [...this.#holders.values()].map((name) => `"${name}"`).join(', ');
     last.refuse(
       new SelfDeadlockError(
-        `${last.describe} needs one more connection of pool "${this.#pool}", but all ${this.#holders.size} are held by ` +
+        `${last.describe} needs one more connection of pool "${last.pool}", but all ${this.#holders.size} are held by ` +
           `transactions that wait for one themselves: ${names}. Join the outer transaction (REQUIRED or NESTED ` +
           `instead of REQUIRES_NEW or NOT_SUPPORTED), or raise the pool's max above the number of such calls that run at once.`,
         { retryable: true },

@@ -37,9 +37,10 @@ export abstract class HoldfastError extends Error {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
-  static override [Symbol.hasInstance](this: { readonly code?: string }, value: unknown): boolean {
+  static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
-    return this.code === undefined || (value as { code?: unknown }).code === this.code;
+    const { code } = this as { readonly code?: string };
+    return code === undefined || (value as { code?: unknown }).code === code;
   }
 }
 

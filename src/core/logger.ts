@@ -15,7 +15,9 @@ export interface Logger {
 
 const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1', () => ({ logger: undefined }));
+const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1', () => ({
+  logger: undefined,
+}));
 
 /**
  * Replaces the logger of this process. Default: a pino logger named `holdfast` when the application has pino

@@ -25,7 +25,8 @@ export function readOptions<T>(raw: unknown, shape: Shape<T>, path: string): Rea
     }
   }
   const result: Partial<T> = {};
-  for (const key of known) result[key] = shape[key]((source as Record<string, unknown>)[key], `${path}.${key}`);
+  for (const key of known)
+    result[key] = shape[key]((source as Record<string, unknown>)[key], `${path}.${key}`);
   return Object.freeze(result) as Readonly<T>;
 }
 
@@ -87,7 +88,8 @@ export function readFunction<F extends (...args: never[]) => unknown>(): Reader<
 
 export const readClock: Reader<Clock> = (value, path) => {
   const { now, setTimer } = (value ?? {}) as Partial<Clock>;
-  if (typeof now !== 'function' || typeof setTimer !== 'function') throw invalid(path, value, 'a Clock: { now(), setTimer() }');
+  if (typeof now !== 'function' || typeof setTimer !== 'function')
+    throw invalid(path, value, 'a Clock: { now(), setTimer() }');
   return value as Clock;
 };
 

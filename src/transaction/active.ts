@@ -4,7 +4,10 @@ import { ShutdownError } from './errors.js';
 import type { Transaction } from './transaction.js';
 
 /** The transactions whose methods have not returned yet, in both copies of the package. */
-export const activeTransactions = processGlobal('holdfast.active-transactions/1', () => new Set<Transaction>());
+export const activeTransactions = processGlobal(
+  'holdfast.active-transactions/1',
+  () => new Set<Transaction>(),
+);
 
 /** What is left to look at of a running transaction. */
 export interface ActiveTransaction {
@@ -25,7 +28,8 @@ export function listActiveTransactions(source?: ManagedSource): readonly ActiveT
  * still running then are rolled back, their callers get {@link ShutdownError}, and a warning names them.
  */
 export async function endTransactions(source: ManagedSource, limitMs: number): Promise<void> {
-  const running = (): Transaction[] => [...activeTransactions].filter((transaction) => transaction.source === source);
+  const running = (): Transaction[] =>
+    [...activeTransactions].filter((transaction) => transaction.source === source);
   if (await waitUntil(() => running().length === 0, limitMs)) return;
   for (const transaction of running()) {
     getLogger().warn(
@@ -33,10 +37,13 @@ export async function endTransactions(source: ManagedSource, limitMs: number): P
       `holdfast: "${transaction.name}" still ran ${limitMs} ms after shutdown began; it is rolled back`,
     );
     transaction.abort(
-      new ShutdownError(`"${transaction.name}" still ran ${limitMs} ms after the shutdown of data source "${source.name}" began; it is rolled back.`, {
-        cause: transaction.openedAt,
-        retryable: true,
-      }),
+      new ShutdownError(
+        `"${transaction.name}" still ran ${limitMs} ms after the shutdown of data source "${source.name}" began; it is rolled back.`,
+        {
+          cause: transaction.openedAt,
+          retryable: true,
+        },
+      ),
     );
   }
   await waitUntil(() => running().length === 0, limitMs);

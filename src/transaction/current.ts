@@ -1,5 +1,12 @@
 import { type IsolationLevel, readFunction } from '../core/index.js';
-import { ambientScope, currentFrame, type Frame, innermostFrame, resolveSource, runInFrame } from '../connection/index.js';
+import {
+  ambientScope,
+  currentFrame,
+  type Frame,
+  innermostFrame,
+  resolveSource,
+  runInFrame,
+} from '../connection/index.js';
 import { type Completion, type CompletionHook, type Hook, type Hooks, runHook } from './hooks.js';
 import type { Scope } from './scope.js';
 
@@ -46,7 +53,11 @@ export function currentTransaction(dataSource?: string): CurrentTransaction | un
     readOnly,
     isolationLevel,
     setRollbackOnly: () =>
-      scope.setRollbackOnly({ by: frame.joinedBy ?? scope.name, cause: undefined, requested: frame.joinedBy === undefined }),
+      scope.setRollbackOnly({
+        by: frame.joinedBy ?? scope.name,
+        cause: undefined,
+        requested: frame.joinedBy === undefined,
+      }),
   });
 }
 
@@ -129,5 +140,6 @@ function register(moment: Parameters<Hooks['add']>[0], hook: CompletionHook): vo
   const scope = innermostFrame()?.scope as Scope | undefined;
   if (scope?.closed) throw scope.closedError();
   if (scope) scope.hooks.add(moment, hook);
-  else if (moment !== 'after rollback') void runHook(hook, 'committed' satisfies Completion, { moment, transaction: 'no transaction' });
+  else if (moment !== 'after rollback')
+    void runHook(hook, 'committed' satisfies Completion, { moment, transaction: 'no transaction' });
 }

@@ -36,7 +36,9 @@ export class Hooks {
 
   /** Runs the hooks of this outcome one after the other. The outcome stands: one that fails is logged, the others still run. */
   async runAfter(completion: Completion, transaction: string): Promise<void> {
-    const wanted = { committed: 'after commit', 'rolled back': 'after rollback', unknown: undefined }[completion];
+    const wanted = { committed: 'after commit', 'rolled back': 'after rollback', unknown: undefined }[
+      completion
+    ];
     for (const { moment, run } of this.#entries.splice(0)) {
       if (moment !== wanted && moment !== 'after completion') continue;
       await runHook(run, completion, { moment, transaction });
@@ -45,7 +47,11 @@ export class Hooks {
 }
 
 /** Runs one hook; a failure is logged and goes no further. */
-export async function runHook(run: CompletionHook, completion: Completion, about: { moment: string; transaction: string }): Promise<void> {
+export async function runHook(
+  run: CompletionHook,
+  completion: Completion,
+  about: { moment: string; transaction: string },
+): Promise<void> {
   try {
     await run(completion);
   } catch (error) {

@@ -3,7 +3,14 @@ export type { AsyncMethod, TransactionalDecorator } from './transactional.js';
 export type { ErrorMatcher, RetryOptions, TransactionOptions } from './options.js';
 export { PROPAGATIONS } from './propagation.js';
 export type { Propagation } from './propagation.js';
-export { afterCommit, afterCompletion, afterRollback, beforeCommit, currentTransaction, runOutsideTransaction } from './current.js';
+export {
+  afterCommit,
+  afterCompletion,
+  afterRollback,
+  beforeCommit,
+  currentTransaction,
+  runOutsideTransaction,
+} from './current.js';
 export type { CurrentTransaction } from './current.js';
 export type { Completion, CompletionHook, Hook } from './hooks.js';
 export { endTransactions, listActiveTransactions } from './active.js';

@@ -79,7 +79,8 @@ const NEEDS_TRANSACTION = ['isolationLevel', 'timeoutMs', 'retry', 'rollbackOn',
 const readMatchers: Reader<readonly ErrorMatcher[]> = (value, path) => {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   for (const item of list) {
-    if (typeof item !== 'function') throw invalid(path, item, 'an error class, a predicate, or an array of them');
+    if (typeof item !== 'function')
+      throw invalid(path, item, 'an error class, a predicate, or an array of them');
   }
   return list as readonly ErrorMatcher[];
 };

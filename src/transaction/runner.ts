@@ -1,5 +1,13 @@
 import { delay, sqlStateOf, systemClock, type Timer } from '../core/index.js';
-import { ambientScope, choosePool, currentFrame, type Frame, type ManagedSource, resolveSource, runInFrame } from '../connection/index.js';
+import {
+  ambientScope,
+  choosePool,
+  currentFrame,
+  type Frame,
+  type ManagedSource,
+  resolveSource,
+  runInFrame,
+} from '../connection/index.js';
 import { activeTransactions } from './active.js';
 import {
   CommitOutcomeUnknownError,
@@ -41,7 +49,9 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
     case 'plain':
       return withoutTransaction(call, call.work);
     case 'outside':
-      return withoutTransaction(call, () => runInFrame({ parent: currentFrame(), source, scope: undefined }, call.work));
+      return withoutTransaction(call, () =>
+        runInFrame({ parent: currentFrame(), source, scope: undefined }, call.work),
+      );
     case 'refuse closed':
       throw scope!.closedError();
     case 'refuse':
@@ -53,7 +63,14 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   const outer = currentFrame();
   const attempt = (): { transaction: Transaction; outcome: Outcome<T> } => {
     const { isolationLevel, readOnly } = call.options;
-    const transaction = new Transaction({ name: call.name, source, pool: choosePool(source, readOnly), isolationLevel, readOnly, outer });
+    const transaction = new Transaction({
+      name: call.name,
+      source,
+      pool: choosePool(source, readOnly),
+      isolationLevel,
+      readOnly,
+      outer,
+    });
     return { transaction, outcome: settle(() => runInFrame(transaction.frame, call.work)) };
   };
   const first = attempt();
@@ -79,7 +96,10 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
 }
 
 /** Waits for the method, then commits or rolls back. */
-async function finish<T>({ name, options }: Call<T>, run: { transaction: Transaction; outcome: Outcome<T> }): Promise<T> {
+async function finish<T>(
+  { name, options }: Call<T>,
+  run: { transaction: Transaction; outcome: Outcome<T> },
+): Promise<T> {
   const { transaction, outcome } = run;
   const { hooks } = transaction.root;
   const timer = startTimer(transaction, name, options);
@@ -87,7 +107,10 @@ async function finish<T>({ name, options }: Call<T>, run: { transaction: Transac
   let completion: Completion = 'rolled back';
   const complete = async (): Promise<void> => {
     try {
-      await Promise.race([runInFrame(transaction.frame, () => transaction.prepareCommit()), transaction.aborted]);
+      await Promise.race([
+        runInFrame(transaction.frame, () => transaction.prepareCommit()),
+        transaction.aborted,
+      ]);
       timer?.clear();
     } catch (error) {
       await transaction.rollback();
@@ -237,6 +260,6 @@ function refusal(name: string, source: ManagedSource, scope: Scope | undefined):
     scope
       ? `"${name}" has propagation NEVER and was called inside the transaction of "${scope.transaction.name}". Call it outside, or through runOutsideTransaction().`
       : `"${name}" has propagation MANDATORY and was called outside a transaction of data source "${source.name}". ` +
-        'Call it from a method that begins one, or make it REQUIRED.',
+          'Call it from a method that begins one, or make it REQUIRED.',
   );
 }

@@ -1,5 +1,10 @@
 import type { AmbientScope, ManualSavepoint, Session, SessionWork } from '../connection/index.js';
-import { IsolationMismatchError, SavepointOrderError, TransactionClosedError, UnexpectedRollbackError } from './errors.js';
+import {
+  IsolationMismatchError,
+  SavepointOrderError,
+  TransactionClosedError,
+  UnexpectedRollbackError,
+} from './errors.js';
 import { Hooks } from './hooks.js';
 import { Lane } from './statement-queue.js';
 import type { Transaction } from './transaction.js';
@@ -37,7 +42,10 @@ export class Scope implements AmbientScope {
   #entered: boolean;
   #rollbackOnly: RollbackReason | undefined;
 
-  constructor(transaction: Transaction, opening: { name: string; parent: Scope | undefined; savepoint: string | undefined }) {
+  constructor(
+    transaction: Transaction,
+    opening: { name: string; parent: Scope | undefined; savepoint: string | undefined },
+  ) {
     this.transaction = transaction;
     this.name = opening.name;
     this.parent = opening.parent;
@@ -82,7 +90,8 @@ export class Scope implements AmbientScope {
     await this.#control(dialect.savepoint(name));
     const open: ManualSavepoint = {
       release: () => this.#endManual(open, label, [dialect.releaseSavepoint(name)]),
-      rollback: () => this.#endManual(open, label, [dialect.rollbackToSavepoint(name), dialect.releaseSavepoint(name)]),
+      rollback: () =>
+        this.#endManual(open, label, [dialect.rollbackToSavepoint(name), dialect.releaseSavepoint(name)]),
     };
     this.#manual.push(open);
     return open;
@@ -113,10 +122,16 @@ export class Scope implements AmbientScope {
   obstacle(): UnexpectedRollbackError | undefined {
     const [unfinished] = this.inside;
     if (unfinished) {
-      return this.#unexpected(`"${unfinished.name}", which runs inside it, had not returned yet. Await every transactional call`, undefined);
+      return this.#unexpected(
+        `"${unfinished.name}", which runs inside it, had not returned yet. Await every transactional call`,
+        undefined,
+      );
     }
     if (this.#manual.length > 0) {
-      return this.#unexpected('a hand-written transaction inside it was neither committed nor rolled back. End it in a finally block', undefined);
+      return this.#unexpected(
+        'a hand-written transaction inside it was neither committed nor rolled back. End it in a finally block',
+        undefined,
+      );
     }
     if (this.#rollbackOnly && !this.#rollbackOnly.requested) {
       return this.#unexpected(
@@ -126,7 +141,8 @@ export class Scope implements AmbientScope {
       );
     }
     const { broken } = this.transaction;
-    if (broken) return this.#unexpected('its connection or its BEGIN had failed, and the error was swallowed', broken);
+    if (broken)
+      return this.#unexpected('its connection or its BEGIN had failed, and the error was swallowed', broken);
     if (this.entered && this.transaction.status === 'failed') {
       return this.#unexpected(
         'a statement in it had failed, and the error was swallowed. Let the error through, or run what may fail with propagation NESTED',
@@ -142,13 +158,15 @@ export class Scope implements AmbientScope {
       transaction.broken
         ? `The transaction of "${this.name}" cannot go on, so the statement was not sent: see the cause. Let the first error end the method.`
         : `The transaction of "${this.name}" has ended, so the statement was not sent. Await every call inside the method, ` +
-          'or start work that outlives it with runOutsideTransaction(). The cause is where the transaction was opened.',
+            'or start work that outlives it with runOutsideTransaction(). The cause is where the transaction was opened.',
       { cause: transaction.broken ?? transaction.openedAt },
     );
   }
 
   #unexpected(reason: string, cause: unknown): UnexpectedRollbackError {
-    return new UnexpectedRollbackError(`"${this.name}" returned, but its work was rolled back: ${reason}.`, { cause });
+    return new UnexpectedRollbackError(`"${this.name}" returned, but its work was rolled back: ${reason}.`, {
+      cause,
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

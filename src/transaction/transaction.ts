@@ -216,7 +216,9 @@ export class Transaction {
       // What is due still was due inside the savepoint.
       this.#prefix = [];
       try {
-        await this.#lease!.session.control(`${this.dialect.rollbackToSavepoint(name)}; ${this.dialect.releaseSavepoint(name)}`);
+        await this.#lease!.session.control(
+          `${this.dialect.rollbackToSavepoint(name)}; ${this.dialect.releaseSavepoint(name)}`,
+        );
       } catch (error) {
         this.broken ??= error as Error;
       }
@@ -249,12 +251,15 @@ export class Transaction {
     const { session } = this.#lease!;
     if (answer.kind === 'committed') return this.#giveBack();
     if (answer.kind === 'rolled back') {
-      if (!session.lost && session.status() === 'failed') await this.#withinLimit(session.control('ROLLBACK'));
+      if (!session.lost && session.status() === 'failed')
+        await this.#withinLimit(session.control('ROLLBACK'));
       this.#giveBack();
       await this.participants.tell('afterRollback', this.name);
       throw (
         answer.error ??
-        new UnexpectedRollbackError(`"${this.name}" asked to commit, and the server answered ROLLBACK.`, { cause: this.root.failure })
+        new UnexpectedRollbackError(`"${this.name}" asked to commit, and the server answered ROLLBACK.`, {
+          cause: this.root.failure,
+        })
       );
     }
     this.#giveBack(answer.error);
@@ -266,16 +271,25 @@ export class Transaction {
     if (transactionId === null) return;
     const outcome = transactionId === undefined ? 'unknown' : await this.#pool.settle(transactionId);
     const about = { transaction: this.name, transactionId, outcome, err: error };
-    getLogger().warn(about, `holdfast: the connection was lost during COMMIT of "${this.name}"; outcome: ${outcome}`);
+    getLogger().warn(
+      about,
+      `holdfast: the connection was lost during COMMIT of "${this.name}"; outcome: ${outcome}`,
+    );
     if (outcome === 'committed') return;
     const what = `The connection was lost while "${this.name}" waited for the answer to COMMIT: ${messageOf(error)}.`;
     if (outcome === 'aborted') {
-      throw new CommitFailedError(`${what} The server says that it was not committed; run it again.`, { cause: error, retryable: true });
+      throw new CommitFailedError(`${what} The server says that it was not committed; run it again.`, {
+        cause: error,
+        retryable: true,
+      });
     }
     const check = transactionId
       ? `Run SELECT pg_xact_status('${transactionId}') on the primary when it answers again, before you repeat anything.`
       : 'Its transaction id was not learnt: look in the data itself for what it writes, before you repeat anything.';
-    throw new CommitOutcomeUnknownError(`${what} It may or may not be committed. ${check}`, { cause: error, transactionId });
+    throw new CommitOutcomeUnknownError(`${what} It may or may not be committed. ${check}`, {
+      cause: error,
+      transactionId,
+    });
   }
 
   /** Returns the connection when the server says that it is idle, and closes it otherwise. */
@@ -285,7 +299,10 @@ export class Transaction {
     this.#lease = undefined;
     const { session } = lease;
     if (session.status() === 'idle' && !session.lost && !reason) return lease.end();
-    const why = reason ?? session.lost ?? new ConnectionLostError(`the connection was left ${session.status()} by "${this.name}"`);
+    const why =
+      reason ??
+      session.lost ??
+      new ConnectionLostError(`the connection was left ${session.status()} by "${this.name}"`);
     getLogger().warn(
       { transaction: this.name, backendId: session.backendId, reason: messageOf(why) },
       `holdfast: closed a connection that "${this.name}" could not leave clean`,

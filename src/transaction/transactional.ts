@@ -13,7 +13,11 @@ export interface TransactionalDecorator {
   /** A class, TC39 form. */
   <C extends abstract new (...args: never[]) => object>(target: C, context: { readonly kind: 'class' }): void;
   /** A method, legacy form. */
-  <M extends AsyncMethod>(target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<M>): void;
+  <M extends AsyncMethod>(
+    target: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<M>,
+  ): void;
   /** A class, legacy form. */
   <C extends abstract new (...args: never[]) => object>(target: C): void;
 }
@@ -41,7 +45,8 @@ export interface TransactionalDecorator {
  */
 export function Transactional(options?: TransactionOptions): TransactionalDecorator {
   const parsed = parseTransactionOptions(options);
-  const decorate = (target: object, second?: unknown, descriptor?: PropertyDescriptor): unknown => wrapMethod(parsed, { target, second, descriptor });
+  const decorate = (target: object, second?: unknown, descriptor?: PropertyDescriptor): unknown =>
+    wrapMethod(parsed, { target, second, descriptor });
   return decorate as TransactionalDecorator;
 }
 

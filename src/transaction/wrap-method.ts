@@ -18,13 +18,18 @@ interface Decoration {
 export function wrapMethod(options: ParsedOptions, { target, second, descriptor }: Decoration): unknown {
   if (isTc39Context(second)) {
     if (second.kind === 'class') return wrapClass(target as Function, options);
-    if (second.kind === 'method') return wrap(target as Method, options, { key: second.name, plainValue: 'wrapped' });
+    if (second.kind === 'method')
+      return wrap(target as Method, options, { key: second.name, plainValue: 'wrapped' });
     throw misplaced(second.kind);
   }
   if (second === undefined && typeof target === 'function') return wrapClass(target, options);
   if (typeof descriptor?.value !== 'function') throw misplaced('property or accessor');
   const owner = typeof target === 'function' ? target : target.constructor;
-  descriptor.value = wrap(descriptor.value as Method, options, { key: second as string | symbol, owner, plainValue: 'wrapped' });
+  descriptor.value = wrap(descriptor.value as Method, options, {
+    key: second as string | symbol,
+    owner,
+    plainValue: 'wrapped',
+  });
   return descriptor;
 }
 
@@ -32,8 +37,13 @@ function wrapClass(target: Function, options: ParsedOptions): void {
   const prototype = target.prototype as object;
   for (const key of Reflect.ownKeys(prototype)) {
     const descriptor = Object.getOwnPropertyDescriptor(prototype, key)!;
-    if (key === 'constructor' || typeof descriptor.value !== 'function' || WRAPPED in descriptor.value) continue;
-    descriptor.value = wrap(descriptor.value as Method, options, { key, owner: target, plainValue: 'passed' });
+    if (key === 'constructor' || typeof descriptor.value !== 'function' || WRAPPED in descriptor.value)
+      continue;
+    descriptor.value = wrap(descriptor.value as Method, options, {
+      key,
+      owner: target,
+      plainValue: 'passed',
+    });
     Object.defineProperty(prototype, key, descriptor);
   }
 }
@@ -52,7 +62,12 @@ function wrap(method: Method, options: ParsedOptions, { key, owner, plainValue }
     return options.name ?? (className ? `${className}.${methodName}` : methodName);
   };
   const wrapped: Method = function (...args) {
-    const call: Call<unknown> = { name: nameFor(this), options, work: () => method.apply(this, args), plainValue };
+    const call: Call<unknown> = {
+      name: nameFor(this),
+      options,
+      work: () => method.apply(this, args),
+      plainValue,
+    };
     if (plainValue === 'passed') return runCall(call);
     try {
       return Promise.resolve(runCall(call));
@@ -81,9 +96,13 @@ function copyMetadata(from: object, to: object): void {
 }
 
 function isTc39Context(value: unknown): value is { readonly kind: string; readonly name: string | symbol } {
-  return typeof value === 'object' && value !== null && typeof (value as { kind?: unknown }).kind === 'string';
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { kind?: unknown }).kind === 'string'
+  );
 }
 
 function misplaced(where: string): InvalidOptionsError {
-  return new InvalidOptionsError(`@Transactional() belongs on a method or a class, not on a ${where}. Remove it there, or make it a method.`);
+  return new InvalidOptionsError(
+    `@Transactional() belongs on a method or a class, not on a ${where}. Remove it there, or make it a method.`,
+  );
 }

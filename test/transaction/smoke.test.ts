@@ -10,7 +10,7 @@ beforeEach(() => {
   managed = managePool(pool);
 });
 afterEach(() => unmanagePool(managed));
-const labels = async () => (await db.query("SELECT label FROM entry ORDER BY id")).map((r: any) => r.label);
+const labels = async () => (await db.query('SELECT label FROM entry ORDER BY id')).map((r: any) => r.label);
 const add = (label: string) => pool.query('INSERT INTO entry (label) VALUES ($1)', [label]);
 afterEach(async () => void (await db.query('DELETE FROM entry')));
 

@@ -8,16 +8,24 @@ const MANAGED = Symbol.for('holdfast.managed-pool/1');
 /** Whether the object has the shape of pg-pool's `Pool`. */
 export function isPgPool(pool: unknown): pool is PgPool {
   const { connect, query, end, Client, totalCount } = (pool ?? {}) as Record<string, unknown>;
-  return [connect, query, end, Client].every((part) => typeof part === 'function') && typeof totalCount === 'number';
+  return (
+    [connect, query, end, Client].every((part) => typeof part === 'function') &&
+    typeof totalCount === 'number'
+  );
 }
 
 /** The management of this pool, made at the first call. The registered symbol makes it one for both package copies. */
-export function managePgPool(pool: PgPool & { [MANAGED]?: PgManagedPool }, { name, clock }: { name: string; clock: Clock }): PgManagedPool {
+export function managePgPool(
+  pool: PgPool & { [MANAGED]?: PgManagedPool },
+  { name, clock }: { name: string; clock: Clock },
+): PgManagedPool {
   if (pool[MANAGED]) return pool[MANAGED];
   if (pool.ending) {
     throw new PoolEndedError(`The pool given as "${name}" has ended; manage a new one.`);
   }
-  if (typeof (pool.Client.prototype as { getTransactionStatus?: unknown }).getTransactionStatus !== 'function') {
+  if (
+    typeof (pool.Client.prototype as { getTransactionStatus?: unknown }).getTransactionStatus !== 'function'
+  ) {
     throw new UnsupportedDriverError(
       `The pool given as "${name}" has a client without getTransactionStatus(): it needs pg 8.21 or newer (npm install pg@^8.21), ` +
         'and the JavaScript client, not pg.native.',

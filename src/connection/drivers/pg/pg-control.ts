@@ -6,7 +6,8 @@ export type PgControl =
   | { readonly verb: 'commit' | 'rollback' };
 
 // Leading white space and comments, then one of the words that a control statement begins with.
-const LEADING = /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(begin|start|commit|end|rollback|abort|prepare)\b/i;
+const LEADING =
+  /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(begin|start|commit|end|rollback|abort|prepare)\b/i;
 const WHOLE =
   /^(?:(begin|start\s+transaction)(?:\s+(?:work|transaction))?((?:\s|,)[\s\S]*)?|(commit|end|rollback|abort)(?:\s+(?:work|transaction))?(?:\s+and\s+no\s+chain)?)$/i;
 const ISOLATION = /isolation\s+level\s+(read\s+uncommitted|read\s+committed|repeatable\s+read|serializable)/i;
@@ -21,7 +22,12 @@ export function readControl(text: string): PgControl | undefined {
   const statement = text.slice(leading[0].length - leading[1]!.length).replace(/[;\s]+$/, '');
   const word = leading[1]!.toLowerCase();
   if (word === 'prepare' && !/^prepare\s+transaction\b/i.test(statement)) return undefined;
-  if (word === 'rollback' && /^rollback\s+(?:work\s+|transaction\s+)?to\b/i.test(statement) && !statement.includes(';')) return undefined;
+  if (
+    word === 'rollback' &&
+    /^rollback\s+(?:work\s+|transaction\s+)?to\b/i.test(statement) &&
+    !statement.includes(';')
+  )
+    return undefined;
   const whole = statement.includes(';') ? null : WHOLE.exec(statement);
   if (!whole) {
     throw new TransactionControlError(

@@ -4,7 +4,13 @@ import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope, currentFrame, type Frame, runInFrame } from '../../context.js';
 import { AcquireTimeoutError, PoolEndedError } from '../../errors.js';
 import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from '../../lease.js';
-import type { ManagedPool, ManagedSource, PoolCounts, TransactionHolder, TransactionLease } from '../../managed-pool.js';
+import type {
+  ManagedPool,
+  ManagedSource,
+  PoolCounts,
+  TransactionHolder,
+  TransactionLease,
+} from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import { WaitGraph } from '../../wait-graph.js';
 import { type CurrentLeases, leaseClient, PgLease, type PgRequest } from './pg-lease.js';
@@ -23,28 +29,27 @@ interface Loan {
 
 /** A `pg.Pool` under management: its own `connect` and `query` are replaced on the instance, nothing else of it. */
 export class PgManagedPool implements ManagedPool {
-  readonly name: string;
   readonly driver = 'pg';
   readonly dialect = postgresDialect;
   readonly #pool: PgPool;
   readonly #clock: Clock;
   readonly #book = new LeaseBook();
-  readonly #graph: WaitGraph;
+  readonly #graph = new WaitGraph();
   readonly #current: CurrentLeases = new WeakMap();
   readonly #connect: PgPool['connect'];
   readonly #query: PgPool['query'];
   readonly #own: Pick<PgPool, 'connect' | 'query'>;
   readonly #onUnwrap: () => void;
+  #name: string;
   #source: ManagedSource | undefined;
   /** True while pg-pool's own `query()` asks for its connection: it releases by itself and needs no lease object. */
   #selfReleasing = false;
 
   constructor(pool: PgPool, name: string, clock: Clock, onUnwrap: () => void) {
     this.#onUnwrap = onUnwrap;
-    this.name = name;
+    this.#name = name;
     this.#pool = pool;
     this.#clock = clock;
-    this.#graph = new WaitGraph(name);
     this.#connect = pool.connect;
     this.#query = pool.query;
     this.#own = {
@@ -54,6 +59,10 @@ export class PgManagedPool implements ManagedPool {
     for (const [key, value] of Object.entries(this.#own)) {
       Object.defineProperty(pool, key, { value, configurable: true, writable: true });
     }
+  }
+
+  get name(): string {
+    return this.#name;
   }
 
   get ended(): boolean {
@@ -69,7 +78,8 @@ export class PgManagedPool implements ManagedPool {
     return this.#source !== undefined;
   }
 
-  serve(source: ManagedSource): void {
+  serve(source: ManagedSource, name: string): void {
+    this.#name = name;
     this.#source = source;
   }
 
@@ -122,7 +132,8 @@ export class PgManagedPool implements ManagedPool {
 
   unwrap(): void {
     for (const [key, value] of Object.entries(this.#own)) {
-      if ((this.#pool as unknown as Record<string, unknown>)[key] === value) Reflect.deleteProperty(this.#pool, key);
+      if ((this.#pool as unknown as Record<string, unknown>)[key] === value)
+        Reflect.deleteProperty(this.#pool, key);
     }
     this.#onUnwrap();
   }
@@ -150,7 +161,7 @@ export class PgManagedPool implements ManagedPool {
       this.#lendToQuery(callback);
       return undefined;
     }
-    const scope = ambientScope(this.source);
+    const scope = this.#ambientScope();
     const result = scope ? this.#transactionClient(scope) : this.#leaseClient();
     if (!callback) return result;
     const bound = AsyncResource.bind(callback);
@@ -171,7 +182,7 @@ export class PgManagedPool implements ManagedPool {
   }
 
   #runQuery([config, values, callback]: [unknown, unknown, unknown]): unknown {
-    const scope = ambientScope(this.source);
+    const scope = this.#ambientScope();
     if (scope && typeof config !== 'function') {
       return new PgTransactionClient(this, this.#pool, scope).query(config, values, callback);
     }
@@ -199,6 +210,11 @@ export class PgManagedPool implements ManagedPool {
     );
   }
 
+  /** A pool that serves no data source yet is outside every transaction. */
+  #ambientScope(): AmbientScope | undefined {
+    return this.#source && ambientScope(this.#source);
+  }
+
   #request(kind: LeaseKind, frame: Frame | undefined, holder?: string): PgRequest {
     return { kind, frame, holder, requestedAt: this.#clock.now() };
   }
@@ -213,7 +229,10 @@ export class PgManagedPool implements ManagedPool {
           reject(error);
         };
         const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
-        stopWaiting = this.#graph.waiting({ frame: request.frame, describe, refuse }, this.#isHeldByTransactions);
+        stopWaiting = this.#graph.waiting(
+          { frame: request.frame, pool: this.name, describe, refuse },
+          this.#isHeldByTransactions,
+        );
         if (refused) return;
       }
       if (this.#book.observed && this.#isFull()) this.#book.emit('wait', { pool: this.name, ...request });
@@ -242,9 +261,13 @@ export class PgManagedPool implements ManagedPool {
 
   #explain(error: unknown, holder: TransactionHolder): unknown {
     if (this.ended) {
-      return new PoolEndedError(`"${holder.name}" needs a connection of pool "${this.name}", which has ended.`, { cause: error });
+      return new PoolEndedError(
+        `"${holder.name}" needs a connection of pool "${this.name}", which has ended.`,
+        { cause: error },
+      );
     }
-    if (!(error instanceof Error) || !error.message.startsWith('timeout exceeded when trying to connect')) return error;
+    if (!(error instanceof Error) || !error.message.startsWith('timeout exceeded when trying to connect'))
+      return error;
     const { max, inUse, idle, pending } = this.counts();
     return new AcquireTimeoutError(
       `"${holder.name}" got no connection of pool "${this.name}" in time: ${messageOf(error)}. ` +
@@ -256,6 +279,7 @@ export class PgManagedPool implements ManagedPool {
 
 /** Binds a callback among a query's arguments to the caller's async context: pg-pool would call it in the releaser's. */
 function bindLast(args: unknown[]): unknown[] {
-  return args.map((arg) => (typeof arg === 'function' ? AsyncResource.bind(arg as (...values: unknown[]) => unknown) : arg));
+  return args.map((arg) =>
+    typeof arg === 'function' ? AsyncResource.bind(arg as (...values: unknown[]) => unknown) : arg,
+  );
 }
-

@@ -86,8 +86,12 @@ export class PgTransactionClient {
   async #run(query: PgQuery): Promise<unknown> {
     const text = typeof query.text === 'string' ? query.text : undefined;
     const control = text === undefined ? undefined : readControl(text);
-    if (control) return this.#control(control.verb, control.verb === 'begin' ? control.isolationLevel : undefined);
-    const work: SessionWork<unknown> = { text, run: (session, prefix) => (session as PgSession).query(query, prefix) };
+    if (control)
+      return this.#control(control.verb, control.verb === 'begin' ? control.isolationLevel : undefined);
+    const work: SessionWork<unknown> = {
+      text,
+      run: (session, prefix) => (session as PgSession).query(query, prefix),
+    };
     try {
       return await this.#scope.submit(work);
     } catch (error) {
@@ -97,7 +101,10 @@ export class PgTransactionClient {
     }
   }
 
-  async #control(verb: 'begin' | 'commit' | 'rollback', isolationLevel: string | undefined): Promise<unknown> {
+  async #control(
+    verb: 'begin' | 'commit' | 'rollback',
+    isolationLevel: string | undefined,
+  ): Promise<unknown> {
     if (verb === 'begin') {
       this.#manual.push(await this.#scope.beginManual('a hand-written BEGIN', isolationLevel));
     } else {
@@ -116,9 +123,15 @@ export class PgTransactionClient {
   #submit(submittable: object & { callback?: unknown }, values: unknown, callback: unknown): unknown {
     const done = typeof values === 'function' ? values : callback;
     if (!submittable.callback && done) submittable.callback = done;
-    const work: SessionWork<void> = { text: undefined, run: (session, prefix) => (session as PgSession).submit(submittable, prefix) };
+    const work: SessionWork<void> = {
+      text: undefined,
+      run: (session, prefix) => (session as PgSession).submit(submittable, prefix),
+    };
     this.#scope.submit(work).catch((error: unknown) => {
-      (submittable as { handleError?(error: unknown, connection: unknown): void }).handleError?.(error, this.#session?.client.connection);
+      (submittable as { handleError?(error: unknown, connection: unknown): void }).handleError?.(
+        error,
+        this.#session?.client.connection,
+      );
     });
     return submittable;
   }

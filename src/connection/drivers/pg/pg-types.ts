@@ -6,7 +6,11 @@ import type { EventEmitter } from 'node:events';
 
 export type PgCallback = (error: Error | null | undefined, result?: unknown) => void;
 export type PgRelease = (error?: Error | boolean) => void;
-export type PgConnectCallback = (error: Error | undefined, client: PgClient | undefined, done: PgRelease) => void;
+export type PgConnectCallback = (
+  error: Error | undefined,
+  client: PgClient | undefined,
+  done: PgRelease,
+) => void;
 
 /** pg's `Query`: also what `client.query()` makes of a text or a config object. */
 export interface PgQuery {
@@ -53,7 +57,9 @@ export interface PgClient extends EventEmitter {
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
 }
 
-export type PgClientConstructor = (new (options: object) => PgClient) & { readonly Query: PgQueryConstructor };
+export type PgClientConstructor = (new (options: object) => PgClient) & {
+  readonly Query: PgQueryConstructor;
+};
 
 /** A `pg.Pool`, or a subclass of it. */
 export interface PgPoolLike {

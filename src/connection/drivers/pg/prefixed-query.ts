@@ -8,7 +8,8 @@ import type { PgClient, PgConnection, PgQuery } from './pg-types.js';
  */
 export function canCarryPrefix(query: PgQuery, client: PgClient): boolean {
   const { text, name, values } = query;
-  if (typeof text !== 'string' || text === '' || query.rows || (values && !Array.isArray(values))) return false;
+  if (typeof text !== 'string' || text === '' || query.rows || (values && !Array.isArray(values)))
+    return false;
   if (name && client.connection.parsedStatements[name] !== text) return false;
   const separator = text.indexOf(';');
   if (separator !== -1 && text.slice(separator).trim() !== ';') return false;

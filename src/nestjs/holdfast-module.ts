@@ -1,0 +1,62 @@
+import type { DynamicModule, FactoryProvider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { DataSourceDiscovery } from './data-source-discovery.js';
+import {
+  type HoldfastModuleAsyncOptions,
+  type HoldfastModuleOptions,
+  parseModuleOptions,
+} from './options.js';
+
+/** Registered symbols: the ESM and the CJS copy of the package share one token. */
+const OPTIONS = Symbol.for('holdfast.nestjs.options/1');
+const DISCOVERY = Symbol.for('holdfast.nestjs.discovery/1');
+
+/**
+ * Puts every TypeORM DataSource of the application under holdfast's management, under the name that TypeORM
+ * knows it by. No other line of the service changes than the decorator. `app.close()` waits for running
+ * transactions, rolls back what does not end in time, and says which.
+ *
+ * @example
+ * ```ts
+ * @Module({ imports: [TypeOrmModule.forRoot({ ... }), HoldfastModule.forRoot()] })
+ * export class AppModule {}
+ * ```
+ */
+export class HoldfastModule {
+  /** Throws `InvalidOptionsError` for wrong options. */
+  static forRoot(options?: HoldfastModuleOptions): DynamicModule {
+    return dynamicModule({ provide: OPTIONS, useValue: parseModuleOptions(options) }, []);
+  }
+
+  /** Like `forRoot`, with options that other providers supply. */
+  static forRootAsync({ imports = [], inject = [], useFactory }: HoldfastModuleAsyncOptions): DynamicModule {
+    const factory: FactoryProvider = {
+      provide: OPTIONS,
+      inject: [...inject] as NonNullable<FactoryProvider['inject']>,
+      useFactory: async (...dependencies: never[]) => parseModuleOptions(await useFactory(...dependencies)),
+    };
+    return dynamicModule(factory, imports);
+  }
+}
+
+type Imports = NonNullable<DynamicModule['imports']>;
+
+function dynamicModule(
+  options: FactoryProvider | { provide: symbol; useValue: HoldfastModuleOptions },
+  imports: Imports,
+): DynamicModule {
+  return {
+    module: HoldfastModule,
+    global: true,
+    imports,
+    providers: [
+      options,
+      {
+        provide: DISCOVERY,
+        inject: [ModulesContainer, OPTIONS],
+        useFactory: (modules: ModulesContainer, parsed: HoldfastModuleOptions) =>
+          new DataSourceDiscovery(modules, parsed),
+      },
+    ],
+  };
+}

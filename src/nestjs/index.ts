@@ -1,0 +1,2 @@
+export { HoldfastModule } from './holdfast-module.js';
+export type { HoldfastModuleAsyncOptions, HoldfastModuleOptions } from './options.js';

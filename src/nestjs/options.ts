@@ -1,0 +1,39 @@
+import type { ModuleMetadata } from '@nestjs/common';
+import { invalid, type Logger, optional, readDurationMs, type Reader, readOptions } from '../core/index.js';
+
+/** Options of {@link HoldfastModule}. */
+export interface HoldfastModuleOptions {
+  /** How long `app.close()` waits for running transactions before it rolls them back, in milliseconds. Default: 10000. */
+  readonly shutdownTimeoutMs?: number;
+  /** Where holdfast logs. Default: pino, where it is installed. */
+  readonly logger?: Logger;
+}
+
+/** Options of `HoldfastModule.forRootAsync`, in the shape that Nest's own modules have. */
+export interface HoldfastModuleAsyncOptions {
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  /** The providers that `useFactory` is called with. */
+  readonly inject?: readonly (string | symbol | (abstract new (...args: never[]) => unknown))[];
+  readonly useFactory: (...dependencies: never[]) => HoldfastModuleOptions | Promise<HoldfastModuleOptions>;
+}
+
+const readLogger: Reader<Logger> = (value, path) => {
+  const methods = (value ?? {}) as Record<string, unknown>;
+  if (!['debug', 'info', 'warn', 'error'].every((level) => typeof methods[level] === 'function')) {
+    throw invalid(path, value, 'a logger with debug, info, warn and error (fields, message), such as pino');
+  }
+  return value as Logger;
+};
+
+/** Reads the options once. Throws `InvalidOptionsError`. */
+export function parseModuleOptions(raw: HoldfastModuleOptions | undefined): HoldfastModuleOptions {
+  const { shutdownTimeoutMs, logger } = readOptions<{
+    shutdownTimeoutMs: number | undefined;
+    logger: Logger | undefined;
+  }>(
+    raw,
+    { shutdownTimeoutMs: optional(readDurationMs), logger: optional(readLogger) },
+    'HoldfastModule options',
+  );
+  return { ...(shutdownTimeoutMs !== undefined && { shutdownTimeoutMs }), ...(logger && { logger }) };
+}

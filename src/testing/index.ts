@@ -1,0 +1,2 @@
+export { ManualClock } from './manual-clock.js';
+export { expectNoOpenTransactions } from './expect-no-open-transactions.js';

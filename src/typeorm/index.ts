@@ -1,0 +1,5 @@
+export { manageDataSource } from './manage-data-source.js';
+export type { ManageDataSourceOptions } from './manage-data-source.js';
+export { managedDriver } from './managed-driver.js';
+export type { PgModule } from './managed-driver.js';
+export { DataSourceNotInitializedError } from './errors.js';

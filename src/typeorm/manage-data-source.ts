@@ -1,0 +1,171 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import {
+  type IsolationLevel,
+  optional,
+  readDurationMs,
+  readOptions,
+  readString,
+  withDefault,
+} from '../core/index.js';
+import {
+  ambientScope,
+  DEFAULT_SOURCE,
+  type ManagedPool,
+  type ManagedSource,
+  managePool,
+  manageReplica,
+  unmanagePool,
+  UnsupportedDriverError,
+} from '../connection/index.js';
+import { endTransactions, runInTransaction, type Scope } from '../transaction/index.js';
+import { DataSourceNotInitializedError } from './errors.js';
+import { TypeormParticipant } from './typeorm-participant.js';
+import type { DataSourceMethods, PostgresDriverLike, TransactionMethod } from './typeorm-types.js';
+
+/** Options of {@link manageDataSource}. */
+export interface ManageDataSourceOptions {
+  /** The name by which `@Transactional({ dataSource })` finds it. Default: the data source's own name, else `default`. */
+  readonly name?: string;
+  /** How long `dataSource.destroy()` waits for running transactions before it rolls them back, in milliseconds. Default: 10000. */
+  readonly shutdownTimeoutMs?: number;
+}
+
+interface ParsedOptions {
+  readonly name: string | undefined;
+  readonly shutdownTimeoutMs: number;
+}
+
+const MANAGED = Symbol.for('holdfast.managed-data-source/1');
+
+/**
+ * Puts a TypeORM DataSource under holdfast's management: its pool, and its replicas where it has any. Inside a
+ * transaction every way into TypeORM uses the transaction's connection; outside, TypeORM behaves as before.
+ * Idempotent. Only this instance is changed. `destroy()` waits for running transactions, and `initialize()`
+ * after it manages the new pool under the same name.
+ *
+ * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL,
+ * `DuplicateDataSourceError` and `InvalidOptionsError`.
+ *
+ * @example
+ * ```ts
+ * await dataSource.initialize();
+ * manageDataSource(dataSource);
+ * ```
+ */
+export function manageDataSource(dataSource: DataSource, options?: ManageDataSourceOptions): ManagedSource {
+  const parsed = readOptions<ParsedOptions>(
+    options,
+    { name: optional(readString), shutdownTimeoutMs: withDefault(readDurationMs, 10_000) },
+    'manageDataSource options',
+  );
+  const managed = dataSource as DataSource & { [MANAGED]?: ManagedDataSource };
+  if (managed[MANAGED]) return managed[MANAGED].again(parsed.name);
+  const created = new ManagedDataSource(dataSource, parsed);
+  Object.defineProperty(dataSource, MANAGED, { value: created });
+  return created.source;
+}
+
+class ManagedDataSource {
+  readonly #dataSource: DataSource;
+  readonly #options: ParsedOptions;
+  readonly #original: DataSourceMethods;
+  #pool: ManagedPool;
+
+  constructor(dataSource: DataSource, options: ParsedOptions) {
+    this.#dataSource = dataSource;
+    this.#options = options;
+    this.#pool = this.#managePools(options.name);
+    this.#original = {
+      createQueryRunner: dataSource.createQueryRunner.bind(dataSource),
+      destroy: dataSource.destroy.bind(dataSource),
+      initialize: dataSource.initialize.bind(dataSource),
+    };
+    replace(dataSource, {
+      createQueryRunner: (mode) => this.#participant()?.join() ?? this.#original.createQueryRunner(mode),
+      destroy: () => this.#destroy(),
+      initialize: () => this.#initialize(),
+    } satisfies DataSourceMethods);
+    this.#takeTurnsIn(dataSource.manager);
+  }
+
+  get source(): ManagedSource {
+    return this.#pool.source;
+  }
+
+  again(name: string | undefined): ManagedSource {
+    this.#pool = this.#managePools(name ?? this.source.name);
+    return this.source;
+  }
+
+  #managePools(asked: string | undefined): ManagedPool {
+    const { isInitialized, options, driver } = this.#dataSource;
+    const { master, slaves = [] } = driver as unknown as PostgresDriverLike;
+    const name = asked ?? (options as { name?: string }).name ?? DEFAULT_SOURCE;
+    if (!isInitialized) {
+      throw new DataSourceNotInitializedError(
+        `Data source "${name}" is not initialised yet, so it has no pool to manage. Call manageDataSource() after await dataSource.initialize().`,
+      );
+    }
+    if (options.type !== 'postgres' || !master) {
+      throw new UnsupportedDriverError(
+        `Data source "${name}" is of type ${options.type}; this version of holdfast manages TypeORM on PostgreSQL (type: 'postgres').`,
+      );
+    }
+    const pool = managePool(master, { name });
+    for (const slave of slaves) manageReplica(slave, pool);
+    return pool;
+  }
+
+  /** The participant of the transaction around the running call. Throws when that transaction has ended. */
+  #participant(): TypeormParticipant | undefined {
+    const scope = ambientScope(this.source) as Scope | undefined;
+    if (!scope) return undefined;
+    if (scope.closed) throw scope.closedError();
+    const { transaction } = scope;
+    return transaction.participants.of(this, () => {
+      const participant = new TypeormParticipant(this.#dataSource, transaction, () =>
+        this.#original.createQueryRunner(),
+      );
+      this.#takeTurnsIn(participant.runner.manager);
+      return participant;
+    });
+  }
+
+  /** `manager.transaction(callback)` inside a transaction is a nested scope, so that two at once take turns. */
+  #takeTurnsIn(manager: EntityManager): void {
+    const original = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
+    const transaction = (...args: unknown[]): Promise<unknown> => {
+      const work = args.find((arg) => typeof arg === 'function') as
+        ((manager: EntityManager) => Promise<unknown>) | undefined;
+      const participant = work && this.#participant();
+      if (!participant) return original(...args);
+      const isolationLevel = args.find((arg) => typeof arg === 'string') as IsolationLevel | undefined;
+      return runInTransaction(async () => work(participant.runner.manager), {
+        dataSource: this.source.name,
+        propagation: 'NESTED',
+        name: 'EntityManager.transaction',
+        ...(isolationLevel && { isolationLevel }),
+      });
+    };
+    replace(manager, { transaction: transaction as TransactionMethod });
+  }
+
+  async #destroy(): Promise<void> {
+    await endTransactions(this.source, this.#options.shutdownTimeoutMs);
+    await this.#original.destroy();
+    unmanagePool(this.#pool);
+  }
+
+  async #initialize(): Promise<DataSource> {
+    const { name } = this.source;
+    await this.#original.initialize();
+    this.#pool = this.#managePools(name);
+    return this.#dataSource;
+  }
+}
+
+function replace<T extends object>(target: T, methods: Partial<T>): void {
+  for (const [key, value] of Object.entries(methods)) {
+    Object.defineProperty(target, key, { value, configurable: true, writable: true });
+  }
+}

@@ -1,0 +1,28 @@
+import { type ManageablePool, preparePool } from '../connection/index.js';
+
+/** The part of the `pg` module that TypeORM makes its pools with. */
+export interface PgModule {
+  readonly Pool: new (...args: never[]) => ManageablePool;
+}
+
+/**
+ * The `pg` module for TypeORM's `driver` option, with pools that are under holdfast's lease tracking from their
+ * first acquire, which `manageDataSource` alone cannot see. Call `manageDataSource` after `initialize()` as well.
+ *
+ * @example
+ * ```ts
+ * import pg from 'pg';
+ * const dataSource = new DataSource({ type: 'postgres', url, driver: managedDriver(pg), entities });
+ * await dataSource.initialize();
+ * manageDataSource(dataSource);
+ * ```
+ */
+export function managedDriver<D extends PgModule>(pg: D): D {
+  class ManagedPool extends pg.Pool {
+    constructor(...args: never[]) {
+      super(...args);
+      preparePool(this);
+    }
+  }
+  return Object.create(pg, { Pool: { value: ManagedPool, enumerable: true } }) as D;
+}
