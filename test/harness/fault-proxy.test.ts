@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import type { PoolConfig } from 'pg';
 import Cursor from 'pg-cursor';
 import { useDatabase } from './database.js';
 import type { FaultProxy } from './fault-proxy.js';
@@ -65,6 +66,21 @@ describe('what it records', () => {
     expect(proxy.texts).toEqual([]);
     await client.end();
     expect(proxy.flights).toBe(0);
+  });
+
+  test('the pipeline mode of pg: statements that did not wait for each other share a flight', async () => {
+    proxy.delay({ toClientMs: 5 });
+    const pool = db.pool({ connectionString: proxy.url(db.url), max: 1, pipeline: true } as PoolConfig);
+    const client = await pool.connect();
+    await Promise.all([
+      client.query('BEGIN'),
+      client.query('INSERT INTO entry (label) VALUES ($1)', ['one']),
+    ]);
+    expect(proxy.statements.map(({ flight }) => flight)).toEqual([1, 1]);
+    await client.query('COMMIT');
+    client.release();
+    expect(proxy.flights).toBe(2);
+    expect(await labels()).toEqual(['one']);
   });
 
   test('statements that the server skipped after an error in their pipeline', async () => {
