@@ -15,6 +15,9 @@ module.exports = {
   rootDir: __dirname,
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  globalSetup: '<rootDir>/test/harness/global-setup.ts',
+  globalTeardown: '<rootDir>/test/harness/global-teardown.ts',
+  setupFilesAfterEnv: ['<rootDir>/test/harness/after-env.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/nestjs/', '<rootDir>/test/consumers/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/consumers/nest-'],
   // .js first: the mapping below also meets the relative imports of packages, which are never ours to turn into .ts.
