@@ -84,9 +84,9 @@ function wrap(method: Method, options: ParsedOptions, { key, owner, plainValue }
 
 /** What reflect-metadata adds to `Reflect`, where an application loads it. */
 interface MetadataReflection {
-  getOwnMetadataKeys?(target: object): unknown[];
-  getOwnMetadata?(key: unknown, target: object): unknown;
-  defineMetadata?(key: unknown, value: unknown, target: object): void;
+  getOwnMetadataKeys?: (target: object) => unknown[];
+  getOwnMetadata?: (key: unknown, target: object) => unknown;
+  defineMetadata?: (key: unknown, value: unknown, target: object) => void;
 }
 
 /** Nest and others keep what their decorators say on the method itself; it must be found on the wrapper too. */

@@ -2,7 +2,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { ambientScope } from '../connection/index.js';
 import type { Participant, Scope, Transaction } from '../transaction/index.js';
 import { handWrittenTransactions, joinQueryRunner, unwrapHoldfastError } from './joined-query-runner.js';
-import type { QueryRunnerInternals, TransactionEvent } from './typeorm-types.js';
+import type { QueryFunction, QueryRunnerInternals, TransactionEvent } from './typeorm-types.js';
 
 /**
  * TypeORM's part in one transaction: one QueryRunner on the transaction's connection, which believes its
@@ -21,12 +21,12 @@ export class TypeormParticipant implements Participant {
     this.#transaction = transaction;
     this.#client = transaction.source.primary.transactionClient(transaction.root);
     this.#runner = createQueryRunner() as QueryRunnerInternals;
-    const { query } = this.#runner;
+    const { query } = this.#runner as { query: QueryFunction };
     Object.assign(this.#runner, handWrittenTransactions(this.#runner, this.#scope), {
       isTransactionActive: true,
       transactionDepth: 1,
       connect: () => this.#connect(),
-      query(this: QueryRunnerInternals, ...args: Parameters<QueryRunnerInternals['query']>) {
+      query(this: QueryRunner, ...args: unknown[]) {
         return unwrapHoldfastError(() => query.apply(this, args));
       },
     });

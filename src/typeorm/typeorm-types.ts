@@ -16,8 +16,10 @@ export type QueryRunnerInternals = QueryRunner & {
   isTransactionActive: boolean;
   transactionDepth: number;
   readonly broadcaster: { broadcast(event: TransactionEvent): Promise<void> };
-  query(...args: Parameters<QueryRunner['query']>): Promise<unknown>;
 };
+
+/** `QueryRunner.query` as a value. */
+export type QueryFunction = (this: QueryRunner, ...args: unknown[]) => Promise<unknown>;
 
 export type TransactionEvent = `${'Before' | 'After'}Transaction${'Start' | 'Commit' | 'Rollback'}`;
 

@@ -31,7 +31,11 @@ export function managePgPool(
         'and the JavaScript client, not pg.native.',
     );
   }
-  const managed = new PgManagedPool(pool, name, clock, () => Reflect.deleteProperty(pool, MANAGED));
+  const managed = new PgManagedPool(pool, {
+    name,
+    clock,
+    onUnwrap: () => Reflect.deleteProperty(pool, MANAGED),
+  });
   Object.defineProperty(pool, MANAGED, { value: managed, configurable: true });
   return managed;
 }

@@ -45,7 +45,7 @@ export class PgManagedPool implements ManagedPool {
   /** True while pg-pool's own `query()` asks for its connection: it releases by itself and needs no lease object. */
   #selfReleasing = false;
 
-  constructor(pool: PgPool, name: string, clock: Clock, onUnwrap: () => void) {
+  constructor(pool: PgPool, { name, clock, onUnwrap }: { name: string; clock: Clock; onUnwrap: () => void }) {
     this.#onUnwrap = onUnwrap;
     this.#name = name;
     this.#pool = pool;
@@ -198,16 +198,15 @@ export class PgManagedPool implements ManagedPool {
     const frame = currentFrame();
     // Only a frame can make this request part of a self-deadlock, and only an observer wants its events.
     if (!frame && !this.#book.observed) {
-      this.#connect.call(this.#pool, callback);
+      void this.#connect.call(this.#pool, callback);
       return;
     }
-    this.#borrow(this.#request('query', frame)).then(
-      ({ client, lease }) => {
-        client.release = lease.release;
-        callback(undefined, client, lease.release);
-      },
-      (error: Error) => callback(error, undefined, () => {}),
-    );
+    this.#lend(this.#request('query', frame), (error, loan) => {
+      if (loan) {
+        loan.client.release = loan.lease.release;
+        callback(undefined, loan.client, loan.lease.release);
+      } else callback(error, undefined, () => {});
+    });
   }
 
   /** A pool that serves no data source yet is outside every transaction. */
@@ -221,30 +220,32 @@ export class PgManagedPool implements ManagedPool {
 
   #borrow(request: PgRequest): Promise<Loan> {
     return new Promise((resolve, reject) => {
-      let stopWaiting: (() => void) | undefined;
-      let refused = false;
-      if (request.frame) {
-        const refuse = (error: Error): void => {
-          refused = true;
-          reject(error);
-        };
-        const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
-        stopWaiting = this.#graph.waiting(
-          { frame: request.frame, pool: this.name, describe, refuse },
-          this.#isHeldByTransactions,
-        );
-        if (refused) return;
-      }
-      if (this.#book.observed && this.#isFull()) this.#book.emit('wait', { pool: this.name, ...request });
-      const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
-        stopWaiting?.();
-        if (error || !client) reject(error ?? new Error('the pool lent no client'));
-        else if (refused) giveBack();
-        else resolve({ client, lease: this.#open(request, client, giveBack) });
-      };
-      // A connection that is opened here outlives this call; its socket must not keep this call's context.
-      runInFrame(undefined, () => this.#connect.call(this.#pool, lend));
+      this.#lend(request, (error, loan) => (loan ? resolve(loan) : reject(error as Error)));
     });
+  }
+
+  #lend(request: PgRequest, done: (error: Error | undefined, loan?: Loan) => void): void {
+    let stopWaiting: (() => void) | undefined;
+    let refused = false;
+    if (request.frame) {
+      const refuse = (error: Error): void => {
+        refused = true;
+        done(error);
+      };
+      const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
+      const waiter = { frame: request.frame, pool: this.name, describe, refuse };
+      stopWaiting = this.#graph.waiting(waiter, this.#isHeldByTransactions);
+      if (refused) return;
+    }
+    if (this.#book.observed && this.#isFull()) this.#book.emit('wait', { pool: this.name, ...request });
+    const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
+      stopWaiting?.();
+      if (refused) giveBack?.();
+      else if (error || !client) done(error ?? new Error('the pool lent no client'));
+      else done(undefined, { client, lease: this.#open(request, client, giveBack) });
+    };
+    // A connection that is opened here outlives this call; its socket must not keep this call's context.
+    void runInFrame(undefined, () => this.#connect.call(this.#pool, lend));
   }
 
   #open(request: PgRequest, client: PgClient, giveBack: PgRelease): PgLease {

@@ -51,7 +51,7 @@ export interface PgClient extends EventEmitter {
   /** False while the server has not said ReadyForQuery after the last statement. */
   readonly readyForQuery: boolean;
   readonly _ending?: boolean;
-  query(config: unknown, values?: unknown, callback?: unknown): unknown;
+  query: (config: unknown, values?: unknown, callback?: unknown) => unknown;
   release: PgRelease;
   end(): Promise<void>;
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
@@ -81,6 +81,6 @@ export interface PgPool extends EventEmitter {
   readonly idleCount: number;
   readonly waitingCount: number;
   readonly ending: boolean;
-  connect(callback?: PgConnectCallback): Promise<PgClient> | undefined;
-  query(config: unknown, values?: unknown, callback?: unknown): unknown;
+  connect: (callback?: PgConnectCallback) => Promise<PgClient> | undefined;
+  query: (config: unknown, values?: unknown, callback?: unknown) => unknown;
 }
