@@ -46,9 +46,12 @@ export function scopeInFrame(frame: Frame | undefined, source: ManagedSource): A
 
 /** The innermost frame of the running call that stands in a transaction, whichever source it belongs to. */
 export function innermostFrame(): Frame | undefined {
+  const hidden = new Set<ManagedSource>();
   for (let current = storage.getStore(); current; current = current.parent) {
     if (current.source === undefined) return undefined;
+    if (hidden.has(current.source)) continue;
     if (current.scope) return current;
+    hidden.add(current.source);
   }
   return undefined;
 }

@@ -21,7 +21,8 @@ export interface Dialect {
   begin(options: BeginOptions): string;
   savepoint(name: string): string;
   releaseSavepoint(name: string): string;
-  rollbackToSavepoint(name: string): string;
+  /** Undoes what came after the savepoint, and the savepoint with it. */
+  undoSavepoint(name: string): string;
   /** Errors after which the same transaction, run again from its start, can succeed. Code -> reason. */
   readonly retryableCodes: ReadonlyMap<string, string>;
 }
@@ -37,7 +38,7 @@ export const postgresDialect: Dialect = {
   },
   savepoint: (name) => `SAVEPOINT ${name}`,
   releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
-  rollbackToSavepoint: (name) => `ROLLBACK TO SAVEPOINT ${name}`,
+  undoSavepoint: (name) => `ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`,
   retryableCodes: new Map([
     ['40001', 'serialization failure'],
     ['40P01', 'deadlock detected'],

@@ -89,9 +89,8 @@ export class Scope implements AmbientScope {
     const { dialect } = this.transaction;
     await this.#control(dialect.savepoint(name));
     const open: ManualSavepoint = {
-      release: () => this.#endManual(open, label, [dialect.releaseSavepoint(name)]),
-      rollback: () =>
-        this.#endManual(open, label, [dialect.rollbackToSavepoint(name), dialect.releaseSavepoint(name)]),
+      release: () => this.#endManual(open, label, dialect.releaseSavepoint(name)),
+      rollback: () => this.#endManual(open, label, dialect.undoSavepoint(name)),
     };
     this.#manual.push(open);
     return open;
@@ -185,7 +184,7 @@ export class Scope implements AmbientScope {
     }).catch(() => this.refuseWaiting());
   }
 
-  async #endManual(open: ManualSavepoint, label: string, statements: readonly string[]): Promise<void> {
+  async #endManual(open: ManualSavepoint, label: string, statement: string): Promise<void> {
     if (this.#manual.at(-1) !== open) {
       const error = new SavepointOrderError(
         `${label} in "${this.name}" ended while one that began after it was still open. Hand-written transactions on one connection ` +
@@ -196,7 +195,7 @@ export class Scope implements AmbientScope {
       throw error;
     }
     this.#manual.pop();
-    for (const statement of statements) await this.#control(statement);
+    await this.#control(statement);
   }
 
   #control(text: string): Promise<void> {

@@ -212,13 +212,10 @@ export class Transaction {
     if (!scope.entered) return;
     await this.queue.drained();
     if (!this.#withdraw(scope) && !this.broken) {
-      const name = scope.savepoint!;
       // What is due still was due inside the savepoint.
       this.#prefix = [];
       try {
-        await this.#lease!.session.control(
-          `${this.dialect.rollbackToSavepoint(name)}; ${this.dialect.releaseSavepoint(name)}`,
-        );
+        await this.#lease!.session.control(this.dialect.undoSavepoint(scope.savepoint!));
       } catch (error) {
         this.broken ??= error as Error;
       }

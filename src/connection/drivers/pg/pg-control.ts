@@ -5,38 +5,65 @@ export type PgControl =
   | { readonly verb: 'begin'; readonly isolationLevel: string | undefined }
   | { readonly verb: 'commit' | 'rollback' };
 
-// Leading white space and comments, then one of the words that a control statement begins with.
-const LEADING =
-  /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(begin|start|commit|end|rollback|abort|prepare)\b/i;
-const WHOLE =
-  /^(?:(begin|start\s+transaction)(?:\s+(?:work|transaction))?((?:\s|,)[\s\S]*)?|(commit|end|rollback|abort)(?:\s+(?:work|transaction))?(?:\s+and\s+no\s+chain)?)$/i;
-const ISOLATION = /isolation\s+level\s+(read\s+uncommitted|read\s+committed|repeatable\s+read|serializable)/i;
+const FIRST_WORD = /^(?:begin|start|commit|end|rollback|abort|prepare)\b/i;
+const PREPARE_TRANSACTION = /^prepare\s+transaction\b/i;
+const ROLLBACK_TO_SAVEPOINT = /^rollback\s+(?:work\s+|transaction\s+)?to\b/i;
+const BEGIN = /^(?:begin(?:\s+(?:work|transaction))?|start\s+transaction)\b/i;
+const END = /^(?:(commit|end)|rollback|abort)(?:\s+(?:work|transaction))?(?:\s+and\s+no\s+chain)?$/i;
+const ISOLATION =
+  /\bisolation\s+level\s+(read\s+uncommitted|read\s+committed|repeatable\s+read|serializable)\b/i;
 
 /**
  * Recognises BEGIN, COMMIT and ROLLBACK. `ROLLBACK TO`, `SAVEPOINT` and `RELEASE` are ordinary statements of a
  * transaction. Throws {@link TransactionControlError} for what would end the transaction as a whole.
  */
 export function readControl(text: string): PgControl | undefined {
-  const leading = LEADING.exec(text);
-  if (!leading) return undefined;
-  const statement = text.slice(leading[0].length - leading[1]!.length).replace(/[;\s]+$/, '');
-  const word = leading[1]!.toLowerCase();
-  if (word === 'prepare' && !/^prepare\s+transaction\b/i.test(statement)) return undefined;
-  if (
-    word === 'rollback' &&
-    /^rollback\s+(?:work\s+|transaction\s+)?to\b/i.test(statement) &&
-    !statement.includes(';')
-  )
-    return undefined;
-  const whole = statement.includes(';') ? null : WHOLE.exec(statement);
-  if (!whole) {
-    throw new TransactionControlError(
-      `"${statement.slice(0, 40)}" would begin or end a transaction behind its owner's back and was not sent. ` +
-        'Inside a transaction send BEGIN, COMMIT or ROLLBACK as a statement of its own, on one client (it becomes a savepoint), ' +
-        'or use @Transactional({ propagation: "NESTED" }) or runOutsideTransaction().',
-    );
+  const start = startOfStatement(text);
+  if (!FIRST_WORD.test(text.slice(start, start + 10))) return undefined;
+  const statement = text.slice(start).replace(/[;\s]+$/, '');
+  if (/^prepare\b/i.test(statement) && !PREPARE_TRANSACTION.test(statement)) return undefined;
+  if (!statement.includes(';')) {
+    if (ROLLBACK_TO_SAVEPOINT.test(statement)) return undefined;
+    if (BEGIN.test(statement)) {
+      return {
+        verb: 'begin',
+        isolationLevel: ISOLATION.exec(statement)?.[1]?.toUpperCase().replace(/\s+/g, ' '),
+      };
+    }
+    const end = END.exec(statement);
+    if (end) return { verb: end[1] ? 'commit' : 'rollback' };
   }
-  if (whole[3]) return { verb: /^(?:commit|end)/i.test(whole[3]) ? 'commit' : 'rollback' };
-  const level = ISOLATION.exec(whole[2] ?? '')?.[1];
-  return { verb: 'begin', isolationLevel: level?.toUpperCase().replace(/\s+/g, ' ') };
+  throw new TransactionControlError(
+    `A statement that begins with ${statement.split(/\s/, 1)[0]!.toUpperCase()} would begin or end a transaction behind its owner's back and was not sent. ` +
+      'Inside a transaction send BEGIN, COMMIT or ROLLBACK as a statement of its own, on one client (it becomes a savepoint), ' +
+      'or use @Transactional({ propagation: "NESTED" }) or runOutsideTransaction().',
+  );
+}
+
+/** The offset of the first character that is neither white space nor comment (PostgreSQL's block comments nest). */
+function startOfStatement(text: string): number {
+  let index = 0;
+  for (;;) {
+    while (index < text.length && text.charCodeAt(index) <= 32) index++;
+    if (text.startsWith('--', index)) {
+      const end = text.indexOf('\n', index);
+      index = end === -1 ? text.length : end + 1;
+    } else if (text.startsWith('/*', index)) index = endOfBlockComment(text, index);
+    else return index;
+  }
+}
+
+function endOfBlockComment(text: string, start: number): number {
+  let depth = 0;
+  for (let index = start; index < text.length; index++) {
+    if (text.startsWith('/*', index)) {
+      depth++;
+      index++;
+    } else if (text.startsWith('*/', index)) {
+      depth--;
+      index++;
+      if (depth === 0) return index + 1;
+    }
+  }
+  return text.length;
 }
