@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool, PoolClient } from 'pg';
+import { expectNoOpenTransactions } from 'holdfast/testing';
+import type { TestDatabase } from '../harness/database.js';
+import { defaultSchema } from '../harness/schema.js';
+
+/** Number of the advisory lock that inserts of a label beginning with `slow` wait for (see `closeGate`). */
+const gateLock = 77;
+
+/** The harness's tables; an insert of a label that begins with `slow` waits at the gate, whichever way it came. */
+export const conformanceSchema = `${defaultSchema}
+  CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      PERFORM pg_advisory_xact_lock_shared(${gateLock});
+      RETURN NEW;
+    END $$;
+  CREATE TRIGGER entry_gate BEFORE INSERT ON entry
+    FOR EACH ROW WHEN (NEW.label LIKE 'slow%') EXECUTE FUNCTION wait_at_gate();
+`;
+
+/** The committed labels of `entry`, in order of insertion, as the independent observer sees them. */
+export async function labelsIn(db: TestDatabase): Promise<string[]> {
+  const rows = await db.query<{ label: string }>('SELECT label FROM entry ORDER BY id');
+  return rows.map(({ label }) => label);
+}
+
+/** Waits for a condition; rejects after five seconds, naming it. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`waited five seconds for: ${what}`);
+    await sleep(5);
+  }
+}
+
+/** Holds every insert of a label that begins with `slow` (database made with `conformanceSchema`). */
+export interface Gate {
+  /** Resolves when `count` sessions wait at the gate. */
+  waiting(count?: number): Promise<void>;
+  open(): Promise<void>;
+}
+
+/** Closes the gate; it opens by itself after the test. */
+export async function closeGate(db: TestDatabase): Promise<Gate> {
+  const client = await db.client();
+  await client.query('SELECT pg_advisory_lock($1)', [gateLock]);
+  return {
+    waiting: (count = 1) =>
+      until(`${count} session(s) at the gate`, async () => {
+        const [row] = await db.query<{ count: number }>(
+          `SELECT count(*)::int AS count FROM pg_locks
+            WHERE locktype = 'advisory' AND objid = $1 AND NOT granted
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+          [gateLock],
+        );
+        return row!.count >= count;
+      }),
+    async open() {
+      await client.query('SELECT pg_advisory_unlock_all()');
+    },
+  };
+}
+
+/** What a reviewer would look at after any transaction: nothing lent, nothing open, whoever borrows next. */
+export async function expectCleanPool(pool: Pool, db: TestDatabase): Promise<void> {
+  expectNoOpenTransactions();
+  // A released connection is idle at once; one that was opened for nobody is only just on its way.
+  await until('an idle pool', () => pool.waitingCount === 0 && pool.idleCount === pool.totalCount);
+  expect((await db.sessions()).filter(({ inTransaction }) => inTransaction)).toEqual([]);
+  const clients: PoolClient[] = [];
+  try {
+    for (let left = pool.totalCount; left > 0; left--) clients.push(await pool.connect());
+    for (const client of clients) {
+      const { rows } = await client.query<{ open: boolean }>(
+        'SELECT transaction_timestamp() <> statement_timestamp() AS open',
+      );
+      expect(rows).toEqual([{ open: false }]);
+    }
+  } finally {
+    for (const client of clients) client.release();
+  }
+}
