@@ -1,7 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { processGlobal } from '../core/index.js';
-import type { ManagedSource } from './managed-pool.js';
 import type { AmbientScope } from './ambient-scope.js';
+
+/** What frames tell data sources apart by: the source itself. */
+export interface SourceKey {
+  readonly name: string;
+}
 
 /**
  * One call's view of the transactions around it. Frames form an immutable chain: a frame is handed to
@@ -10,7 +14,7 @@ import type { AmbientScope } from './ambient-scope.js';
 export interface Frame {
   readonly parent: Frame | undefined;
   /** The source that this frame speaks of; `undefined` speaks of every source. */
-  readonly source: ManagedSource | undefined;
+  readonly source: SourceKey | undefined;
   /** The scope that work on `source` belongs to; `undefined` puts it outside any transaction. */
   readonly scope: AmbientScope | undefined;
   /** The method that joined the scope; `undefined` where the frame is of the method that opened it. */
@@ -32,12 +36,12 @@ export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
 }
 
 /** The scope of the running call on `source`. A closed scope is found as well: it is the caller's to refuse. */
-export function ambientScope(source: ManagedSource): AmbientScope | undefined {
+export function ambientScope(source: SourceKey): AmbientScope | undefined {
   return scopeInFrame(storage.getStore(), source);
 }
 
 /** {@link ambientScope} for a given frame. */
-export function scopeInFrame(frame: Frame | undefined, source: ManagedSource): AmbientScope | undefined {
+export function scopeInFrame(frame: Frame | undefined, source: SourceKey): AmbientScope | undefined {
   for (let current = frame; current; current = current.parent) {
     if (current.source === source || current.source === undefined) return current.scope;
   }
@@ -46,7 +50,7 @@ export function scopeInFrame(frame: Frame | undefined, source: ManagedSource): A
 
 /** The innermost frame of the running call that stands in a transaction, whichever source it belongs to. */
 export function innermostFrame(): Frame | undefined {
-  const hidden = new Set<ManagedSource>();
+  const hidden = new Set<SourceKey>();
   for (let current = storage.getStore(); current; current = current.parent) {
     if (current.source === undefined) return undefined;
     if (hidden.has(current.source)) continue;

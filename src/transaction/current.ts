@@ -8,7 +8,7 @@ import {
   runInFrame,
 } from '../connection/index.js';
 import { type Completion, type CompletionHook, type Hook, type Hooks, runHook } from './hooks.js';
-import type { Scope } from './scope.js';
+import type { TransactionScope } from './transaction.js';
 
 /** The transaction that the running call belongs to. */
 export interface CurrentTransaction {
@@ -42,7 +42,7 @@ export interface CurrentTransaction {
  */
 export function currentTransaction(dataSource?: string): CurrentTransaction | undefined {
   const frame = findFrame(dataSource);
-  const scope = frame?.scope as Scope | undefined;
+  const scope = frame?.scope as TransactionScope | undefined;
   if (!frame || !scope || scope.closed) return undefined;
   const { id, name, source, readOnly, isolationLevel } = scope.transaction;
   return Object.freeze({
@@ -137,7 +137,7 @@ function findFrame(dataSource: string | undefined): Frame | undefined {
 
 function register(moment: Parameters<Hooks['add']>[0], hook: CompletionHook): void {
   readFunction()(hook, `the hook (${moment})`);
-  const scope = innermostFrame()?.scope as Scope | undefined;
+  const scope = innermostFrame()?.scope as TransactionScope | undefined;
   if (scope?.closed) throw scope.closedError();
   if (scope) scope.hooks.add(moment, hook);
   else if (moment !== 'after rollback')

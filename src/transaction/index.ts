@@ -16,8 +16,7 @@ export type { Completion, CompletionHook, Hook } from './hooks.js';
 export { endTransactions, listActiveTransactions } from './active.js';
 export type { ActiveTransaction } from './active.js';
 export type { Participant } from './participants.js';
-export type { Scope } from './scope.js';
-export type { Transaction } from './transaction.js';
+export type { Transaction, TransactionScope } from './transaction.js';
 export {
   CommitFailedError,
   CommitOutcomeUnknownError,

@@ -21,7 +21,7 @@ import { type ParsedOptions, rollsBackOn } from './options.js';
 import { decide } from './propagation.js';
 import { type Outcome, promiseOf, refuseLazyResult, settle } from './returned-value.js';
 import { Scope } from './scope.js';
-import { Transaction } from './transaction.js';
+import { Transaction, type TransactionScope } from './transaction.js';
 
 /** One transactional call. */
 export interface Call<T> {
@@ -38,7 +38,7 @@ export interface Call<T> {
 /** Runs a transactional call: the only place where the propagation decision is carried out. */
 export function runCall<T>(call: Call<T>): T | Promise<T> {
   const source = resolveSource(call.options.dataSource);
-  const scope = ambientScope(source) as Scope | undefined;
+  const scope = ambientScope(source) as TransactionScope | undefined;
   switch (decide(call.options.propagation, scope ? (scope.closed ? 'closed' : 'active') : 'none')) {
     case 'begin':
       return begin(call, source);
@@ -140,7 +140,7 @@ async function finish<T>(
   }
 }
 
-function join<T>(call: Call<T>, scope: Scope): T | Promise<T> {
+function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
   const { name, options } = call;
   checkJoin(call, scope);
   const frame: Frame = { parent: currentFrame(), source: scope.transaction.source, scope, joinedBy: name };
@@ -164,11 +164,11 @@ function join<T>(call: Call<T>, scope: Scope): T | Promise<T> {
   });
 }
 
-function nest<T>(call: Call<T>, parent: Scope): T | Promise<T> {
+function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   const { name, options } = call;
   const { transaction } = parent;
   checkJoin(call, parent);
-  const scope = new Scope(transaction, { name, parent, savepoint: transaction.nextSavepoint() });
+  const scope = new Scope<Transaction>(transaction, { name, parent, savepoint: transaction.nextSavepoint() });
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
   const outcome = settle(() => runInFrame(frame, call.work));
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
@@ -197,7 +197,11 @@ function nest<T>(call: Call<T>, parent: Scope): T | Promise<T> {
 }
 
 /** Lets the scope know that a method runs inside it, and for how long it may. */
-async function whileInside<T>({ name, options }: Call<T>, scope: Scope, run: () => Promise<T>): Promise<T> {
+async function whileInside<T>(
+  { name, options }: Call<T>,
+  scope: TransactionScope,
+  run: () => Promise<T>,
+): Promise<T> {
   const visit = { name };
   const timer = startTimer(scope.transaction, name, options);
   scope.inside.add(visit);
@@ -238,7 +242,7 @@ function startTimer(transaction: Transaction, name: string, { timeoutMs }: Parse
   }, timeoutMs);
 }
 
-function checkJoin({ name, options }: Call<unknown>, scope: Scope): void {
+function checkJoin({ name, options }: Call<unknown>, scope: TransactionScope): void {
   const { transaction } = scope;
   const { isolationLevel, readOnly, propagation } = options;
   if (isolationLevel && isolationLevel !== transaction.isolationLevel) {
@@ -255,7 +259,7 @@ function checkJoin({ name, options }: Call<unknown>, scope: Scope): void {
   }
 }
 
-function refusal(name: string, source: ManagedSource, scope: Scope | undefined): PropagationError {
+function refusal(name: string, source: ManagedSource, scope: TransactionScope | undefined): PropagationError {
   return new PropagationError(
     scope
       ? `"${name}" has propagation NEVER and was called inside the transaction of "${scope.transaction.name}". Call it outside, or through runOutsideTransaction().`

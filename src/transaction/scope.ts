@@ -1,4 +1,11 @@
-import type { AmbientScope, ManualSavepoint, Session, SessionWork } from '../connection/index.js';
+import type { Dialect } from '../core/index.js';
+import type {
+  AmbientScope,
+  ManualSavepoint,
+  Session,
+  SessionStatus,
+  SessionWork,
+} from '../connection/index.js';
 import {
   IsolationMismatchError,
   SavepointOrderError,
@@ -6,8 +13,7 @@ import {
   UnexpectedRollbackError,
 } from './errors.js';
 import { Hooks } from './hooks.js';
-import { Lane } from './statement-queue.js';
-import type { Transaction } from './transaction.js';
+import { Lane, type StatementQueue } from './statement-queue.js';
 
 /** Why a scope can only be rolled back. */
 export interface RollbackReason {
@@ -18,13 +24,30 @@ export interface RollbackReason {
   readonly requested: boolean;
 }
 
+/** What a scope needs of the physical transaction that it is part of. */
+export interface ScopeOwner {
+  readonly queue: StatementQueue;
+  readonly dialect: Dialect;
+  readonly isolationLevel: string | undefined;
+  /** The server's last word, where a connection is borrowed. */
+  readonly status: SessionStatus | undefined;
+  /** Why no further statement can run, once there is a reason. */
+  readonly broken: Error | undefined;
+  /** Where the transaction was opened. */
+  readonly openedAt: Error;
+  session(): Promise<Session>;
+  run<T>(work: SessionWork<T>, scope: Scope): Promise<T>;
+  nextSavepoint(): string;
+  openSavepoint(name: string): void;
+}
+
 /**
  * The part of a transaction that one method opened: the whole of it, or a savepoint. Once its method has
  * returned it is closed and refuses every further statement.
  */
-export class Scope implements AmbientScope {
-  readonly transaction: Transaction;
-  readonly parent: Scope | undefined;
+export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
+  readonly transaction: T;
+  readonly parent: Scope<T> | undefined;
   /** The method that opened it. */
   readonly name: string;
   /** The savepoint's name; the outermost scope has none. */
@@ -43,8 +66,8 @@ export class Scope implements AmbientScope {
   #rollbackOnly: RollbackReason | undefined;
 
   constructor(
-    transaction: Transaction,
-    opening: { name: string; parent: Scope | undefined; savepoint: string | undefined },
+    transaction: T,
+    opening: { name: string; parent: Scope<T> | undefined; savepoint: string | undefined },
   ) {
     this.transaction = transaction;
     this.name = opening.name;
@@ -70,7 +93,7 @@ export class Scope implements AmbientScope {
     this.#rollbackOnly ??= reason;
   }
 
-  submit<T>(work: SessionWork<T>): Promise<T> {
+  submit<R>(work: SessionWork<R>): Promise<R> {
     return this.#inTurn(() => this.transaction.run(work, this));
   }
 
@@ -168,7 +191,7 @@ export class Scope implements AmbientScope {
     });
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  #inTurn<R>(work: () => Promise<R>): Promise<R> {
     if (this.closed || this.transaction.broken) return Promise.reject(this.closedError());
     if (!this.#entered) this.#entry ??= this.#enter();
     return this.transaction.queue.submit(this.lane, work);

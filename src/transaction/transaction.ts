@@ -14,7 +14,7 @@ import {
 import { CommitFailedError, CommitOutcomeUnknownError, UnexpectedRollbackError } from './errors.js';
 import type { Completion } from './hooks.js';
 import { Participants } from './participants.js';
-import { Scope } from './scope.js';
+import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
 
 /** How long ROLLBACK may take before the connection is closed instead. */
@@ -32,11 +32,14 @@ export interface TransactionOpening {
   readonly outer: Frame | undefined;
 }
 
+/** A scope of a {@link Transaction}. */
+export type TransactionScope = Scope<Transaction>;
+
 /**
  * One physical transaction, from its first statement to the server's answer to COMMIT or ROLLBACK. It borrows a
  * connection when its first statement comes; BEGIN, SAVEPOINT and RELEASE travel in front of the next statement.
  */
-export class Transaction {
+export class Transaction implements ScopeOwner {
   readonly id = `tx-${counter.next++}`;
   readonly name: string;
   readonly source: ManagedSource;
@@ -45,7 +48,7 @@ export class Transaction {
   readonly dialect: Dialect;
   /** The frame that statements of this transaction run in. */
   readonly frame: Frame;
-  readonly root: Scope;
+  readonly root: TransactionScope;
   readonly queue: StatementQueue;
   readonly participants = new Participants();
   /** Where it was opened. Its stack is put into words only when somebody reads it. */
@@ -71,7 +74,7 @@ export class Transaction {
     this.readOnly = readOnly;
     this.dialect = pool.dialect;
     this.openedAt = new Error(`transaction "${name}" was opened here`);
-    this.root = new Scope(this, { name, parent: undefined, savepoint: undefined });
+    this.root = new Scope<Transaction>(this, { name, parent: undefined, savepoint: undefined });
     this.frame = { parent: outer, source, scope: this.root };
     this.queue = new StatementQueue(this.root.lane);
     this.#prefix = [pool.dialect.begin({ isolationLevel, readOnly })];
@@ -188,7 +191,7 @@ export class Transaction {
   }
 
   /** Releases the savepoint of a nested scope whose method returned, or rolls back to it and throws why. */
-  async releaseSavepoint(scope: Scope): Promise<Completion> {
+  async releaseSavepoint(scope: TransactionScope): Promise<Completion> {
     const unfinished = scope.obstacle();
     scope.close();
     if (!unfinished) await scope.settled();
@@ -206,7 +209,7 @@ export class Transaction {
   }
 
   /** Undoes a nested scope. What keeps it from being undone breaks the transaction as a whole. */
-  async rollbackToSavepoint(scope: Scope): Promise<void> {
+  async rollbackToSavepoint(scope: TransactionScope): Promise<void> {
     scope.close();
     scope.refuseWaiting();
     if (!scope.entered) return;
@@ -224,7 +227,7 @@ export class Transaction {
   }
 
   /** Takes back a SAVEPOINT that was never sent. */
-  #withdraw(scope: Scope): boolean {
+  #withdraw(scope: TransactionScope): boolean {
     const index = this.#prefix.indexOf(this.dialect.savepoint(scope.savepoint!));
     if (index === -1) return false;
     this.#prefix.length = index;

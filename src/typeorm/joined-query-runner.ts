@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import { HoldfastError } from '../core/index.js';
 import { type ManualSavepoint, TransactionControlError } from '../connection/index.js';
-import type { Scope } from '../transaction/index.js';
+import type { TransactionScope } from '../transaction/index.js';
 import type { QueryRunnerInternals } from './typeorm-types.js';
 
 /**
@@ -9,7 +9,10 @@ import type { QueryRunnerInternals } from './typeorm-types.js';
  * connection, manager and subscriber data, with a life of its own. Releasing it gives nothing back, and a
  * transaction that is begun on it by hand is a savepoint.
  */
-export function joinQueryRunner(runner: QueryRunnerInternals, currentScope: () => Scope): QueryRunner {
+export function joinQueryRunner(
+  runner: QueryRunnerInternals,
+  currentScope: () => TransactionScope,
+): QueryRunner {
   const view = Object.create(runner) as QueryRunnerInternals;
   return Object.assign(view, { isReleased: false }, handWrittenTransactions(view, currentScope));
 }
@@ -17,7 +20,7 @@ export function joinQueryRunner(runner: QueryRunnerInternals, currentScope: () =
 /** The transaction methods of a QueryRunner that stands inside a transaction already. */
 export function handWrittenTransactions(
   runner: QueryRunnerInternals,
-  currentScope: () => Scope,
+  currentScope: () => TransactionScope,
 ): Pick<QueryRunner, 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'> &
   AsyncDisposable {
   const open: ManualSavepoint[] = [];

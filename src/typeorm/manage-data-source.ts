@@ -17,7 +17,7 @@ import {
   unmanagePool,
   UnsupportedDriverError,
 } from '../connection/index.js';
-import { endTransactions, runInTransaction, type Scope } from '../transaction/index.js';
+import { endTransactions, runInTransaction, type TransactionScope } from '../transaction/index.js';
 import { DataSourceNotInitializedError } from './errors.js';
 import { TypeormParticipant } from './typeorm-participant.js';
 import type { DataSourceMethods, PostgresDriverLike, TransactionMethod } from './typeorm-types.js';
@@ -118,7 +118,7 @@ class ManagedDataSource {
 
   /** The participant of the transaction around the running call. Throws when that transaction has ended. */
   #participant(): TypeormParticipant | undefined {
-    const scope = ambientScope(this.source) as Scope | undefined;
+    const scope = ambientScope(this.source) as TransactionScope | undefined;
     if (!scope) return undefined;
     if (scope.closed) throw scope.closedError();
     const { transaction } = scope;

@@ -1,6 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ambientScope } from '../connection/index.js';
-import type { Participant, Scope, Transaction } from '../transaction/index.js';
+import type { Participant, TransactionScope, Transaction } from '../transaction/index.js';
 import { handWrittenTransactions, joinQueryRunner, unwrapHoldfastError } from './joined-query-runner.js';
 import type { QueryFunction, QueryRunnerInternals, TransactionEvent } from './typeorm-types.js';
 
@@ -59,8 +59,8 @@ export class TypeormParticipant implements Participant {
   }
 
   /** A QueryRunner that was captured outside a nested scope and is used inside it belongs to that scope. */
-  readonly #scope = (): Scope => {
-    const ambient = ambientScope(this.#transaction.source) as Scope | undefined;
+  readonly #scope = (): TransactionScope => {
+    const ambient = ambientScope(this.#transaction.source) as TransactionScope | undefined;
     return ambient?.transaction === this.#transaction ? ambient : this.#transaction.root;
   };
 
