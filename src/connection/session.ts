@@ -24,4 +24,6 @@ export interface Session {
   commit(): Promise<CommitAnswer>;
   /** Asks the server to cancel what runs on this connection, over a connection of its own. Never rejects. */
   cancel(): Promise<void>;
+  /** Gives the connection up at once: whatever waits for its answer fails with the loss of the connection. */
+  abandon(reason: Error): void;
 }

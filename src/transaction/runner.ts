@@ -111,11 +111,11 @@ async function finish<T>(
         runInFrame(transaction.frame, () => transaction.prepareCommit()),
         transaction.aborted,
       ]);
-      timer?.clear();
     } catch (error) {
       await transaction.rollback();
       throw error;
     }
+    // The time limit holds for COMMIT as well: a server that never answers must not hold the caller for ever.
     completion = await transaction.commit();
   };
   try {

@@ -62,6 +62,8 @@ export class Transaction implements ScopeOwner {
   #lease: TransactionLease | undefined;
   #over = false;
   #begun = false;
+  #abortReason: Error | undefined;
+  #committing = false;
   #savepoints = 0;
   /** Control statements that nobody waits for yet. */
   #prefix: string[];
@@ -142,9 +144,14 @@ export class Transaction implements ScopeOwner {
     }
   }
 
-  /** Ends the transaction from outside: what runs is cancelled, the method's caller gets `error` at once. */
+  /**
+   * Ends the transaction from outside: what runs is cancelled, the method's caller gets `error` at once. When COMMIT
+   * is on its way already it cannot be taken back; then the wait for its answer ends, and the outcome is settled.
+   */
   abort(error: Error): void {
+    if (this.#committing) return this.#lease?.session.abandon(error);
     if (this.#over) return;
+    this.#abortReason ??= error;
     this.broken ??= error;
     this.root.close();
     void this.#lease?.session.cancel();
@@ -174,7 +181,7 @@ export class Transaction implements ScopeOwner {
       return 'rolled back';
     }
     this.#over = true;
-    if (this.#lease && this.#begun) await this.#readAnswer(await this.#lease.session.commit());
+    if (this.#lease && this.#begun) await this.#commitOn(this.#lease.session);
     else this.#giveBack();
     await this.participants.tell('afterCommit', this.name);
     return 'committed';
@@ -242,9 +249,16 @@ export class Transaction implements ScopeOwner {
     this.#giveBack();
   }
 
+  async #commitOn(session: Session): Promise<void> {
+    this.#committing = true;
+    const answer = await session.commit();
+    this.#committing = false;
+    await this.#readAnswer(answer);
+  }
+
   async #rollBackBecause(error: UnexpectedRollbackError): Promise<never> {
     await this.rollback();
-    throw error;
+    throw this.#abortReason ?? error;
   }
 
   async #readAnswer(answer: CommitAnswer): Promise<void> {

@@ -76,7 +76,7 @@ export class PgSession implements Session {
       const result = (await this.#send(query)) as { command?: string };
       return result.command === 'COMMIT' ? { kind: 'committed' } : { kind: 'rolled back', error: undefined };
     } catch (thrown) {
-      const error = thrown as Error;
+      const error = this.#lost ?? (thrown as Error);
       return isAnswer(error) ? { kind: 'rolled back', error } : { kind: 'unknown', error, transactionId };
     }
   }
@@ -97,6 +97,11 @@ export class PgSession implements Session {
       if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
       else connection.connect(port, host);
     });
+  }
+
+  abandon(reason: Error): void {
+    this.#lost ??= reason;
+    this.client.connection.stream.destroy();
   }
 
   /** Ends the session's hold on the client's events. */
