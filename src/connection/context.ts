@@ -35,6 +35,18 @@ export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
   return storage.run(frame, work);
 }
 
+const detached = processGlobal('holdfast.detached-frames/1', () => new WeakSet<Frame>());
+
+/** Says that the caller of the work in `frame` does not wait for it. */
+export function detachFrame(frame: Frame): void {
+  detached.add(frame);
+}
+
+/** Whether the work in `frame` goes on by itself: the frames around it do not wait for it. */
+export function isDetached(frame: Frame): boolean {
+  return detached.has(frame);
+}
+
 /** The scope of the running call on `source`. A closed scope is found as well: it is the caller's to refuse. */
 export function ambientScope(source: SourceKey): AmbientScope | undefined {
   return scopeInFrame(storage.getStore(), source);

@@ -10,7 +10,14 @@ export type {
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
 export type { AmbientScope, ManualSavepoint, SessionWork } from './ambient-scope.js';
 export type { CommitAnswer, Session, SessionStatus, SettledOutcome } from './session.js';
-export { ambientScope, currentFrame, innermostFrame, runInFrame, scopeInFrame } from './context.js';
+export {
+  ambientScope,
+  currentFrame,
+  detachFrame,
+  innermostFrame,
+  runInFrame,
+  scopeInFrame,
+} from './context.js';
 export type { Frame } from './context.js';
 export { addSourceFinder, choosePool, DEFAULT_SOURCE, managedSources, resolveSource } from './registry.js';
 export {

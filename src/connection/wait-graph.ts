@@ -1,5 +1,5 @@
 import { SelfDeadlockError } from './errors.js';
-import type { Frame } from './context.js';
+import { type Frame, isDetached } from './context.js';
 
 /** A request for a connection that was made inside a transaction and is not answered yet. */
 interface Waiter {
@@ -28,10 +28,13 @@ export class WaitGraph {
     this.#holders.delete(frame);
   }
 
-  /** Registers a request and judges; returns the function that takes the request out again. */
+  /**
+   * Registers a request and judges once the caller's synchronous part is over: only then is it known whether
+   * anybody can wait for what it started. Returns the function that takes the request out again.
+   */
   waiting(waiter: Waiter, isFull: () => boolean): () => void {
     this.#waiters.add(waiter);
-    this.#judge(isFull);
+    queueMicrotask(() => this.#judge(isFull));
     return () => void this.#waiters.delete(waiter);
   }
 
@@ -43,14 +46,16 @@ export class WaitGraph {
   #judge(isFull: () => boolean): void {
     if (!isFull()) return;
     const blocked = new Set<Frame>();
+    let last: Waiter | undefined;
     for (const waiter of this.#waiters) {
-      for (let frame: Frame | undefined = waiter.frame; frame; frame = frame.parent) {
-        if (this.#holders.has(frame)) blocked.add(frame);
+      for (let frame: Frame | undefined = waiter.frame; frame && !isDetached(frame); frame = frame.parent) {
+        if (!this.#holders.has(frame)) continue;
+        blocked.add(frame);
+        last = waiter;
       }
     }
-    if (blocked.size < this.#holders.size) return;
-    const last = [...this.#waiters].pop();
-    if (!last) return;
+    // Whoever merely waits in line behind the deadlock is no part of it; refusing that one would end nothing.
+    if (!last || blocked.size < this.#holders.size) return;
     this.#waiters.delete(last);
     const names = [...this.#holders.values()].map((name) => `"${name}"`).join(', ');
     last.refuse(

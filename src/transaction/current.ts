@@ -2,12 +2,14 @@ import { type IsolationLevel, readFunction } from '../core/index.js';
 import {
   ambientScope,
   currentFrame,
+  detachFrame,
   type Frame,
   innermostFrame,
   resolveSource,
   runInFrame,
 } from '../connection/index.js';
 import { type Completion, type CompletionHook, type Hook, type Hooks, runHook } from './hooks.js';
+import { isPromise } from './returned-value.js';
 import type { TransactionScope } from './transaction.js';
 
 /** The transaction that the running call belongs to. */
@@ -114,7 +116,8 @@ export function afterCompletion(hook: CompletionHook): void {
 
 /**
  * Runs `work`, and whatever it starts, outside every transaction around the call: its statements commit by
- * themselves, on connections of their own. The way to start work that outlives a transactional method.
+ * themselves, on connections of their own. The way to start work that outlives a transactional method: then let
+ * `work` answer no promise, which says that nobody waits for it, and it is in no self-deadlock.
  *
  * @example
  * ```ts
@@ -123,7 +126,10 @@ export function afterCompletion(hook: CompletionHook): void {
  */
 export function runOutsideTransaction<T>(work: () => T): T {
   readFunction()(work, 'runOutsideTransaction(work)');
-  return runInFrame({ parent: currentFrame(), source: undefined, scope: undefined }, work);
+  const frame: Frame = { parent: currentFrame(), source: undefined, scope: undefined };
+  const result = runInFrame(frame, work);
+  if (!isPromise(result)) detachFrame(frame);
+  return result;
 }
 
 function findFrame(dataSource: string | undefined): Frame | undefined {

@@ -235,7 +235,6 @@ export class PgManagedPool implements ManagedPool {
       const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
       const waiter = { frame: request.frame, pool: this.name, describe, refuse };
       stopWaiting = this.#graph.waiting(waiter, this.#isHeldByTransactions);
-      if (refused) return;
     }
     if (this.#book.observed && this.#isFull()) this.#book.emit('wait', { pool: this.name, ...request });
     const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
