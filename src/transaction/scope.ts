@@ -149,6 +149,12 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
         undefined,
       );
     }
+    if (this.parent?.closed) {
+      return this.#unexpected(
+        `"${this.parent.name}" around it had ended before it returned. Await every transactional call`,
+        undefined,
+      );
+    }
     if (this.#manual.length > 0) {
       return this.#unexpected(
         'a hand-written transaction inside it was neither committed nor rolled back. End it in a finally block',

@@ -40,7 +40,7 @@ export class StatementQueue {
     this.#lanes.push(lane);
   }
 
-  /** Takes out `lane` and whatever is inside it. Only when nothing runs. */
+  /** Takes out `lane` and whatever is inside it. Only when nothing else runs. */
   leave(lane: Lane): void {
     const index = this.#lanes.indexOf(lane);
     if (index > 0) this.#lanes.length = index;
@@ -58,6 +58,12 @@ export class StatementQueue {
   drained(): Promise<void> {
     if (!this.#running && this.#innermost.jobs.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Runs `work` as soon as nothing runs and the innermost lane is empty; what is asked for meanwhile waits. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#running || this.#innermost.jobs.length > 0) await this.drained();
+    return this.#run(work);
   }
 
   get #innermost(): Lane {

@@ -220,17 +220,19 @@ export class Transaction implements ScopeOwner {
     scope.close();
     scope.refuseWaiting();
     if (!scope.entered) return;
-    await this.queue.drained();
-    if (!this.#withdraw(scope) && !this.broken) {
-      // What is due still was due inside the savepoint.
-      this.#prefix = [];
-      try {
-        await this.#lease!.session.control(this.dialect.undoSavepoint(scope.savepoint!));
-      } catch (error) {
-        this.broken ??= error as Error;
+    await this.queue.alone(async () => {
+      // A scope around it that has ended is rolled back as a whole, and this savepoint with it.
+      if (!scope.parent?.closed && !this.#withdraw(scope) && !this.broken) {
+        // What is due still was due inside the savepoint.
+        this.#prefix = [];
+        try {
+          await this.#lease!.session.control(this.dialect.undoSavepoint(scope.savepoint!));
+        } catch (error) {
+          this.broken ??= error as Error;
+        }
       }
-    }
-    this.queue.leave(scope.lane);
+      this.queue.leave(scope.lane);
+    });
   }
 
   /** Takes back a SAVEPOINT that was never sent. */
@@ -242,10 +244,12 @@ export class Transaction implements ScopeOwner {
   }
 
   async #rollbackOn(session: Session): Promise<void> {
-    if (!session.lost) await this.#withinLimit(this.queue.drained());
-    if (this.#begun && !session.lost && session.status() !== 'idle' && session.status() !== 'busy') {
-      await this.#withinLimit(session.control('ROLLBACK'));
-    }
+    const rollback = async (): Promise<void> => {
+      // Once the limit has passed the connection is no longer ours.
+      if (this.#lease?.session !== session || !this.#begun || session.lost) return;
+      if (session.status() !== 'idle' && session.status() !== 'busy') await session.control('ROLLBACK');
+    };
+    if (!session.lost) await this.#withinLimit(this.queue.alone(rollback));
     this.#giveBack();
   }
 
