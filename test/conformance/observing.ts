@@ -80,3 +80,32 @@ export async function expectCleanPool(pool: Pool, db: TestDatabase): Promise<voi
     for (const client of clients) client.release();
   }
 }
+
+/** What a promise rejects with; fails when it resolves. */
+export async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  let value: unknown;
+  try {
+    value = await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error(`expected a rejection, and it resolved to ${JSON.stringify(value)}`);
+}
+
+/** A promise that is settled by hand. */
+export interface Signal {
+  readonly sent: Promise<void>;
+  send(): void;
+  fail(error: Error): void;
+}
+
+export function signal(): Signal {
+  let send = (): void => undefined;
+  let fail: (error: Error) => void = () => undefined;
+  const sent = new Promise<void>((resolve, reject) => {
+    send = resolve;
+    fail = reject;
+  });
+  sent.catch(() => undefined);
+  return { sent, send, fail };
+}

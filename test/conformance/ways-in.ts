@@ -247,5 +247,13 @@ export function useWork(db: TestDatabase, way: WayIn, options?: WorkOptions): Wo
   });
 }
 
-export { closeGate, conformanceSchema, expectCleanPool, labelsIn, until } from './observing.js';
-export type { Gate } from './observing.js';
+export {
+  closeGate,
+  conformanceSchema,
+  expectCleanPool,
+  failureOf,
+  labelsIn,
+  signal,
+  until,
+} from './observing.js';
+export type { Gate, Signal } from './observing.js';
