@@ -158,8 +158,9 @@ export class Transaction implements ScopeOwner {
     this.#abort(error);
   }
 
-  /** Runs what wants to run before COMMIT, while statements are still taken. */
+  /** Runs what wants to run before COMMIT, while statements are still taken. Where none will be sent, nothing runs. */
   async prepareCommit(): Promise<void> {
+    if (this.root.rollbackOnly || this.broken || this.status === 'failed') return;
     await this.root.hooks.runBeforeCommit();
     await this.participants.beforeCommit();
   }
