@@ -27,6 +27,7 @@ export interface CurrentTransaction {
   /**
    * Rolls this scope back when its method returns. Called by the method that opened the scope, its caller gets
    * the returned value; called by a method that joined, the opening method rejects with `UnexpectedRollbackError`.
+   * Throws `TransactionClosedError` once the scope has ended.
    */
   setRollbackOnly(): void;
 }
@@ -54,12 +55,14 @@ export function currentTransaction(dataSource?: string): CurrentTransaction | un
     depth: scope.depth,
     readOnly,
     isolationLevel,
-    setRollbackOnly: () =>
+    setRollbackOnly() {
+      if (scope.closed) throw scope.closedError();
       scope.setRollbackOnly({
         by: frame.joinedBy ?? scope.name,
         cause: undefined,
         requested: frame.joinedBy === undefined,
-      }),
+      });
+    },
   });
 }
 
