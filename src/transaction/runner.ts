@@ -77,7 +77,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   if (call.plainValue === 'passed' && first.outcome.kind !== 'promise') {
     // Whatever it asked of the database without awaiting it is refused, and its asker is told.
     void first.transaction.rollback();
-    return unwrap(first.outcome);
+    return passOn(first.outcome, call.name);
   }
   const { retry } = call.options;
   if (!retry) return finish(call, first);
@@ -150,7 +150,7 @@ function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
   };
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
     if (outcome.kind === 'error') markFailed(outcome.error);
-    return unwrap(outcome);
+    return passOn(outcome, name);
   }
   return whileInside(call, scope, async () => {
     try {
@@ -173,7 +173,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   const outcome = settle(() => runInFrame(frame, call.work));
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
     void transaction.rollbackToSavepoint(scope);
-    return unwrap(outcome);
+    return passOn(outcome, name);
   }
   return whileInside(call, parent, async () => {
     let completion: Completion = 'rolled back';
@@ -216,6 +216,12 @@ async function whileInside<T>(
 function withoutTransaction<T>(call: Call<T>, work: Call<T>['work']): T | Promise<T> {
   const outcome = settle(work);
   return call.plainValue === 'passed' && outcome.kind !== 'promise' ? unwrap(outcome) : promiseOf(outcome);
+}
+
+function passOn<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>, name: string): T {
+  const value = unwrap(outcome);
+  refuseLazyResult(value, name);
+  return value;
 }
 
 function unwrap<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>): T {
