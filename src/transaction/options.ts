@@ -1,4 +1,5 @@
 import {
+  getLogger,
   type IsolationLevel,
   invalid,
   InvalidOptionsError,
@@ -82,7 +83,7 @@ const readMatchers: Reader<readonly ErrorMatcher[]> = (value, path) => {
     if (typeof item !== 'function')
       throw invalid(path, item, 'an error class, a predicate, or an array of them');
   }
-  return list as readonly ErrorMatcher[];
+  return Object.freeze([...list]) as readonly ErrorMatcher[];
 };
 
 const readRetry: Reader<ParsedRetry> = (value, path) =>
@@ -125,10 +126,18 @@ export function parseTransactionOptions(raw: TransactionOptions | undefined): Pa
   return parsed;
 }
 
-/** Whether the work is rolled back after this error. */
+/** Whether the work is rolled back after this error: it is when a predicate, by throwing, cannot say. */
 export function rollsBackOn(error: unknown, { rollbackOn, commitOn }: ParsedOptions): boolean {
-  if (commitOn && matches(error, commitOn)) return false;
-  return rollbackOn === undefined || matches(error, rollbackOn);
+  try {
+    if (commitOn && matches(error, commitOn)) return false;
+    return rollbackOn === undefined || matches(error, rollbackOn);
+  } catch (failure) {
+    getLogger().error(
+      { err: failure },
+      'holdfast: a predicate of rollbackOn or commitOn threw; the work is rolled back',
+    );
+    return true;
+  }
 }
 
 function matches(error: unknown, matchers: readonly ErrorMatcher[]): boolean {
