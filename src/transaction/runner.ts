@@ -1,4 +1,4 @@
-import { delay, sqlStateOf, systemClock, type Timer } from '../core/index.js';
+import { delay, getLogger, sqlStateOf, systemClock, type Timer } from '../core/index.js';
 import {
   ambientScope,
   choosePool,
@@ -86,7 +86,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
       try {
         return await finish(call, run);
       } catch (error) {
-        if (number >= retry.attempts || !isRetryable(error, call.options, source)) throw error;
+        if (number >= retry.attempts || !isRetryable(error, call.options, run.transaction)) throw error;
         const longest = Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** (number - 1));
         // Two that deadlocked must not meet again at the same moment: anywhere in the upper half of the pause.
         await delay(systemClock, longest * (0.5 + Math.random() / 2));
@@ -229,10 +229,19 @@ function unwrap<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>): T {
   return outcome.value;
 }
 
-function isRetryable(error: unknown, { retry }: ParsedOptions, source: ManagedSource): boolean {
-  // It may be committed: running it again could do the work twice.
-  if (error instanceof CommitOutcomeUnknownError) return false;
-  return retry?.on ? retry.on(error) : source.primary.dialect.retryableCodes.has(sqlStateOf(error) ?? '');
+function isRetryable(error: unknown, { retry }: ParsedOptions, { committed, dialect }: Transaction): boolean {
+  // What is committed, or may be, must not be done twice.
+  if (committed || error instanceof CommitOutcomeUnknownError) return false;
+  if (!retry?.on) return dialect.retryableCodes.has(sqlStateOf(error) ?? '');
+  try {
+    return retry.on(error);
+  } catch (failure) {
+    getLogger().error(
+      { err: failure },
+      'holdfast: a retry.on predicate threw; the transaction is not run again',
+    );
+    return false;
+  }
 }
 
 function startTimer(transaction: Transaction, name: string, { timeoutMs }: ParsedOptions): Timer | undefined {

@@ -57,6 +57,8 @@ export class Transaction implements ScopeOwner {
   readonly aborted: Promise<never>;
   /** Why no further statement can run, once there is a reason. */
   broken: Error | undefined;
+  /** Whether the server confirmed COMMIT, or there was nothing to commit. */
+  committed = false;
   readonly #pool: ManagedPool;
   #abort: (error: Error) => void = () => {};
   #lease: TransactionLease | undefined;
@@ -184,6 +186,7 @@ export class Transaction implements ScopeOwner {
     this.#over = true;
     if (this.#lease && this.#begun) await this.#commitOn(this.#lease.session);
     else this.#giveBack();
+    this.committed = true;
     await this.participants.tell('afterCommit', this.name);
     return 'committed';
   }
