@@ -126,15 +126,26 @@ export class PgManagedPool implements ManagedPool {
   async settle(transactionId: string): Promise<SettledOutcome> {
     let over = false;
     const asked = this.#askOutcome(transactionId, () => over);
-    const limit = delay(this.#clock, SETTLE_LIMIT_MS).then((): SettledOutcome => 'unknown');
-    return Promise.race([asked, limit]).finally(() => (over = true));
+    return new Promise((resolve) => {
+      const end = (outcome: SettledOutcome): void => {
+        over = true;
+        limit.clear();
+        resolve(outcome);
+      };
+      const limit = this.#clock.setTimer(() => end('unknown'), SETTLE_LIMIT_MS);
+      void asked.then(end);
+    });
   }
 
   unwrap(): void {
-    for (const [key, value] of Object.entries(this.#own)) {
-      if ((this.#pool as unknown as Record<string, unknown>)[key] === value)
-        Reflect.deleteProperty(this.#pool, key);
+    for (const key of ['connect', 'query'] as const) {
+      // Somebody who wrapped ours keeps a way through it; without a source it is outside every transaction.
+      if (this.#pool[key] !== this.#own[key]) continue;
+      const before = this.#before[key];
+      if (before) Object.defineProperty(this.#pool, key, before);
+      else Reflect.deleteProperty(this.#pool, key);
     }
+    this.#source = undefined;
     this.#onUnwrap();
   }
 
