@@ -25,7 +25,7 @@ export function registerSource(source: ManagedSource): void {
   if (existing && existing !== source && !existing.primary.ended) {
     throw new DuplicateDataSourceError(
       `A pool is already managed under the name "${source.name}". Give each its own: managePool(pool, { name: '…' }), ` +
-        `or unmanage(…) the first.`,
+        `or unmanagePool(…) the first.`,
     );
   }
   registry.sources.set(source.name, source);

@@ -1,0 +1,183 @@
+import type { Pool } from 'pg';
+import { of } from 'rxjs';
+import { DataSource } from 'typeorm';
+import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdfast';
+import { manageDataSource } from 'holdfast/typeorm';
+import type { TestDatabase } from '../harness/database.js';
+
+/** How each error that docs/errors.md describes comes about: by its class, the way there. Each rejects with it. */
+export type Provocations = Readonly<Record<string, (db: TestDatabase) => Promise<unknown>>>;
+
+class Orders {
+  constructor(private readonly pool: Pool) {}
+
+  @Transactional()
+  place<T>(work: (pool: Pool) => Promise<T>): Promise<T> {
+    return work(this.pool);
+  }
+
+  @Transactional({ propagation: 'REQUIRES_NEW' })
+  async audit(): Promise<void> {
+    await this.pool.query(`INSERT INTO audit (note) VALUES ('order')`);
+  }
+
+  @Transactional({ isolationLevel: 'SERIALIZABLE' })
+  async total(): Promise<void> {}
+
+  @Transactional({ readOnly: true })
+  list<T>(work: () => Promise<T>): Promise<T> {
+    return work();
+  }
+
+  @Transactional({ propagation: 'MANDATORY' })
+  async addLine(): Promise<void> {}
+
+  @Transactional({ timeoutMs: 50 })
+  async report(): Promise<void> {
+    await this.pool.query('SELECT pg_sleep(60)');
+  }
+
+  @Transactional()
+  async stream(): Promise<unknown> {
+    return of(1);
+  }
+}
+
+interface PoolOptions {
+  readonly max?: number;
+  readonly connectionTimeoutMillis?: number;
+  readonly connectionString?: string;
+}
+
+function managedPool(db: TestDatabase, options: PoolOptions = {}): Pool {
+  const pool = db.pool(options);
+  pool.on('error', () => undefined);
+  const managed = managePool(pool);
+  db.defer(() => unmanagePool(managed));
+  return pool;
+}
+
+const ordersOn = (db: TestDatabase, options?: PoolOptions): Orders => new Orders(managedPool(db, options));
+
+async function throughProxy(db: TestDatabase, work: (orders: Orders) => Promise<unknown>): Promise<unknown> {
+  const proxy = await db.proxy();
+  const pool = managedPool(db, { connectionString: proxy.url(db.url) });
+  proxy.once(/^COMMIT/, { action: 'cut-before' });
+  return work(new Orders(pool));
+}
+
+const insert = (pool: Pool): Promise<unknown> =>
+  pool.query(`INSERT INTO orders (item, quantity) VALUES ('pen', 1)`);
+
+export const provocations: Provocations = {
+  InvalidOptionsError: async () => Transactional({ timeoutMS: 50 } as object),
+  UnknownDataSourceError: async (db) => {
+    managedPool(db);
+    return runInTransaction(async () => undefined, { dataSource: 'reports' });
+  },
+  DuplicateDataSourceError: async (db) => {
+    managedPool(db);
+    return managePool(db.pool());
+  },
+  UnsupportedDriverError: async () => managePool({} as Pool),
+  DataSourceNotInitializedError: async (db) =>
+    manageDataSource(new DataSource({ type: 'postgres', url: db.url })),
+  PoolEndedError: async (db) => {
+    const pool = managedPool(db);
+    await pool.end();
+    return new Orders(pool).place(insert);
+  },
+  AcquireTimeoutError: async (db) => {
+    const pool = managedPool(db, { max: 1, connectionTimeoutMillis: 50 });
+    const client = await pool.connect();
+    return new Orders(pool).place(insert).finally(() => client.release());
+  },
+  SelfDeadlockError: async (db) => {
+    const orders = ordersOn(db, { max: 1 });
+    return orders.place(async (pool) => {
+      await insert(pool);
+      await orders.audit();
+    });
+  },
+  LeaseReleasedError: async (db) => {
+    const client = await managedPool(db).connect();
+    client.release();
+    return client.release();
+  },
+  StaleLeaseError: async (db) => {
+    const pool = managedPool(db, { max: 1 });
+    const stale = await pool.connect();
+    stale.release();
+    const next = await pool.connect();
+    return stale.query('SELECT 1').finally(() => next.release());
+  },
+  TransactionControlError: (db) => ordersOn(db).place((pool) => pool.query('COMMIT')),
+  ConnectionLostError: (db) =>
+    ordersOn(db).place(async (pool) => {
+      const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const client = await pool.connect();
+      const ended = new Promise<void>((resolve) => client.once('end', resolve));
+      await db.query('SELECT pg_terminate_backend($1)', [rows[0]!.pid]);
+      await ended;
+      await insert(pool);
+    }),
+  TransactionClosedError: async (db) => {
+    let late: () => Promise<unknown> = async () => undefined;
+    let reach: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => (reach = resolve));
+    let statement: Promise<unknown> = Promise.resolve();
+    await ordersOn(db).place(async (pool) => {
+      late = () => insert(pool);
+      statement = over.then(() => late());
+    });
+    reach();
+    return statement;
+  },
+  UnexpectedRollbackError: (db) =>
+    ordersOn(db).place(async (pool) => {
+      await pool.query('SELECT 1 / 0').catch(() => undefined);
+    }),
+  IsolationMismatchError: async (db) => {
+    const orders = ordersOn(db);
+    return orders.place(() => orders.total());
+  },
+  ReadOnlyMismatchError: async (db) => {
+    const orders = ordersOn(db);
+    return orders.list(() => orders.place(insert));
+  },
+  PropagationError: (db) => ordersOn(db).addLine(),
+  TransactionTimeoutError: (db) => ordersOn(db).report(),
+  ShutdownError: async (db) => {
+    const dataSource = new DataSource({ type: 'postgres', url: db.url });
+    await dataSource.initialize();
+    const { master } = dataSource.driver as unknown as { master: Pool };
+    manageDataSource(dataSource, { shutdownTimeoutMs: 20 });
+    let begun: () => void = () => undefined;
+    const running = new Promise<void>((resolve) => (begun = resolve));
+    const order = new Orders(master).place(async (pool) => {
+      await insert(pool);
+      begun();
+      await new Promise(() => undefined);
+    });
+    order.catch(() => undefined);
+    await running;
+    await dataSource.destroy();
+    return order;
+  },
+  CommitFailedError: (db) => throughProxy(db, (orders) => orders.place(insert)),
+  CommitOutcomeUnknownError: async (db) => {
+    const proxy = await db.proxy();
+    const pool = managedPool(db, { connectionString: proxy.url(db.url) });
+    const cut = proxy.once(/^COMMIT/, { action: 'cut-after' });
+    void cut.fired.then(() => proxy.refuse());
+    return new Orders(pool).place(insert);
+  },
+  UnsupportedReturnError: (db) => ordersOn(db).stream(),
+  SavepointOrderError: (db) =>
+    ordersOn(db).place(async (pool) => {
+      const [one, two] = [await pool.connect(), await pool.connect()];
+      await one.query('BEGIN');
+      await two.query('BEGIN');
+      await one.query('COMMIT');
+    }),
+};
