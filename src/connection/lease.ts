@@ -1,4 +1,4 @@
-import { getLogger } from '../core/index.js';
+import { getLogger, processGlobal } from '../core/index.js';
 import type { Frame } from './context.js';
 
 /**
@@ -38,8 +38,8 @@ export interface LeaseObserver {
   returned?(lease: LeaseInfo): void;
   /** The connection was closed instead of going back. */
   destroyed?(lease: LeaseInfo, reason: Error | undefined): void;
-  /** A client was used, or released once more, after its release. */
-  lateUse?(lease: LeaseInfo, use: 'query' | 'release'): void;
+  /** A client was used, ended, or released once more, after its release. */
+  lateUse?(lease: LeaseInfo, use: 'query' | 'end' | 'release'): void;
 }
 
 type EventName = keyof LeaseObserver;
@@ -48,6 +48,7 @@ type EventName = keyof LeaseObserver;
 export class LeaseBook {
   readonly #observers = new Set<LeaseObserver>();
   readonly #out = new Set<LeaseInfo>();
+  #held: LeaseInfo[] | undefined;
 
   /** False lets a hot path skip making event objects. */
   get observed(): boolean {
@@ -65,7 +66,23 @@ export class LeaseBook {
 
   opened(lease: LeaseInfo): void {
     if (lease.kind !== 'query') this.#out.add(lease);
-    if (this.observed) this.emit('acquired', lease);
+    if (!this.observed) return;
+    if (this.#held) this.#held.push(lease);
+    else this.emit('acquired', lease);
+  }
+
+  /**
+   * Holds `acquired` back until the returned function is called: a release lends the connection on before it
+   * returns, and observers are told of the end of one lease before the begin of the next.
+   */
+  holdEvents(): () => void {
+    if (!this.observed || this.#held) return () => {};
+    const held: LeaseInfo[] = [];
+    this.#held = held;
+    return () => {
+      this.#held = undefined;
+      for (const lease of held) this.emit('acquired', lease);
+    };
   }
 
   closed(lease: LeaseInfo, destroyed: boolean, reason?: Error): void {
@@ -89,9 +106,9 @@ export class LeaseBook {
   }
 }
 
-const counter = { next: 1 };
+const counter = processGlobal('holdfast.lease-counter/1', () => ({ next: 1 }));
 
-/** The next lease id of this copy of the package. */
+/** The next lease id of this process. */
 export function nextLeaseId(): number {
   return counter.next++;
 }

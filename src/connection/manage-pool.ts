@@ -66,15 +66,22 @@ export function preparePool(pool: ManageablePool): ManagedPool {
   return wrap(pool, DEFAULT_SOURCE, systemClock);
 }
 
-/** Manages a pool as a read replica of the primary's data source. Idempotent. */
+/**
+ * Manages a pool as a read replica of the primary's data source. Idempotent. Throws as {@link managePool} does;
+ * a pool that is a primary already, or serves another data source, is a {@link DuplicateDataSourceError}.
+ */
 export function manageReplica(pool: ManageablePool, primary: ManagedPool): ManagedPool {
   const { source } = primary;
   const name = `${source.name}/replica-${source.replicas.length + 1}`;
   const managed = wrap(pool, name, systemClock);
-  if (!managed.serving) {
-    managed.serve(source, name);
-    source.replicas.push(managed);
+  if (source.replicas.includes(managed)) return managed;
+  if (managed.serving) {
+    throw new DuplicateDataSourceError(
+      `This pool is already managed as "${managed.name}"; it cannot be a replica of "${source.name}" as well.`,
+    );
   }
+  managed.serve(source, name);
+  source.replicas.push(managed);
   return managed;
 }
 
@@ -83,6 +90,10 @@ export function manageReplica(pool: ManageablePool, primary: ManagedPool): Manag
  * Transactions that run on it are not waited for.
  */
 export function unmanagePool(managed: ManagedPool): void {
+  if (!managed.serving) {
+    managed.unwrap();
+    return;
+  }
   const { source } = managed;
   unregisterSource(source);
   for (const pool of [source.primary, ...source.replicas]) pool.unwrap();

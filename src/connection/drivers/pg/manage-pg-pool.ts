@@ -19,10 +19,10 @@ export function managePgPool(
   pool: PgPool & { [MANAGED]?: PgManagedPool },
   { name, clock }: { name: string; clock: Clock },
 ): PgManagedPool {
-  if (pool[MANAGED]) return pool[MANAGED];
   if (pool.ending) {
     throw new PoolEndedError(`The pool given as "${name}" has ended; manage a new one.`);
   }
+  if (pool[MANAGED]) return pool[MANAGED];
   if (
     typeof (pool.Client.prototype as { getTransactionStatus?: unknown }).getTransactionStatus !== 'function'
   ) {

@@ -1,4 +1,4 @@
-import type { Frame } from '../../context.js';
+import { type Frame, runInFrame } from '../../context.js';
 import { LeaseReleasedError, StaleLeaseError } from '../../errors.js';
 import { type LeaseBook, type LeaseInfo, type LeaseKind, nextLeaseId } from '../../lease.js';
 import { callBack, isSubmittable } from './pg-transaction-client.js';
@@ -62,16 +62,23 @@ export class PgLease implements LeaseInfo {
     }
     this.#released = true;
     if (this.#current.get(this.#client) === this) this.#current.delete(this.#client);
-    this.#giveBack(error);
-    // pg-pool closes a client of its own accord as well: ended pool, maxUses, lost connection.
-    const destroyed = Boolean(error) || this.#client._ending === true;
-    this.#book.closed(this, destroyed, error instanceof Error ? error : undefined);
+    // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
+    // are not the releaser's: they must not see, or keep, the transaction that the release happens in.
+    const letEventsGo = this.#book.holdEvents();
+    try {
+      runInFrame(undefined, () => this.#giveBack(error));
+    } finally {
+      // pg-pool closes a client of its own accord as well: ended pool, maxUses, lost connection.
+      const destroyed = Boolean(error) || this.#client._ending === true;
+      this.#book.closed(this, destroyed, error instanceof Error ? error : undefined);
+      letEventsGo();
+    }
   };
 
   /** Refuses a use after the release when the connection is somebody else's by now. */
-  checkUse(): StaleLeaseError | undefined {
+  checkUse(use: 'query' | 'end'): StaleLeaseError | undefined {
     if (!this.#released) return undefined;
-    if (this.#book.observed) this.#book.emit('lateUse', this, 'query');
+    if (this.#book.observed) this.#book.emit('lateUse', this, use);
     const holder = this.#current.get(this.#client);
     if (!holder) return undefined;
     return new StaleLeaseError(
@@ -83,54 +90,61 @@ export class PgLease implements LeaseInfo {
 
 /**
  * What the holder of a lease gets: the client itself, seen through a lease of its own, so that a holder whose
- * lease has ended can neither release nor disturb the next one's.
+ * lease has ended can neither release nor disturb the next one's. Two loans of one connection are therefore two
+ * objects; what a holder writes on one is on the connection, except a `query`, `release` or `end` of its own.
  */
 export function leaseClient(client: PgClient, lease: PgLease): PgClient {
-  const { query } = client;
+  const { query, end } = client;
   const own: Record<PropertyKey, unknown> = {
     release: lease.release,
-    query(config: unknown, values?: unknown, callback?: unknown): unknown {
-      const stale = lease.checkUse();
-      return stale ? refuse(stale, [config, values, callback]) : query.call(client, config, values, callback);
+    query(...args: [config: unknown, values?: unknown, callback?: unknown]): unknown {
+      const stale = lease.checkUse('query');
+      return stale ? refuseQuery(stale, args) : query.apply(client, args);
+    },
+    end(...args: [callback?: unknown]): unknown {
+      const stale = lease.checkUse('end');
+      return stale ? refuseQuery(stale, [undefined, args[0]]) : Reflect.apply(end, client, args);
     },
   };
-  const bound = new Map<PropertyKey, unknown>();
+  const bound = new Map<unknown, unknown>();
   const face: PgClient = new Proxy(client, {
     get(target, key) {
       // A holder may replace query and release (node-postgres documents it): on its own lease, not on the client.
       if (Object.hasOwn(own, key)) return own[key];
       const value: unknown = Reflect.get(target, key, target);
-      if (typeof value !== 'function' || key === 'constructor') return value;
-      let method = bound.get(key);
+      // A function that somebody put on the connection is a value like any other; only methods need their target.
+      if (typeof value !== 'function' || key === 'constructor' || Object.hasOwn(target, key)) return value;
+      let method = bound.get(value);
       if (!method) {
         method = (...args: unknown[]): unknown => {
           const result: unknown = Reflect.apply(value, target, args);
           return result === target ? face : result;
         };
-        bound.set(key, method);
+        bound.set(value, method);
       }
       return method;
     },
     set(target, key, value) {
       if (Object.hasOwn(own, key)) own[key] = value;
-      else {
-        bound.delete(key);
-        Reflect.set(target, key, value, target);
-      }
+      else Reflect.set(target, key, value, target);
       return true;
     },
   });
   return face;
 }
 
-function refuse(error: Error, [config, values, callback]: [unknown, unknown, unknown]): unknown {
+/** Tells `error` in the style that the query was called in: through its callback, its promise or its submittable. */
+export function refuseQuery(
+  error: Error,
+  [config, values, callback]: [config: unknown, values?: unknown, callback?: unknown],
+): unknown {
   const done = [callback, values].find((candidate) => typeof candidate === 'function');
   const rejected = Promise.reject(error);
   if (done) {
     callBack(rejected, done as PgCallback);
     return undefined;
   }
-  if (!isSubmittable(config)) return rejected;
+  if (config == null || !isSubmittable(config)) return rejected;
   rejected.catch(() => (config as { handleError?(error: Error): void }).handleError?.(error));
   return config;
 }

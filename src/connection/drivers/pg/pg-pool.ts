@@ -13,11 +13,12 @@ import type {
 } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import { WaitGraph } from '../../wait-graph.js';
-import { type CurrentLeases, leaseClient, PgLease, type PgRequest } from './pg-lease.js';
+import { type CurrentLeases, leaseClient, PgLease, type PgRequest, refuseQuery } from './pg-lease.js';
 import { PgSession } from './pg-session.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
 import type { PgClient, PgConnectCallback, PgPool, PgRelease } from './pg-types.js';
 
+const OWN = ['connect', 'query'] as const;
 const SETTLE_ATTEMPTS = 10;
 const SETTLE_PAUSE_MS = 100;
 const SETTLE_LIMIT_MS = 5000;
@@ -39,9 +40,12 @@ export class PgManagedPool implements ManagedPool {
   readonly #connect: PgPool['connect'];
   readonly #query: PgPool['query'];
   readonly #own: Pick<PgPool, 'connect' | 'query'>;
+  /** Own properties of the instance that ours stand in for; most pools have them on their prototype. */
+  readonly #before: Partial<Record<keyof PgPool, PropertyDescriptor | undefined>> = {};
   readonly #onUnwrap: () => void;
   #name: string;
   #source: ManagedSource | undefined;
+  #unwrapped = false;
   /** True while pg-pool's own `query()` asks for its connection: it releases by itself and needs no lease object. */
   #selfReleasing = false;
 
@@ -56,8 +60,9 @@ export class PgManagedPool implements ManagedPool {
       connect: (callback) => this.#lendTo(callback),
       query: (config, values, callback) => this.#runQuery([config, values, callback]),
     };
-    for (const [key, value] of Object.entries(this.#own)) {
-      Object.defineProperty(pool, key, { value, configurable: true, writable: true });
+    for (const key of OWN) {
+      this.#before[key] = Object.getOwnPropertyDescriptor(pool, key);
+      Object.defineProperty(pool, key, { value: this.#own[key], configurable: true, writable: true });
     }
   }
 
@@ -138,14 +143,15 @@ export class PgManagedPool implements ManagedPool {
   }
 
   unwrap(): void {
-    for (const key of ['connect', 'query'] as const) {
-      // Somebody who wrapped ours keeps a way through it; without a source it is outside every transaction.
+    if (this.#unwrapped) return;
+    this.#unwrapped = true;
+    for (const key of OWN) {
+      // Whoever wrapped ours keeps calling it; from now on it is outside every transaction.
       if (this.#pool[key] !== this.#own[key]) continue;
       const before = this.#before[key];
       if (before) Object.defineProperty(this.#pool, key, before);
       else Reflect.deleteProperty(this.#pool, key);
     }
-    this.#source = undefined;
     this.#onUnwrap();
   }
 
@@ -174,7 +180,7 @@ export class PgManagedPool implements ManagedPool {
     }
     const scope = this.#ambientScope();
     const result = scope ? this.#transactionClient(scope) : this.#leaseClient();
-    if (!callback) return result;
+    if (!callback) return this.#asPoolPromise(result);
     const bound = AsyncResource.bind(callback);
     result.then(
       (client) => process.nextTick(bound, undefined, client, client.release),
@@ -194,15 +200,24 @@ export class PgManagedPool implements ManagedPool {
 
   #runQuery([config, values, callback]: [unknown, unknown, unknown]): unknown {
     const scope = this.#ambientScope();
-    if (scope && typeof config !== 'function') {
-      return new PgTransactionClient(this, this.#pool, scope).query(config, values, callback);
-    }
+    if (scope && typeof config !== 'function') return this.#queryIn(scope, [config, values, callback]);
     this.#selfReleasing = true;
     try {
       return this.#query.call(this.#pool, config, ...bindLast([values, callback]));
     } finally {
       this.#selfReleasing = false;
     }
+  }
+
+  #queryIn(scope: AmbientScope, args: [config: unknown, values: unknown, callback: unknown]): unknown {
+    let result: unknown;
+    try {
+      result = new PgTransactionClient(this, this.#pool, scope).query(...args);
+    } catch (error) {
+      // A client throws for a query that it cannot read; a pool's query() never throws.
+      result = refuseQuery(error as Error, args);
+    }
+    return result instanceof Promise ? this.#asPoolPromise(result) : result;
   }
 
   #lendToQuery(callback: PgConnectCallback): void {
@@ -220,9 +235,17 @@ export class PgManagedPool implements ManagedPool {
     });
   }
 
+  /** pg-pool makes its promises with the constructor of its option `Promise`. */
+  #asPoolPromise<T>(result: Promise<T>): Promise<T> {
+    const { Promise: Constructor } = this.#pool;
+    return Constructor === Promise
+      ? result
+      : new Constructor((resolve, reject) => void result.then(resolve, reject));
+  }
+
   /** A pool that serves no data source yet is outside every transaction. */
   #ambientScope(): AmbientScope | undefined {
-    return this.#source && ambientScope(this.#source);
+    return this.#source && !this.#unwrapped ? ambientScope(this.#source) : undefined;
   }
 
   #request(kind: LeaseKind, frame: Frame | undefined, holder?: string): PgRequest {
@@ -247,7 +270,7 @@ export class PgManagedPool implements ManagedPool {
       const waiter = { frame: request.frame, pool: this.name, describe, refuse };
       stopWaiting = this.#graph.waiting(waiter, this.#isHeldByTransactions);
     }
-    if (this.#book.observed && this.#isFull()) this.#book.emit('wait', { pool: this.name, ...request });
+    if (this.#book.observed && this.#mustWait()) this.#book.emit('wait', { pool: this.name, ...request });
     const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
       stopWaiting?.();
       if (refused) giveBack?.();
@@ -263,12 +286,16 @@ export class PgManagedPool implements ManagedPool {
     return new PgLease(request, loan, { book: this.#book, current: this.#current });
   }
 
-  #isFull(): boolean {
-    const { totalCount, idleCount, options } = this.#pool;
-    return idleCount === 0 && totalCount >= options.max;
+  /** pg-pool hands an idle connection over on the next tick: until then it counts as idle, and its taker as waiting. */
+  #mustWait(): boolean {
+    const { totalCount, idleCount, waitingCount, options } = this.#pool;
+    return idleCount + options.max - totalCount <= waitingCount;
   }
 
-  readonly #isHeldByTransactions = (): boolean => this.#isFull() && this.#graph.held >= this.#pool.totalCount;
+  readonly #isHeldByTransactions = (): boolean => {
+    const { totalCount, options } = this.#pool;
+    return totalCount >= options.max && this.#graph.held >= totalCount;
+  };
 
   #explain(error: unknown, holder: TransactionHolder): unknown {
     if (this.ended) {

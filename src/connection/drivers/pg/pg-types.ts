@@ -53,7 +53,7 @@ export interface PgClient extends EventEmitter {
   readonly _ending?: boolean;
   query: (config: unknown, values?: unknown, callback?: unknown) => unknown;
   release: PgRelease;
-  end(): Promise<void>;
+  readonly end: (this: PgClient, callback?: () => void) => Promise<void>;
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
 }
 
@@ -81,6 +81,8 @@ export interface PgPool extends EventEmitter {
   readonly idleCount: number;
   readonly waitingCount: number;
   readonly ending: boolean;
+  /** The constructor that the pool makes its promises with. */
+  readonly Promise: PromiseConstructor;
   connect: (callback?: PgConnectCallback) => Promise<PgClient> | undefined;
   query: (config: unknown, values?: unknown, callback?: unknown) => unknown;
 }
