@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { type Clock, delay, messageOf, postgresDialect } from '../../../core/index.js';
+import { type Clock, messageOf, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope, currentFrame, type Frame, runInFrame } from '../../context.js';
 import { AcquireTimeoutError, PoolEndedError } from '../../errors.js';
@@ -16,13 +16,10 @@ import { WaitGraph } from '../../wait-graph.js';
 import { type CurrentLeases, leaseClient, PgLease, type PgRequest, refuseQuery } from './pg-lease.js';
 import { PgSession } from './pg-session.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
+import { settleOutcome } from './settle-outcome.js';
 import type { PgClient, PgConnectCallback, PgPool, PgRelease } from './pg-types.js';
 
 const OWN = ['connect', 'query'] as const;
-const SETTLE_ATTEMPTS = 10;
-const SETTLE_PAUSE_MS = 100;
-const SETTLE_LIMIT_MS = 5000;
-
 interface Loan {
   readonly client: PgClient;
   readonly lease: PgLease;
@@ -128,18 +125,8 @@ export class PgManagedPool implements ManagedPool {
     };
   }
 
-  async settle(transactionId: string): Promise<SettledOutcome> {
-    let over = false;
-    const asked = this.#askOutcome(transactionId, () => over);
-    return new Promise((resolve) => {
-      const end = (outcome: SettledOutcome): void => {
-        over = true;
-        limit.clear();
-        resolve(outcome);
-      };
-      const limit = this.#clock.setTimer(() => end('unknown'), SETTLE_LIMIT_MS);
-      void asked.then(end);
-    });
+  settle(transactionId: string): Promise<SettledOutcome> {
+    return settleOutcome(this.#pool, this.#clock, transactionId);
   }
 
   unwrap(): void {
@@ -153,24 +140,6 @@ export class PgManagedPool implements ManagedPool {
       else Reflect.deleteProperty(this.#pool, key);
     }
     this.#onUnwrap();
-  }
-
-  async #askOutcome(transactionId: string, isOver: () => boolean): Promise<SettledOutcome> {
-    for (let attempt = 0; attempt < SETTLE_ATTEMPTS && !isOver(); attempt++) {
-      if (attempt > 0) await delay(this.#clock, SETTLE_PAUSE_MS);
-      try {
-        const answer = (await runInFrame(undefined, () =>
-          this.#query.call(this.#pool, 'SELECT pg_xact_status($1::text::xid8) AS status', [transactionId]),
-        )) as { rows: { status: string | null }[] };
-        const status = answer.rows[0]?.status;
-        if (status === 'committed' || status === 'aborted') return status;
-        // The server still runs the COMMIT, or has not noticed yet that its client is gone.
-        if (status !== 'in progress') return 'unknown';
-      } catch {
-        // The server is away; the next attempt opens a new connection.
-      }
-    }
-    return 'unknown';
   }
 
   #lendTo(callback: PgConnectCallback | undefined): Promise<PgClient> | undefined {

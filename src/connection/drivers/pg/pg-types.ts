@@ -53,6 +53,7 @@ export interface PgClient extends EventEmitter {
   readonly _ending?: boolean;
   query: (config: unknown, values?: unknown, callback?: unknown) => unknown;
   release: PgRelease;
+  connect(): Promise<unknown>;
   readonly end: (this: PgClient, callback?: () => void) => Promise<void>;
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
 }
