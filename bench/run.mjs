@@ -1,0 +1,72 @@
+// Installs what the benchmark needs, builds the library into bench/node_modules/holdfast, and runs it.
+// Options: bench/README.md.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const bench = new URL('.', import.meta.url);
+const root = new URL('..', bench);
+const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
+const args = process.argv.slice(2);
+
+install();
+// A copy of its own: the benchmark can run while others build, and `dist` stays as it is.
+buildLibrary('holdfast', root);
+const before = valueOf('--before');
+rmSync(new URL('node_modules/holdfast-before', bench), { recursive: true, force: true });
+if (before) buildLibrary('holdfast-before', checkout(before));
+rmSync(new URL('dist', bench), { recursive: true, force: true });
+run(process.execPath, [tsc, '-p', 'tsconfig.json'], bench);
+writeFileSync(new URL('dist/package.json', bench), '{ "type": "commonjs" }\n');
+
+const entry = args.includes('--heap') ? 'heap' : 'main';
+const script = fileURLToPath(new URL(`dist/bench/src/${entry}.js`, bench));
+const flags = ['--expose-gc', '--enable-source-maps', script, ...args];
+process.exitCode = spawnSync(process.execPath, flags, { cwd: root, stdio: 'inherit' }).status ?? 1;
+
+function install() {
+  const installed = new URL('node_modules/.package-lock.json', bench);
+  const wanted = new URL('package-lock.json', bench);
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
+  run('npm', ['ci', '--no-audit', '--no-fund'], bench);
+}
+
+function buildLibrary(name, from) {
+  const target = new URL(`node_modules/${name}/`, bench);
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  cpSync(new URL('package.json', from), new URL('package.json', target));
+  for (const [folder, type] of [
+    ['cjs', 'commonjs'],
+    ['esm', 'module'],
+  ]) {
+    const outDir = new URL(`dist/${folder}/`, target);
+    mkdirSync(outDir, { recursive: true });
+    writeFileSync(new URL('package.json', outDir), `{ "type": "${type}" }\n`);
+    run(process.execPath, [tsc, '-p', `tsconfig.${folder}.json`, '--outDir', fileURLToPath(outDir)], from);
+  }
+}
+
+/** The sources of a git revision, beside the installed packages so that their types are found. */
+function checkout(revision) {
+  const folder = new URL('node_modules/.holdfast-before/', bench);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const wanted = ['src', 'package.json', 'tsconfig.base.json', 'tsconfig.cjs.json', 'tsconfig.esm.json'];
+  const archive = execFileSync('git', ['archive', revision, ...wanted], {
+    cwd: root,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  execFileSync('tar', ['-x'], { cwd: folder, input: archive });
+  return folder;
+}
+
+function run(command, commandArgs, cwd) {
+  const { status } = spawnSync(command, commandArgs, { cwd, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function valueOf(option) {
+  const index = args.indexOf(option);
+  return index === -1 ? undefined : args[index + 1];
+}

@@ -1,0 +1,94 @@
+import { type BenchDatabase, checkWork, reset } from './database.js';
+import { type BenchOptions, type Link, POOL_SIZE } from './options.js';
+import { shuffled } from './statistics.js';
+import { VARIANTS } from './variants.js';
+import { Worker } from './worker-handle.js';
+import type { Scenario } from './workload.js';
+
+/** One question that is asked of every variant. */
+export interface Cell {
+  readonly link: Link;
+  readonly scenario: Scenario;
+  readonly concurrency: number;
+}
+
+export interface Measured {
+  readonly cell: Cell;
+  readonly variant: string;
+  /** Transactions per second, one of each slice. */
+  readonly throughput: number[];
+  /** Throughput over the baseline's in the same round, one of each round. */
+  readonly ratios: number[];
+  readonly latencies: number[];
+}
+
+export type Progress = (line: string) => void;
+
+/**
+ * Measures every variant in every cell, each variant in a process of its own, one at a time in short slices in
+ * random order, so that whatever disturbs the machine disturbs all of them alike.
+ */
+export async function measure(
+  database: BenchDatabase,
+  options: BenchOptions,
+  { urls, progress }: { urls: Readonly<Record<Link, string>>; progress: Progress },
+): Promise<Measured[]> {
+  const results = new Map<string, Measured>();
+  for (let epoch = 1; epoch <= options.epochs; epoch++) {
+    for (const link of options.links) {
+      await reset(database);
+      progress(`epoch ${epoch} of ${options.epochs}, ${link}`);
+      const execArgv = options.cpuProfile ? ['--cpu-prof', `--cpu-prof-dir=${options.cpuProfile}`] : [];
+      const workers: Worker[] = [];
+      for (const [writer, variant] of options.variants.entries()) {
+        const start = { variant, url: urls[link], poolSize: POOL_SIZE, writer };
+        workers.push(await Worker.start(start, execArgv));
+      }
+      for (const scenario of options.scenarios) {
+        for (const concurrency of options.concurrency) {
+          await measureCell(workers, { link, scenario, concurrency }, { options, results });
+        }
+      }
+      const written = await checkWork(database, workers);
+      progress(`  the database holds all ${written} INSERT + UPDATE that were reported`);
+      await Promise.all(workers.map((worker) => worker.stop()));
+    }
+  }
+  return [...results.values()];
+}
+
+async function measureCell(
+  workers: readonly Worker[],
+  cell: Cell,
+  { options, results }: { options: BenchOptions; results: Map<string, Measured> },
+): Promise<void> {
+  const { scenario, concurrency } = cell;
+  for (const worker of shuffled([...workers, ...workers])) {
+    await worker.order({ kind: 'slice', scenario, concurrency, forMs: options.warmUpMs });
+  }
+  for (let round = 0; round < options.rounds; round++) {
+    const inRound = new Map<string, number>();
+    for (const worker of shuffled(workers)) {
+      const order = { kind: 'slice', scenario, concurrency, forMs: options.sliceMs } as const;
+      const { transactions, seconds, latencies } = await worker.order(order);
+      inRound.set(worker.variant, transactions / seconds);
+      resultOf(results, cell, worker.variant).latencies.push(...latencies);
+    }
+    for (const [variant, throughput] of inRound) {
+      const measured = resultOf(results, cell, variant);
+      measured.throughput.push(throughput);
+      const baseline = inRound.get(VARIANTS[variant]!.baseline);
+      if (baseline) measured.ratios.push(throughput / baseline);
+    }
+  }
+}
+
+function resultOf(results: Map<string, Measured>, cell: Cell, variant: string): Measured {
+  const key = [cell.link, cell.scenario, cell.concurrency, variant].join('/');
+  let measured = results.get(key);
+  if (!measured) {
+    measured = { cell, variant, throughput: [], ratios: [], latencies: [] };
+    results.set(key, measured);
+  }
+  return measured;
+}

@@ -1,0 +1,54 @@
+import type { Cell, Measured } from './measure.js';
+import { estimate, median, quantile, sort } from './statistics.js';
+import { VARIANTS } from './variants.js';
+import type { WireRow } from './wire-check.js';
+
+/** What the issue tracker asks of ours, as a share of the baseline's throughput. */
+const TARGETS: Readonly<Record<string, Readonly<Record<Cell['link'], number>>>> = {
+  'raw-ours': { loopback: 1, delayed: 1.25 },
+  'typeorm-ours': { loopback: 0.97, delayed: 1.2 },
+};
+
+export function wireTable(rows: readonly WireRow[]): string {
+  const byWhat = (what: string): string[] =>
+    rows
+      .filter((row) => row.what === what)
+      .map(({ variant, roundTrips, statements }) =>
+        cells([VARIANTS[variant]!.title, what, roundTrips, statements.join(', ') || 'nothing']),
+      );
+  return [
+    cells(['variant', 'transaction', 'round trips', 'statements, as the server gets them']),
+    cells(['---', '---', '---:', '---']),
+    ...['insert-update', 'select', 'empty'].flatMap(byWhat),
+  ].join('\n');
+}
+
+export function cellTable(cell: Cell, measured: readonly Measured[]): string {
+  const rows = measured.filter((row) => row.cell.link === cell.link && row.cell.scenario === cell.scenario);
+  return [
+    cells(['variant', 'tx/s', 'ratio (95 % interval)', 'target', 'p50 ms', 'p99 ms']),
+    cells(['---', '---:', '---:', '---:', '---:', '---:']),
+    ...rows.filter((row) => row.cell.concurrency === cell.concurrency).map(variantRow),
+  ].join('\n');
+}
+
+function variantRow({ cell, variant, throughput, ratios, latencies }: Measured): string {
+  const { title, baseline } = VARIANTS[variant]!;
+  const sorted = sort(latencies);
+  const target = TARGETS[variant]?.[cell.link];
+  const { median: ratio, low, high } = estimate(ratios);
+  const shown = baseline === variant ? '1' : `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  const verdict = target === undefined ? '' : `${ratio >= target ? 'met' : 'missed'}, ${target.toFixed(2)}`;
+  return cells([
+    title,
+    Math.round(median(throughput)),
+    ratios.length === 0 ? '' : shown,
+    verdict,
+    quantile(sorted, 0.5).toFixed(2),
+    quantile(sorted, 0.99).toFixed(2),
+  ]);
+}
+
+function cells(values: readonly (string | number)[]): string {
+  return `| ${values.join(' | ')} |`;
+}
