@@ -106,6 +106,8 @@ export class Transaction implements ScopeOwner {
 
   /** The transaction's connection, borrowed at the first call. Only in turn. */
   async session(): Promise<Session> {
+    // What waited behind a failed BEGIN would be applied in autocommit.
+    if (this.broken) throw this.root.closedError();
     if (!this.#lease) {
       let lease: TransactionLease;
       try {
