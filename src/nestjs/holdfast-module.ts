@@ -4,6 +4,7 @@ import { DataSourceDiscovery } from './data-source-discovery.js';
 import {
   type HoldfastModuleAsyncOptions,
   type HoldfastModuleOptions,
+  parseModuleAsyncOptions,
   parseModuleOptions,
 } from './options.js';
 
@@ -28,8 +29,9 @@ export class HoldfastModule {
     return dynamicModule({ provide: OPTIONS, useValue: parseModuleOptions(options) }, []);
   }
 
-  /** Like `forRoot`, with options that other providers supply. */
-  static forRootAsync({ imports = [], inject = [], useFactory }: HoldfastModuleAsyncOptions): DynamicModule {
+  /** Like `forRoot`, with options that other providers supply. Wrong ones end the application's start. */
+  static forRootAsync(options: HoldfastModuleAsyncOptions): DynamicModule {
+    const { imports, inject, useFactory } = parseModuleAsyncOptions(options);
     const factory: FactoryProvider = {
       provide: OPTIONS,
       inject: [...inject] as NonNullable<FactoryProvider['inject']>,

@@ -1,5 +1,14 @@
 import type { ModuleMetadata } from '@nestjs/common';
-import { invalid, type Logger, optional, readDurationMs, type Reader, readOptions } from '../core/index.js';
+import {
+  invalid,
+  type Logger,
+  optional,
+  readDurationMs,
+  type Reader,
+  readFunction,
+  readOptions,
+  withDefault,
+} from '../core/index.js';
 
 /** Options of {@link HoldfastModule}. */
 export interface HoldfastModuleOptions {
@@ -9,11 +18,15 @@ export interface HoldfastModuleOptions {
   readonly logger?: Logger;
 }
 
+type ProviderToken = string | symbol | (abstract new (...args: never[]) => unknown);
+
 /** Options of `HoldfastModule.forRootAsync`, in the shape that Nest's own modules have. */
 export interface HoldfastModuleAsyncOptions {
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   /** The providers that `useFactory` is called with. */
-  readonly inject?: readonly (string | symbol | (abstract new (...args: never[]) => unknown))[];
+  readonly inject?: readonly (
+    ProviderToken | { readonly token: ProviderToken; readonly optional: boolean }
+  )[];
   readonly useFactory: (...dependencies: never[]) => HoldfastModuleOptions | Promise<HoldfastModuleOptions>;
 }
 
@@ -36,4 +49,26 @@ export function parseModuleOptions(raw: HoldfastModuleOptions | undefined): Hold
     'HoldfastModule options',
   );
   return { ...(shutdownTimeoutMs !== undefined && { shutdownTimeoutMs }), ...(logger && { logger }) };
+}
+
+const readArray =
+  <T>(): Reader<readonly T[]> =>
+  (value, path) => {
+    if (!Array.isArray(value)) throw invalid(path, value, 'an array');
+    return value as readonly T[];
+  };
+
+/** Reads the options of `forRootAsync` once. Throws `InvalidOptionsError`. */
+export function parseModuleAsyncOptions(
+  raw: HoldfastModuleAsyncOptions,
+): Required<HoldfastModuleAsyncOptions> {
+  return readOptions<Required<HoldfastModuleAsyncOptions>>(
+    raw,
+    {
+      imports: withDefault(readArray() as Reader<NonNullable<ModuleMetadata['imports']>>, []),
+      inject: withDefault(readArray(), []),
+      useFactory: readFunction(),
+    },
+    'HoldfastModule.forRootAsync options',
+  );
 }
