@@ -41,7 +41,7 @@ export function readControl(text: string): PgControl | undefined {
 }
 
 /** The offset of the first character that is neither white space nor comment (PostgreSQL's block comments nest). */
-function startOfStatement(text: string): number {
+export function startOfStatement(text: string): number {
   let index = 0;
   for (;;) {
     while (index < text.length && text.charCodeAt(index) <= 32) index++;

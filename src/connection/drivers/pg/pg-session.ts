@@ -129,9 +129,15 @@ export class PgSession implements Session {
   #send(query: PgQuery): Promise<unknown> {
     if (this.#lost) return Promise.reject(this.#lostError());
     return new Promise((resolve, reject) => {
+      let failed = false;
       query.callback = (error, result) => {
-        if (error) void this.#afterError(error).then(reject);
-        else resolve(result);
+        if (error) {
+          failed = true;
+          void this.#afterError(error).then(reject);
+        } else if (!failed) {
+          // pg calls once more, without an error, when the connection is ready after a value that it could not send.
+          resolve(result);
+        }
       };
       this.client.query(query);
     });
@@ -145,6 +151,8 @@ export class PgSession implements Session {
       // The server still runs the statement. Its late answer must not meet the next holder of this connection.
       this.#lost ??= error;
     } else {
+      // A value that cannot be sent fails inside submit(), before pg counts the query as sent.
+      await Promise.resolve();
       await Promise.race([this.#ready(), delay(this.#clock, SETTLE_MS)]);
       if (!this.client.readyForQuery) this.#lost ??= error;
     }

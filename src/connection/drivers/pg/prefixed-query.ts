@@ -1,3 +1,4 @@
+import { startOfStatement } from './pg-control.js';
 import type { PgClient, PgConnection, PgQuery } from './pg-types.js';
 
 /**
@@ -13,7 +14,8 @@ export function canCarryPrefix(query: PgQuery, client: PgClient): boolean {
   if (name && client.connection.parsedStatements[name] !== text) return false;
   const separator = text.indexOf(';');
   if (separator !== -1 && text.slice(separator).trim() !== ';') return false;
-  return !/^\s*copy\b/i.test(text);
+  const start = startOfStatement(text);
+  return !/^copy\b/i.test(text.slice(start, start + 5));
 }
 
 /**
