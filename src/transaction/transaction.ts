@@ -1,4 +1,11 @@
-import { type Dialect, getLogger, type IsolationLevel, messageOf, systemClock } from '../core/index.js';
+import {
+  type Dialect,
+  getLogger,
+  HoldfastError,
+  type IsolationLevel,
+  messageOf,
+  systemClock,
+} from '../core/index.js';
 import {
   type CommitAnswer,
   ConnectionLostError,
@@ -300,7 +307,10 @@ export class Transaction implements ScopeOwner {
       `holdfast: the connection was lost during COMMIT of "${this.name}"; outcome: ${outcome}`,
     );
     if (outcome === 'committed') return;
-    const what = `The connection was lost while "${this.name}" waited for the answer to COMMIT: ${messageOf(error)}.`;
+    // The message of a timeout speaks of a rollback, which is just what is not known here.
+    const why =
+      error instanceof HoldfastError ? `it was given up (${error.code}, see the cause)` : messageOf(error);
+    const what = `The connection was lost while "${this.name}" waited for the answer to COMMIT: ${why}.`;
     if (outcome === 'aborted') {
       throw new CommitFailedError(`${what} The server says that it was not committed; run it again.`, {
         cause: error,
