@@ -51,7 +51,7 @@ describe.each(everyWay)('the connection drops at COMMIT: $name', ({ way, opening
     expect(await labelsIn(db)).toEqual(['paid']);
     expect([inserts(), commits()]).toEqual([1, 1]);
     expect(log.warnings.at(-1)![1]).toMatch(/lost during COMMIT of "pay"; outcome: committed$/);
-    expect(work.pool.totalCount).toBe(1);
+    expect(work.pool.totalCount).toBe(0);
     await expectCleanPool(work.pool, db);
   });
 
@@ -142,6 +142,49 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
     expect(row!.status).toBe(persisted.length > 0 ? 'committed' : 'aborted');
     await proxy.heal();
     await work.insert('next');
+    await expectCleanPool(work.pool, db);
+  });
+
+  test('settling does not wait in line for a pool that is full', async () => {
+    const work = await way.start(db, { url: proxy.url(db.url), max: 1 });
+    proxy.once(/^COMMIT$/, { action: 'cut-after' });
+    let queueUp = (): void => undefined;
+    const next = new Promise<void>((resolve) => (queueUp = resolve)).then(() => work.pool.connect());
+    const settled = opening.run(async () => {
+      await work.insert('paid');
+      queueUp();
+    }, eager);
+    const client = await next;
+    await settled;
+    client.release();
+
+    expect(await labelsIn(db)).toEqual(['paid']);
+    await expectCleanPool(work.pool, db);
+  });
+
+  test('COMMIT vanishes in a network that answers nothing: timeoutMs ends the wait, as unknown', async () => {
+    const work = await way.start(db, { url: proxy.url(db.url) });
+    proxy.once(/^COMMIT$/, { action: 'black-hole' });
+    const outcome = opening.run(
+      async () => {
+        listen();
+        await work.insert('lost');
+      },
+      { ...eager, timeoutMs: 200 },
+    );
+
+    const error = (await outcome.catch((reason: unknown) => reason)) as CommitOutcomeUnknownError;
+    expect(error).toMatchObject({
+      code: 'COMMIT_OUTCOME_UNKNOWN',
+      retryable: false,
+      transactionId: undefined,
+      cause: { code: 'TRANSACTION_TIMEOUT' },
+    });
+    expect(error.message).toMatch(/may or may not be committed.*look in the data itself.*before you repeat/s);
+    expect(error.message).not.toContain('rolled back');
+    expect(told).toEqual(['unknown']);
+    expect(work.pool.totalCount).toBe(0);
+    await proxy.heal();
     await expectCleanPool(work.pool, db);
   });
 
