@@ -22,7 +22,10 @@ export interface Session {
   /** Runs one control statement by itself. */
   control(text: string): Promise<void>;
   commit(): Promise<CommitAnswer>;
-  /** Asks the server to cancel what runs on this connection, over a connection of its own. Never rejects. */
+  /**
+   * Asks the server to cancel what runs on this connection, over a connection of its own. Resolves once the request
+   * has arrived, or was given up. Never rejects.
+   */
   cancel(): Promise<void>;
   /** Gives the connection up at once: whatever waits for its answer fails with the loss of the connection. */
   abandon(reason: Error): void;

@@ -69,6 +69,7 @@ export class Transaction implements ScopeOwner {
   readonly #pool: ManagedPool;
   #abort: (error: Error) => void = () => {};
   #lease: TransactionLease | undefined;
+  #cancelling: Promise<void> | undefined;
   #over = false;
   #begun = false;
   #abortReason: Error | undefined;
@@ -165,7 +166,7 @@ export class Transaction implements ScopeOwner {
     this.#abortReason ??= error;
     this.broken ??= error;
     this.root.close();
-    void this.#lease?.session.cancel();
+    this.#cancelling = this.#lease?.session.cancel();
     this.#abort(error);
   }
 
@@ -260,6 +261,8 @@ export class Transaction implements ScopeOwner {
     const rollback = async (): Promise<void> => {
       // Once the limit has passed the connection is no longer ours.
       if (this.#lease?.session !== session || !this.#begun || session.lost) return;
+      // A cancel request that is still on its way would meet the ROLLBACK, or the next holder's statement.
+      await this.#cancelling;
       if (session.status() !== 'idle' && session.status() !== 'busy') await session.control('ROLLBACK');
     };
     if (!session.lost) await this.#withinLimit(this.queue.alone(rollback));

@@ -83,17 +83,27 @@ export class PgSession implements Session {
 
   async cancel(): Promise<void> {
     const { processID, secretKey, host, port } = this.client;
-    if (!processID || this.#lost) return;
+    if (!processID || this.#lost || this.status() !== 'busy') return;
     // CancelRequest goes over a connection of its own and needs no login, so it works while the server is full.
     const { connection } = new this.#Client(this.#pool.options);
+    let isOnItsWay = false;
     await new Promise<void>((resolve) => {
-      const timer = this.#clock.setTimer(() => connection.stream.destroy(), CANCEL_CONNECT_MS);
-      connection.on('error', () => connection.stream.destroy());
+      const giveUp = (): void => {
+        // It names the connection, not the statement: whatever runs there when it arrives is cancelled.
+        if (isOnItsWay) this.#lost ??= new Error('it is unknown when a cancel request will arrive');
+        connection.stream.destroy();
+      };
+      const timer = this.#clock.setTimer(giveUp, CANCEL_CONNECT_MS);
+      connection.on('error', giveUp);
+      // The server closes this connection once it has passed the request on.
       connection.once('end', () => {
         timer.clear();
         resolve();
       });
-      connection.once('connect', () => connection.cancel(processID, secretKey));
+      connection.once('connect', () => {
+        isOnItsWay = true;
+        connection.cancel(processID, secretKey);
+      });
       if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
       else connection.connect(port, host);
     });
