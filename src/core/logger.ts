@@ -32,9 +32,26 @@ export function setLogger(logger: Logger | undefined): void {
   state.logger = logger;
 }
 
-/** The logger in use; the default one is looked up at the first call, not at import. */
+/** The logger in use. One that throws loses its message; it never disturbs what is logged about. */
 export function getLogger(): Logger {
-  return (state.logger ??= loadPino());
+  return guardedLogger;
+}
+
+const guardedLogger: Logger = {
+  debug: (...entry) => log('debug', entry),
+  info: (...entry) => log('info', entry),
+  warn: (...entry) => log('warn', entry),
+  error: (...entry) => log('error', entry),
+};
+
+function log(level: keyof Logger, [fields, message]: Parameters<Logger['info']>): void {
+  try {
+    // Looked up at the first message, not at import.
+    state.logger ??= loadPino();
+    state.logger[level](fields, message);
+  } catch {
+    // There is nobody left to tell.
+  }
 }
 
 function loadPino(): Logger {

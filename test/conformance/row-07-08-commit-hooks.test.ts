@@ -105,6 +105,24 @@ describe.each(everyWay)('after-commit hooks: $name', ({ way, opening }) => {
     await expectCleanPool(work.pool, db);
   });
 
+  test('one that throws, and a logger that throws about it: committed all the same', async () => {
+    const broken = (): never => {
+      throw new Error('logger');
+    };
+    setLogger({ debug: broken, info: broken, warn: broken, error: broken });
+    const ran: string[] = [];
+    await opening.run(async () => {
+      await work.insert('kept');
+      afterCommit(() => {
+        throw boom;
+      });
+      afterCommit(() => ran.push('second'));
+    });
+    expect(ran).toEqual(['second']);
+    expect(await labelsIn(db)).toEqual(['kept']);
+    await expectCleanPool(work.pool, db);
+  });
+
   test('an async one: awaited before the call resolves', async () => {
     const [started, finish] = [signal(), signal()];
     let settled = false;
