@@ -60,7 +60,11 @@ function moduleOf({ file, line, code, check }: Block, fixture: string): string {
 
 function exportsOf(fixture: string): string[] {
   const source = readFileSync(join(root, `test/docs/fixtures/${fixture}.ts`), 'utf8');
-  return [...source.matchAll(EXPORTED)].map((match) => match[1]!).filter((name) => name !== 'start');
+  const handedOn = [...source.matchAll(/^export (?:type )?\{ ([\w, ]+) \};$/gm)].flatMap((match) =>
+    match[1]!.split(', '),
+  );
+  const own = [...source.matchAll(EXPORTED)].map((match) => match[1]!);
+  return [...own, ...handedOn].filter((name) => name !== 'start');
 }
 
 function declares(code: string, name: string): boolean {
