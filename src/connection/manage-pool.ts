@@ -87,7 +87,16 @@ export function manageReplica(pool: ManageablePool, primary: ManagedPool): Manag
 
 /**
  * Takes the management off a pool and its replicas and gives the name free; an unmanaged pool is left alone.
- * Transactions that run on it are not waited for.
+ * Transactions that run on it are not waited for; the pool itself is not ended.
+ *
+ * @example
+ * ```ts
+ * const managed = managePool(pool);
+ * afterAll(async () => {
+ *   unmanagePool(managed);
+ *   await pool.end();
+ * });
+ * ```
  */
 export function unmanagePool(managed: ManagedPool): void {
   if (!managed.serving) {

@@ -21,7 +21,8 @@ const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1',
 
 /**
  * Replaces the logger of this process. Default: a pino logger named `holdfast` when the application has pino
- * installed, silence when it has not. `undefined` brings the default back.
+ * installed, silence when it has not. `undefined` brings the default back. A logger that throws loses its message and
+ * disturbs nothing else.
  *
  * @example
  * ```ts

@@ -24,12 +24,24 @@ const DISCOVERY = Symbol.for('holdfast.nestjs.discovery/1');
  * ```
  */
 export class HoldfastModule {
-  /** Throws `InvalidOptionsError` for wrong options. */
+  /** Import it once, in the root module: it is global. Throws `InvalidOptionsError` for wrong options. */
   static forRoot(options?: HoldfastModuleOptions): DynamicModule {
     return dynamicModule({ provide: OPTIONS, useValue: parseModuleOptions(options) }, []);
   }
 
-  /** Like `forRoot`, with options that other providers supply. Wrong ones end the application's start. */
+  /**
+   * Like `forRoot`, with options that other providers supply. Wrong ones end the application's start with
+   * `InvalidOptionsError`.
+   *
+   * @example
+   * ```ts
+   * HoldfastModule.forRootAsync({
+   *   imports: [ConfigModule],
+   *   inject: [ConfigService],
+   *   useFactory: (config: ConfigService) => ({ shutdownTimeoutMs: config.get('SHUTDOWN_TIMEOUT_MS') }),
+   * });
+   * ```
+   */
   static forRootAsync(options: HoldfastModuleAsyncOptions): DynamicModule {
     const { imports, inject, useFactory } = parseModuleAsyncOptions(options);
     const factory: FactoryProvider = {

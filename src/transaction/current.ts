@@ -71,6 +71,7 @@ export function currentTransaction(dataSource?: string): CurrentTransaction | un
  * once. Hooks run one after the other in the order of their registration and are awaited.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
+ * @throws InvalidOptionsError when `hook` is no function.
  *
  * @example
  * ```ts
@@ -87,6 +88,7 @@ export function beforeCommit(hook: Hook): void {
  * Outside a transaction the hook runs at once.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
+ * @throws InvalidOptionsError when `hook` is no function.
  *
  * @example
  * ```ts
@@ -98,10 +100,18 @@ export function afterCommit(hook: Hook): void {
 }
 
 /**
- * Runs `hook` after a rollback of the scope that registers it, or of one around it. Outside a transaction there
- * is none, so it never runs.
+ * Runs `hook` after a rollback of the scope that registers it, or of one around it; the transactional call rejects
+ * only after it. What a hook throws is logged and changes nothing. Outside a transaction there is no rollback, so it
+ * never runs.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
+ * @throws InvalidOptionsError when `hook` is no function.
+ *
+ * @example
+ * ```ts
+ * const file = await this.files.write(upload);
+ * afterRollback(() => this.files.remove(file));
+ * ```
  */
 export function afterRollback(hook: Hook): void {
   register('after rollback', hook);
@@ -109,9 +119,17 @@ export function afterRollback(hook: Hook): void {
 
 /**
  * Runs `hook` with the outcome, whichever it is: `committed`, `rolled back`, or `unknown` when the connection was
- * lost during COMMIT and nobody could say. Outside a transaction it runs at once, with `committed`.
+ * lost during COMMIT and nobody could say. It is awaited; what it throws is logged and changes nothing. A NESTED
+ * scope that is rolled back completes on its own, before the transaction around it. Outside a transaction the hook
+ * runs at once, with `committed`.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
+ * @throws InvalidOptionsError when `hook` is no function.
+ *
+ * @example
+ * ```ts
+ * afterCompletion((outcome) => this.metrics.count('orders', { outcome }));
+ * ```
  */
 export function afterCompletion(hook: CompletionHook): void {
   register('after completion', hook);
@@ -121,6 +139,8 @@ export function afterCompletion(hook: CompletionHook): void {
  * Runs `work`, and whatever it starts, outside every transaction around the call: its statements commit by
  * themselves, on connections of their own. The way to start work that outlives a transactional method: then let
  * `work` answer no promise, which says that nobody waits for it, and it is in no self-deadlock.
+ *
+ * @throws InvalidOptionsError when `work` is no function, and whatever `work` throws.
  *
  * @example
  * ```ts

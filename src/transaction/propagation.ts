@@ -16,7 +16,12 @@ export const PROPAGATIONS = [
   'NEVER',
 ] as const;
 
-/** One of {@link PROPAGATIONS}. */
+/**
+ * What a transactional method does about a transaction that is there already: `REQUIRED` joins it or begins one,
+ * `REQUIRES_NEW` begins an independent one on a connection of its own, `NESTED` opens a savepoint in it or begins one,
+ * `MANDATORY` joins it or refuses, `SUPPORTS` joins it or runs without, `NOT_SUPPORTED` runs outside it, `NEVER`
+ * refuses to run inside it. Default: `REQUIRED`.
+ */
 export type Propagation = (typeof PROPAGATIONS)[number];
 
 /** What surrounds a call: nothing, a transaction, or one that has ended while the call was still on its way. */

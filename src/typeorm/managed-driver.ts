@@ -8,6 +8,7 @@ export interface PgModule {
 /**
  * The `pg` module for TypeORM's `driver` option, with pools that are under holdfast's lease tracking from their
  * first acquire, which `manageDataSource` alone cannot see. Call `manageDataSource` after `initialize()` as well.
+ * `initialize()` then throws `UnsupportedDriverError` when this `pg` is older than 8.21.
  *
  * @example
  * ```ts
