@@ -1,6 +1,7 @@
 import { type Frame, runInFrame } from '../../context.js';
 import { LeaseReleasedError, StaleLeaseError } from '../../errors.js';
 import { type LeaseBook, type LeaseInfo, type LeaseKind, nextLeaseId } from '../../lease.js';
+import { memberReader } from './member-reader.js';
 import { callBack, isSubmittable } from './pg-transaction-client.js';
 import type { PgCallback, PgClient, PgRelease } from './pg-types.js';
 
@@ -106,24 +107,10 @@ export function leaseClient(client: PgClient, lease: PgLease): PgClient {
       return stale ? refuseQuery(stale, [undefined, args[0]]) : Reflect.apply(end, client, args);
     },
   };
-  const bound = new Map<unknown, unknown>();
+  const read = memberReader();
   const face: PgClient = new Proxy(client, {
-    get(target, key) {
-      // A holder may replace query and release (node-postgres documents it): on its own lease, not on the client.
-      if (Object.hasOwn(own, key)) return own[key];
-      const value: unknown = Reflect.get(target, key, target);
-      // A function that somebody put on the connection is a value like any other; only methods need their target.
-      if (typeof value !== 'function' || key === 'constructor' || Object.hasOwn(target, key)) return value;
-      let method = bound.get(value);
-      if (!method) {
-        method = (...args: unknown[]): unknown => {
-          const result: unknown = Reflect.apply(value, target, args);
-          return result === target ? face : result;
-        };
-        bound.set(value, method);
-      }
-      return method;
-    },
+    // A holder may replace query and release (node-postgres documents it): on its own lease, not on the client.
+    get: (target, key) => (Object.hasOwn(own, key) ? own[key] : read(target, key, face)),
     set(target, key, value) {
       if (Object.hasOwn(own, key)) own[key] = value;
       else Reflect.set(target, key, value, target);

@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { AmbientScope, ManualSavepoint, SessionWork } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
-import { TransactionControlError } from '../../errors.js';
+import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import type { ManagedPool } from '../../managed-pool.js';
+import { memberReader } from './member-reader.js';
 import { readControl } from './pg-control.js';
 import type { PgSession } from './pg-session.js';
 import type { PgCallback, PgClient, PgPool, PgQuery } from './pg-types.js';
@@ -17,6 +18,7 @@ export class PgTransactionClient {
   readonly #bound: AmbientScope;
   readonly #manual: ManualSavepoint[] = [];
   #session: PgSession | undefined;
+  #released = false;
 
   constructor(managed: ManagedPool, pool: PgPool, scope: AmbientScope) {
     this.#managed = managed;
@@ -45,6 +47,13 @@ export class PgTransactionClient {
 
   /** Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. */
   readonly release = (): void => {
+    if (this.#released) {
+      throw new LeaseReleasedError(
+        'Release called on client which has already been released to the pool. It was lent inside a transaction, ' +
+          'which keeps its connection until its method returns. Release once, in a finally block.',
+      );
+    }
+    this.#released = true;
     for (const open of this.#manual.splice(0).reverse()) void open.rollback().catch(() => {});
   };
 
@@ -61,20 +70,19 @@ export class PgTransactionClient {
       },
     };
     const blank = Object.create(this.#pool.Client.prototype as object) as PgClient;
-    return new Proxy(blank, {
-      get: (target, key) => {
-        if (Object.hasOwn(own, key)) return own[key];
-        const source = this.#session?.client ?? target;
-        const value: unknown = Reflect.get(source, key, source);
-        return typeof value === 'function' && key !== 'constructor' ? value.bind(source) : value;
-      },
+    const read = memberReader();
+    const face: PgClient = new Proxy(blank, {
+      get: (target, key) =>
+        Object.hasOwn(own, key) ? own[key] : read(this.#session?.client ?? target, key, face),
       set: (target, key, value) => {
         if (Object.hasOwn(own, key)) own[key] = value;
         else Reflect.set(this.#session?.client ?? target, key, value);
         return true;
       },
       has: (target, key) => Reflect.has(this.#session?.client ?? target, key),
+      deleteProperty: (target, key) => Reflect.deleteProperty(this.#session?.client ?? target, key),
     });
+    return face;
   }
 
   /** A captured client used in a nested scope of the same transaction belongs to that scope, as anything run there. */
