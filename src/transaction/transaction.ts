@@ -315,6 +315,7 @@ export class Transaction implements ScopeOwner {
       error instanceof HoldfastError ? `it was given up (${error.code}, see the cause)` : messageOf(error);
     const what = `The connection was lost while "${this.name}" waited for the answer to COMMIT: ${why}.`;
     if (outcome === 'aborted') {
+      await this.participants.tell('afterRollback', this.name);
       throw new CommitFailedError(`${what} The server says that it was not committed; run it again.`, {
         cause: error,
         retryable: true,

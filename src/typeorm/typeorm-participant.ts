@@ -1,8 +1,12 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ambientScope } from '../connection/index.js';
 import type { Participant, TransactionScope, Transaction } from '../transaction/index.js';
 import { handWrittenTransactions, joinQueryRunner, unwrapHoldfastError } from './joined-query-runner.js';
 import type { QueryFunction, QueryRunnerInternals, TransactionEvent } from './typeorm-types.js';
+
+/** The participant whose start the running call is part of. */
+const starting = new AsyncLocalStorage<TypeormParticipant>();
 
 /**
  * TypeORM's part in one transaction: one QueryRunner on the transaction's connection, which believes its
@@ -14,7 +18,6 @@ export class TypeormParticipant implements Participant {
   readonly #runner: QueryRunnerInternals;
   readonly #client: object;
   #started: Promise<void> | undefined;
-  #starting = false;
 
   constructor(dataSource: DataSource, transaction: Transaction, createQueryRunner: () => QueryRunner) {
     this.#dataSource = dataSource;
@@ -67,20 +70,14 @@ export class TypeormParticipant implements Participant {
   async #connect(): Promise<object> {
     const scope = this.#scope();
     if (scope.closed) throw scope.closedError();
-    // A subscriber of the start may ask for statements itself; it must not wait for its own end.
-    if (!this.#starting) await (this.#started ??= this.#start());
+    // A subscriber of the start may ask for statements itself; it must not wait for its own end. All others must.
+    if (starting.getStore() !== this) await (this.#started ??= starting.run(this, () => this.#start()));
     return this.#client;
   }
 
   async #start(): Promise<void> {
-    if (this.#dataSource.subscribers.length === 0) return;
-    this.#starting = true;
-    try {
-      await this.#broadcast('BeforeTransactionStart');
-      await this.#broadcast('AfterTransactionStart');
-    } finally {
-      this.#starting = false;
-    }
+    await this.#broadcast('BeforeTransactionStart');
+    await this.#broadcast('AfterTransactionStart');
   }
 
   async #end(event: TransactionEvent): Promise<void> {
