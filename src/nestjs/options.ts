@@ -10,6 +10,8 @@ import {
   withDefault,
 } from '../core/index.js';
 
+export const DEFAULT_SHUTDOWN_TIMEOUT_MS = 10_000;
+
 /** Options of {@link HoldfastModule}. */
 export interface HoldfastModuleOptions {
   /** How long `app.close()` waits for running transactions before it rolls them back, in milliseconds. Default: 10000. */

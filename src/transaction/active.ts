@@ -28,10 +28,20 @@ export function listActiveTransactions(source?: ManagedSource): readonly ActiveT
  * still running then are rolled back, their callers get {@link ShutdownError}, and a warning names them.
  */
 export async function endTransactions(source: ManagedSource, limitMs: number): Promise<void> {
-  const running = (): Transaction[] =>
-    [...activeTransactions].filter((transaction) => transaction.source === source);
-  if (await waitUntil(() => running().length === 0, limitMs)) return;
-  for (const transaction of running()) {
+  const ended = (): boolean => runningOn(source).length === 0;
+  if (await waitUntil(ended, limitMs)) return;
+  abortTransactions(source, limitMs);
+  await waitUntil(ended, limitMs);
+}
+
+/** An application and its data source may both shut down: each transaction is told of it, and logged, once. */
+const shutDown = new WeakSet<Transaction>();
+
+/** The second half of {@link endTransactions}, for one who has waited `limitMs` milliseconds already. */
+export function abortTransactions(source: ManagedSource, limitMs: number): void {
+  for (const transaction of runningOn(source)) {
+    if (shutDown.has(transaction)) continue;
+    shutDown.add(transaction);
     getLogger().warn(
       { transaction: transaction.name, id: transaction.id, dataSource: source.name, limitMs },
       `holdfast: "${transaction.name}" still ran ${limitMs} ms after shutdown began; it is rolled back`,
@@ -46,7 +56,10 @@ export async function endTransactions(source: ManagedSource, limitMs: number): P
       ),
     );
   }
-  await waitUntil(() => running().length === 0, limitMs);
+}
+
+function runningOn(source: ManagedSource): Transaction[] {
+  return [...activeTransactions].filter((transaction) => transaction.source === source);
 }
 
 const POLL_MS = 10;

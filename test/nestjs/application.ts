@@ -37,8 +37,16 @@ export async function startApplication(
   metadata: ModuleMetadata,
 ): Promise<INestApplicationContext> {
   const module = await Test.createTestingModule(metadata).compile();
-  db.defer(() => module.close());
-  return module.init();
+  return closeAtEnd(db, module).init();
+}
+
+/** Nest runs every hook once more when an application is closed once more. */
+export function closeAtEnd<App extends INestApplicationContext>(db: TestDatabase, app: App): App {
+  let closed: Promise<void> | undefined;
+  const close = app.close.bind(app);
+  app.close = () => (closed ??= close());
+  db.defer(() => app.close());
+  return app;
 }
 
 export async function labels(db: TestDatabase): Promise<string[]> {
