@@ -53,7 +53,8 @@ export class SelfDeadlockError extends HoldfastError {
 
 /**
  * A statement that would begin or end the transaction behind its owner's back: COMMIT or ROLLBACK without a
- * BEGIN of one's own, PREPARE TRANSACTION, a control statement among others in one text. Not sent.
+ * BEGIN of one's own, PREPARE TRANSACTION, a text of several statements that begins with a control statement. Not
+ * sent. One that stands behind other statements in one text is noticed only when the server has executed it.
  */
 export class TransactionControlError extends HoldfastError {
   static readonly code = 'TRANSACTION_CONTROL';
