@@ -24,11 +24,13 @@ type ProviderToken = string | symbol | (abstract new (...args: never[]) => unkno
 
 /** Options of `HoldfastModule.forRootAsync`, in the shape that Nest's own modules have. */
 export interface HoldfastModuleAsyncOptions {
+  /** Modules that export what `inject` names. Default: none. */
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
-  /** The providers that `useFactory` is called with. */
+  /** The providers that `useFactory` is called with, in this order. Default: none. */
   readonly inject?: readonly (
     ProviderToken | { readonly token: ProviderToken; readonly optional: boolean }
   )[];
+  /** Answers the options of `forRoot`, or a promise of them. */
   readonly useFactory: (...dependencies: never[]) => HoldfastModuleOptions | Promise<HoldfastModuleOptions>;
 }
 
