@@ -242,7 +242,9 @@ export class Transaction implements ScopeOwner {
         try {
           await this.#lease!.session.control(this.dialect.undoSavepoint(scope.savepoint!));
         } catch (error) {
-          this.broken ??= error as Error;
+          // Where the scope around it had failed before, the savepoint never came to be, and that failure is the one to tell.
+          if (this.status === 'failed' && scope.parent) scope.parent.failure ??= error;
+          else this.broken ??= error as Error;
         }
       }
       this.queue.leave(scope.lane);
