@@ -1,4 +1,3 @@
-import type { Logger } from 'holdfast';
 import {
   afterCommit,
   afterCompletion,
@@ -18,31 +17,10 @@ import {
   signal,
   useWork,
 } from './ways-in.js';
+import { useWitness } from './witness.js';
 
 const db = useDatabase({ schema: conformanceSchema });
 const boom = new Error('hook');
-
-/** What was logged, and what escaped to the process, during a test. */
-function useWitness(): { readonly logged: unknown[]; readonly escaped: unknown[] } {
-  const logged: unknown[] = [];
-  const escaped: unknown[] = [];
-  const escape = (error: unknown): void => void escaped.push(error);
-  const note = (fields: object): void => void logged.push((fields as { err?: unknown }).err);
-  const quiet: Logger = { debug: () => undefined, info: () => undefined, warn: note, error: note };
-  beforeEach(() => {
-    logged.length = 0;
-    escaped.length = 0;
-    setLogger(quiet);
-    process.on('unhandledRejection', escape);
-    process.on('uncaughtException', escape);
-  });
-  afterEach(() => {
-    setLogger(undefined);
-    process.off('unhandledRejection', escape);
-    process.off('uncaughtException', escape);
-  });
-  return { logged, escaped };
-}
 
 /** Ways in which a hook fails. */
 const failures: readonly (readonly [string, () => unknown])[] = [
