@@ -1,4 +1,4 @@
-import { readFunction } from '../core/index.js';
+import { InvalidOptionsError, readFunction } from '../core/index.js';
 import { parseTransactionOptions, type TransactionOptions } from './options.js';
 import { type Call, runCall } from './runner.js';
 import { wrapMethod } from './wrap-method.js';
@@ -44,6 +44,10 @@ export interface TransactionalDecorator {
  * ```
  */
 export function Transactional(options?: TransactionOptions): TransactionalDecorator {
+  // As a bare legacy decorator it would be given a prototype for options and take the method's place.
+  if (arguments.length > 1 || typeof options === 'function') {
+    throw new InvalidOptionsError('@Transactional is written with its parentheses: @Transactional().');
+  }
   const parsed = parseTransactionOptions(options);
   const decorate = (target: object, second?: unknown, descriptor?: PropertyDescriptor): unknown =>
     wrapMethod(parsed, { target, second, descriptor });
