@@ -75,9 +75,12 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   };
   const first = attempt();
   if (call.plainValue === 'passed' && first.outcome.kind !== 'promise') {
-    // Whatever it asked of the database without awaiting it is refused, and its asker is told.
-    void first.transaction.rollback();
-    return passOn(first.outcome, call.name);
+    const { transaction } = first;
+    return passOn(first.outcome, call.name, (completion) => {
+      const { asked, hooks } = transaction.root;
+      // Whatever it asked of the database without awaiting it is refused, and its asker is told.
+      void transaction.rollback().then(() => hooks.runAfter(asked ? 'rolled back' : completion, call.name));
+    });
   }
   const { retry } = call.options;
   if (!retry) return finish(call, first);
@@ -172,8 +175,10 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
   const outcome = settle(() => runInFrame(frame, call.work));
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
-    void transaction.rollbackToSavepoint(scope);
-    return passOn(outcome, name);
+    return passOn(outcome, name, (completion) => {
+      if (completion === 'committed' && !scope.asked) scope.hooks.promoteTo(parent.hooks);
+      void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter('rolled back', name));
+    });
   }
   return whileInside(call, parent, async () => {
     let completion: Completion = 'rolled back';
@@ -218,10 +223,21 @@ function withoutTransaction<T>(call: Call<T>, work: Call<T>['work']): T | Promis
   return call.plainValue === 'passed' && outcome.kind !== 'promise' ? unwrap(outcome) : promiseOf(outcome);
 }
 
-function passOn<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>, name: string): T {
-  const value = unwrap(outcome);
-  refuseLazyResult(value, name);
-  return value;
+/** Hands a synchronous method's result through; `end` hears how it ended. */
+function passOn<T>(
+  outcome: Exclude<Outcome<T>, { kind: 'promise' }>,
+  name: string,
+  end?: (completion: Completion) => void,
+): T {
+  let completion: Completion = 'rolled back';
+  try {
+    const value = unwrap(outcome);
+    refuseLazyResult(value, name);
+    completion = 'committed';
+    return value;
+  } finally {
+    end?.(completion);
+  }
 }
 
 function unwrap<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>): T {

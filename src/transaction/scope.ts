@@ -59,6 +59,8 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   readonly #manual: ManualSavepoint[] = [];
   /** The first statement that failed, for the message when nobody told the caller. */
   failure: unknown;
+  /** Whether it was ever asked for a statement or for its connection. */
+  asked = false;
   #closed = false;
   /** Settles when the scope's statements may run, or never will; undefined before its first statement. */
   #entry: Promise<void> | undefined;
@@ -198,6 +200,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   }
 
   #inTurn<R>(work: () => Promise<R>): Promise<R> {
+    this.asked = true;
     if (this.closed || this.transaction.broken) return Promise.reject(this.closedError());
     if (!this.#entered) this.#entry ??= this.#enter();
     return this.transaction.queue.submit(this.lane, work);
