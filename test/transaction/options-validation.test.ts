@@ -77,7 +77,7 @@ describe.each(Object.entries(waysIn))('%s refuses at once', (_, decorate) => {
     );
   });
 
-  test.each(['REQUIRED', 7, [], () => undefined])('what is no options object: %p', (options) => {
+  test.each(['REQUIRED', 7, []])('what is no options object: %p', (options) => {
     expect(() => decorate(options as unknown as TransactionOptions)).toThrow(/must be an options object/);
   });
 
