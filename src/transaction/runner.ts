@@ -20,7 +20,6 @@ import type { Completion } from './hooks.js';
 import { type ParsedOptions, rollsBackOn } from './options.js';
 import { decide } from './propagation.js';
 import { type Outcome, promiseOf, refuseLazyResult, settle } from './returned-value.js';
-import { Scope } from './scope.js';
 import { Transaction, type TransactionScope } from './transaction.js';
 
 /** One transactional call. */
@@ -171,7 +170,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   const { name, options } = call;
   const { transaction } = parent;
   checkJoin(call, parent);
-  const scope = new Scope<Transaction>(transaction, { name, parent, savepoint: transaction.nextSavepoint() });
+  const scope = transaction.nest(name, parent);
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
   const outcome = settle(() => runInFrame(frame, call.work));
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {

@@ -108,6 +108,11 @@ export class Transaction implements ScopeOwner {
     return `holdfast_${++this.#savepoints}`;
   }
 
+  /** Made here, because a call from the other copy of the package has another class of scopes, with private parts of its own. */
+  nest(name: string, parent: TransactionScope): TransactionScope {
+    return new Scope<Transaction>(this, { name, parent, savepoint: this.nextSavepoint() });
+  }
+
   openSavepoint(name: string): void {
     this.#prefix.push(this.dialect.savepoint(name));
   }
