@@ -1,43 +1,18 @@
 import { create } from 'node:domain';
 import { Query } from 'pg';
-import type { Pool, QueryResult } from 'pg';
+import type { QueryResult } from 'pg';
 import { useDatabase } from '../harness/database.js';
 import { called, poolMaker, poolRows, rowsOf } from './pool-rows.js';
+import { queryStyles } from './query-styles.js';
 
 const db = useDatabase();
 
-type Ask = (pool: Pool) => Promise<QueryResult>;
 type Answer = [error: Error | null | undefined, result: QueryResult];
-
-const calledBack = async (
-  start: (callback: (...answer: Answer) => void) => unknown,
-): Promise<QueryResult> => {
-  const [error, result] = await called<Answer>(start);
-  if (error) throw error;
-  return result;
-};
-
-const styles: readonly (readonly [style: string, ask: Ask])[] = [
-  ['text', (pool) => pool.query("SELECT 'ada' AS name")],
-  ['text and values', (pool) => pool.query('SELECT $1::text AS name', ['ada'])],
-  ['a config', (pool) => pool.query({ text: 'SELECT $1::text AS name', values: ['ada'] })],
-  ['a config and values', (pool) => pool.query({ text: 'SELECT $1::text AS name' }, ['ada'])],
-  [
-    'a named statement',
-    (pool) => pool.query({ name: 'n', text: 'SELECT $1::text AS name', values: ['ada'] }),
-  ],
-  ['text and a callback', (pool) => calledBack((cb) => pool.query("SELECT 'ada' AS name", cb))],
-  [
-    'text, values and a callback',
-    (pool) => calledBack((cb) => pool.query('SELECT $1::text AS name', ['ada'], cb)),
-  ],
-  ['a config and a callback', (pool) => calledBack((cb) => pool.query({ text: "SELECT 'ada' AS name" }, cb))],
-];
 
 describe.each(poolRows)('query() of a $row pool', (row) => {
   const make = poolMaker(db, row);
 
-  test.each(styles)('%s', async (_style, ask) => {
+  test.each(queryStyles)('%s', async (_style, ask) => {
     const pool = make({ max: 1 });
     for (const round of [1, 2]) {
       const result = await ask(pool);
