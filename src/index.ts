@@ -5,6 +5,7 @@ export {
   ConnectionLostError,
   DuplicateDataSourceError,
   LeaseReleasedError,
+  managedPool,
   managePool,
   PoolEndedError,
   SelfDeadlockError,

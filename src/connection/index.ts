@@ -1,4 +1,4 @@
-export { managePool, manageReplica, preparePool, unmanagePool } from './manage-pool.js';
+export { managedPool, managePool, manageReplica, preparePool, unmanagePool } from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
 export type {
   ManagedPool,

@@ -3,7 +3,7 @@ import { isPgPool, managePgPool } from './drivers/pg/manage-pg-pool.js';
 import type { PgPoolLike } from './drivers/pg/pg-types.js';
 import { DuplicateDataSourceError, UnsupportedDriverError } from './errors.js';
 import type { ManagedPool } from './managed-pool.js';
-import { DEFAULT_SOURCE, registerSource, unregisterSource } from './registry.js';
+import { DEFAULT_SOURCE, registerSource, resolveSource, unregisterSource } from './registry.js';
 
 /** Options of {@link managePool}. */
 export interface ManagePoolOptions {
@@ -56,6 +56,22 @@ export function managePool(pool: ManageablePool, options?: ManagePoolOptions): M
   }
   managed.serve(source, name);
   return managed;
+}
+
+/**
+ * The managed primary pool of a data source: its `native` is the driver's pool, for raw SQL beside an ORM.
+ *
+ * @param name The data source's name. Default: `default`.
+ * @throws UnknownDataSourceError for a name that nobody manages, PoolEndedError when its pool has ended.
+ *
+ * @example
+ * ```ts
+ * const pool = managedPool().native as Pool;
+ * await pool.query('REFRESH MATERIALIZED VIEW ranking');
+ * ```
+ */
+export function managedPool(name: string = DEFAULT_SOURCE): ManagedPool {
+  return resolveSource(name).primary;
 }
 
 /**

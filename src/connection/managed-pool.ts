@@ -33,6 +33,8 @@ export interface TransactionHolder {
 export interface ManagedPool {
   readonly name: string;
   readonly driver: 'pg';
+  /** The driver's own pool, as it was given: for `pg` a `Pool`. Inside a transaction it lends the transaction's connection. */
+  readonly native: object;
   readonly dialect: Dialect;
   /** The data source that the pool serves, as its primary or as a replica. */
   readonly source: ManagedSource;

@@ -150,9 +150,13 @@ export function afterCompletion(hook: CompletionHook): void {
 export function runOutsideTransaction<T>(work: () => T): T {
   readFunction()(work, 'runOutsideTransaction(work)');
   const frame: Frame = { parent: currentFrame(), source: undefined, scope: undefined };
-  const result = runInFrame(frame, work);
-  if (!isPromise(result)) detachFrame(frame);
-  return result;
+  return runInFrame(frame, () => {
+    const result = work();
+    // A promise that begins its work only when it is awaited must begin it here.
+    if (isPromise(result)) return Promise.resolve(result) as T;
+    detachFrame(frame);
+    return result;
+  });
 }
 
 function findFrame(dataSource: string | undefined): Frame | undefined {

@@ -2,15 +2,20 @@ import { UnsupportedReturnError } from './errors.js';
 
 /** How a call of a method ended as far as the synchronous part goes. */
 export type Outcome<T> =
-  | { readonly kind: 'promise'; readonly promise: PromiseLike<T> }
+  | { readonly kind: 'promise'; readonly promise: Promise<T> }
   | { readonly kind: 'value'; readonly value: T }
   | { readonly kind: 'error'; readonly error: unknown };
 
-/** Calls `work` and tells a promise from a plain value and from an error thrown at once. */
+/**
+ * Calls `work` and tells a promise from a plain value and from an error thrown at once. To be called in the frame
+ * of the work: a promise that begins its work only when it is awaited (Prisma's, Drizzle's) begins it here.
+ */
 export function settle<T>(work: () => T | PromiseLike<T>): Outcome<T> {
   try {
     const result = work();
-    return isPromise(result) ? { kind: 'promise', promise: result } : { kind: 'value', value: result };
+    return isPromise(result)
+      ? { kind: 'promise', promise: Promise.resolve(result) }
+      : { kind: 'value', value: result };
   } catch (error) {
     return { kind: 'error', error };
   }
@@ -18,7 +23,7 @@ export function settle<T>(work: () => T | PromiseLike<T>): Outcome<T> {
 
 export function promiseOf<T>(outcome: Outcome<T>): Promise<T> {
   if (outcome.kind === 'error') return Promise.reject(outcome.error);
-  return Promise.resolve(outcome.kind === 'promise' ? outcome.promise : outcome.value);
+  return outcome.kind === 'promise' ? outcome.promise : Promise.resolve(outcome.value);
 }
 
 /**

@@ -46,11 +46,9 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
     case 'nest':
       return nest(call, scope!);
     case 'plain':
-      return withoutTransaction(call, call.work);
+      return withoutTransaction(call);
     case 'outside':
-      return withoutTransaction(call, () =>
-        runInFrame({ parent: currentFrame(), source, scope: undefined }, call.work),
-      );
+      return runInFrame({ parent: currentFrame(), source, scope: undefined }, () => withoutTransaction(call));
     case 'refuse closed':
       throw scope!.closedError();
     case 'refuse':
@@ -70,7 +68,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
       readOnly,
       outer,
     });
-    return { transaction, outcome: settle(() => runInFrame(transaction.frame, call.work)) };
+    return { transaction, outcome: runInFrame(transaction.frame, () => settle(call.work)) };
   };
   const first = attempt();
   if (call.plainValue === 'passed' && first.outcome.kind !== 'promise') {
@@ -146,7 +144,7 @@ function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
   const { name, options } = call;
   checkJoin(call, scope);
   const frame: Frame = { parent: currentFrame(), source: scope.transaction.source, scope, joinedBy: name };
-  const outcome = settle(() => runInFrame(frame, call.work));
+  const outcome = runInFrame(frame, () => settle(call.work));
   const markFailed = (error: unknown): void => {
     if (rollsBackOn(error, options)) scope.setRollbackOnly({ by: name, cause: error, requested: false });
   };
@@ -172,7 +170,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   checkJoin(call, parent);
   const scope = transaction.nest(name, parent);
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
-  const outcome = settle(() => runInFrame(frame, call.work));
+  const outcome = runInFrame(frame, () => settle(call.work));
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
     return passOn(outcome, name, (completion) => {
       if (completion === 'committed' && !scope.asked) scope.hooks.promoteTo(parent.hooks);
@@ -217,8 +215,8 @@ async function whileInside<T>(
   }
 }
 
-function withoutTransaction<T>(call: Call<T>, work: Call<T>['work']): T | Promise<T> {
-  const outcome = settle(work);
+function withoutTransaction<T>(call: Call<T>): T | Promise<T> {
+  const outcome = settle(call.work);
   return call.plainValue === 'passed' && outcome.kind !== 'promise' ? unwrap(outcome) : promiseOf(outcome);
 }
 

@@ -67,6 +67,10 @@ export class PgManagedPool implements ManagedPool {
     return this.#name;
   }
 
+  get native(): object {
+    return this.#pool;
+  }
+
   get ended(): boolean {
     return this.#pool.ending;
   }
