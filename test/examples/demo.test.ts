@@ -5,6 +5,7 @@ import { useDatabase } from '../harness/database.js';
 import { NodeProcess } from './spawn-node.js';
 
 const example = 'examples/nestjs-typeorm';
+const compiled = `${example}/dist/examples/nestjs-typeorm`;
 const demo = `${example}/run-demo.mjs`;
 const running: NodeProcess[] = [];
 
@@ -98,9 +99,30 @@ describe('the service by itself', () => {
     await compile.remove();
   });
 
+  test('its process ends by itself after app.close()', async () => {
+    const script = `
+      require('reflect-metadata');
+      const { NestFactory } = require('@nestjs/core');
+      const { AppModule } = require('./${compiled}/src/app.module.js');
+      const { runInTransaction } = require('holdfast');
+      const { DataSource } = require('typeorm');
+      void (async () => {
+        const app = await NestFactory.create(AppModule.on({ url: process.env.DATABASE_URL, poolSize: 5 }), { logger: false });
+        await app.listen(0, '127.0.0.1');
+        await Promise.all([1, 2, 3].map(() => runInTransaction(() => app.get(DataSource).query('SELECT 1'))));
+        await app.close();
+        console.log('closed');
+      })();
+    `;
+    const process = start(['-e', script], { DATABASE_URL: db.url });
+
+    expect(await process.ended).toBe(0);
+    expect(process.output).toBe('closed\n');
+  });
+
   test('answers over HTTP, and SIGTERM ends it cleanly', async () => {
     const port = await freePort();
-    const main = `${example}/dist/examples/nestjs-typeorm/src/main.js`;
+    const main = `${compiled}/src/main.js`;
     const process = start([main], { DATABASE_URL: db.url, PORT: String(port), NO_COLOR: '1' });
     await process.says(/Nest application successfully started/);
     await db.query(`INSERT INTO "user" (name) VALUES ('ada')`);
