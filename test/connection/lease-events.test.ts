@@ -145,9 +145,8 @@ describe('waiting', () => {
   });
 
   test('a request that times out waits, and is never acquired', async () => {
-    unmanagePool(managed);
-    open({ max: 1, connectionTimeoutMillis: 20 });
     const client = await pool.connect();
+    Object.assign(pool.options, { connectionTimeoutMillis: 20 });
     await expect(pool.connect()).rejects.toThrow('timeout exceeded');
     client.release();
     expect(log.lines).toEqual(['acquired client', 'wait client', 'returned client']);
@@ -171,7 +170,7 @@ describe('connections that the pool closes by itself', () => {
   });
 
   test('maxLifetimeSeconds on an idle connection: acquire and release of pg-pool, and no lease', async () => {
-    open({ maxLifetimeSeconds: 0.02 });
+    open({ maxLifetimeSeconds: 0.2 });
     const events: string[] = [];
     for (const event of ['acquire', 'release'] as const) pool.on(event, () => events.push(event));
     const removed = new Promise((resolve) => pool.once('remove', resolve));

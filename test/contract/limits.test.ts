@@ -21,6 +21,14 @@ describe.each(poolRows)('limits of a $row pool', (row) => {
   }
 
   describe('connectionTimeoutMillis', () => {
+    /** The timeout, which holds for opening a connection too, begins when the only connection is lent. */
+    async function full(): Promise<{ pool: Pool; holder: PoolClient }> {
+      const pool = make({ max: 1 });
+      const holder = await pool.connect();
+      Object.assign(pool.options, { connectionTimeoutMillis: 20 });
+      return { pool, holder };
+    }
+
     test.each([
       ['a promise', (pool: Pool) => pool.connect()],
       ['query()', (pool: Pool) => pool.query('SELECT 1')],
@@ -51,8 +59,7 @@ describe.each(poolRows)('limits of a $row pool', (row) => {
     });
 
     test('a full pool: connect() and query() in both styles', async () => {
-      const pool = make({ max: 1, connectionTimeoutMillis: 30 });
-      const holder = await pool.connect();
+      const { pool, holder } = await full();
       const [[connectError], [queryError]] = await Promise.all([
         called<[Error]>((callback) => pool.connect(callback as Parameters<Pool['connect']>[0])),
         called<[Error]>((callback) => pool.query('SELECT 1', callback as () => void)),
@@ -67,8 +74,7 @@ describe.each(poolRows)('limits of a $row pool', (row) => {
     });
 
     test('a request that timed out does not take the turn of the next one', async () => {
-      const pool = make({ max: 1, connectionTimeoutMillis: 50 });
-      const holder = await pool.connect();
+      const { pool, holder } = await full();
       const [error] = await called<[Error]>((callback) =>
         pool.connect(callback as Parameters<Pool['connect']>[0]),
       );
@@ -191,7 +197,7 @@ describe.each(poolRows)('limits of a $row pool', (row) => {
   });
 
   describe('maxLifetimeSeconds', () => {
-    const maxLifetimeSeconds = 0.02;
+    const maxLifetimeSeconds = 0.2;
     const expired = (pool: Pool): number => (pool as Pool & { expiredCount: number }).expiredCount;
 
     test('closes an idle connection when its time is over', async () => {
