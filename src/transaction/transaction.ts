@@ -308,8 +308,8 @@ export class Transaction implements ScopeOwner {
   }
 
   async #settle({ error, transactionId }: CommitAnswer & { kind: 'unknown' }): Promise<void> {
-    // The server said that nothing was written, so there was nothing to commit.
-    if (transactionId === null) return;
+    // The server said that nothing was written, or saw to it, so there was nothing to commit.
+    if (transactionId === null || (transactionId === undefined && this.readOnly)) return;
     const outcome = transactionId === undefined ? 'unknown' : await this.#pool.settle(transactionId);
     const about = { transaction: this.name, transactionId, outcome, err: error };
     getLogger().warn(

@@ -177,14 +177,33 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
     expect(error).toMatchObject({
       code: 'COMMIT_OUTCOME_UNKNOWN',
       retryable: false,
-      transactionId: undefined,
+      transactionId: expect.stringMatching(/^\d+$/),
       cause: { code: 'TRANSACTION_TIMEOUT' },
     });
-    expect(error.message).toMatch(/may or may not be committed.*look in the data itself.*before you repeat/s);
+    expect(error.message).toMatch(/may or may not be committed.*pg_xact_status.*before you repeat/s);
     expect(error.message).not.toContain('rolled back');
     expect(told).toEqual(['unknown']);
     expect(work.pool.totalCount).toBe(0);
     await proxy.heal();
+    await expectCleanPool(work.pool, db);
+  });
+
+  test('only a function that a SELECT called wrote, so the id was never asked for: unknown, and what to look for', async () => {
+    const work = await way.start(db, { url: proxy.url(db.url) });
+    await db.query(`
+      CREATE FUNCTION add_entry(label text) RETURNS void LANGUAGE sql AS
+        'INSERT INTO entry (label) VALUES ($1)'`);
+    db.defer(() => db.query('DROP FUNCTION add_entry'));
+    proxy.once(/^COMMIT$/, { action: 'cut-after' });
+    const outcome = opening.run(() => work.query("SELECT add_entry('hidden')"), eager);
+
+    const error = (await outcome.catch((reason: unknown) => reason)) as CommitOutcomeUnknownError;
+    expect(error).toMatchObject({
+      code: 'COMMIT_OUTCOME_UNKNOWN',
+      retryable: false,
+      transactionId: undefined,
+    });
+    expect(error.message).toMatch(/may or may not be committed.*look in the data itself.*before you repeat/s);
     await expectCleanPool(work.pool, db);
   });
 

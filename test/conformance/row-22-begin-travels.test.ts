@@ -14,10 +14,16 @@ beforeEach(async () => {
   proxy = await db.proxy();
 });
 
+/** A transaction that writes asks for its id, in front of the first write or of COMMIT, which costs no flight. */
+const ID = /^SELECT pg_current_xact_id/;
+
+const ADD = "INSERT INTO entry (label) VALUES ('added')";
+
 /** The statements of each flight, shortened to their first words. */
 function flights(statements: readonly SeenStatement[] = proxy.statements): string[][] {
   const grouped = new Map<number, string[]>();
   for (const { flight, text } of statements) {
+    if (ID.test(text)) continue;
     const group = grouped.get(flight) ?? [];
     group.push(/^(INSERT|SELECT|UPDATE)\b/.exec(text)?.[0] ?? text);
     grouped.set(flight, group);
@@ -25,8 +31,7 @@ function flights(statements: readonly SeenStatement[] = proxy.statements): strin
   return [...grouped.values()];
 }
 
-/** COMMIT asks for the transaction's id on its way, which costs no flight. */
-const commitFlight = ['SELECT', 'COMMIT'];
+const commitFlight = ['COMMIT'];
 
 describe.each(everyWay)('BEGIN travels with the first statement: $name', ({ way, opening }) => {
   let work: Work;
@@ -132,6 +137,34 @@ describe.each<[string, PoolConfig]>([
     pool = db.pool({ max: 1, ...config, connectionString: proxy.url(db.url) });
     const managed = managePool(pool);
     db.defer(() => unmanagePool(managed));
+  });
+
+  test.each<[string, string[], string | undefined]>([
+    [
+      'reads ask for no id',
+      ['SELECT 1 AS one', 'WITH two AS (SELECT 2) TABLE two', 'SHOW timezone'],
+      undefined,
+    ],
+    ['the first write asks for it, once', ['SELECT 1', ADD, ADD], 'INSERT'],
+    ['comments in front of it hide no write', [`/* a */ -- b\n ${ADD}`], 'INSERT'],
+    [
+      'a write inside WITH: COMMIT asks',
+      [`WITH added AS (${ADD} RETURNING id) SELECT id FROM added`],
+      'COMMIT',
+    ],
+    ['SELECT INTO: COMMIT asks', ['SELECT 1 AS one INTO TEMPORARY copied'], 'COMMIT'],
+    ['several statements in one text: COMMIT asks', [`SELECT 1; ${ADD}`], 'COMMIT'],
+    ['DDL: COMMIT asks', ['CREATE TABLE made (id integer)', 'DROP TABLE made'], 'COMMIT'],
+  ])("%s, so that COMMIT's outcome can be looked up", async (__, statements, asker) => {
+    await pool.query('SELECT 0');
+    proxy.forget();
+    await runInTransaction(async () => {
+      for (const text of statements) await pool.query(text);
+    });
+
+    const askers = proxy.texts.filter((_text, index) => ID.test(proxy.texts[index - 1] ?? ''));
+    expect(askers).toEqual(asker === undefined ? [] : [expect.stringContaining(asker)]);
+    await expectCleanPool(pool, db);
   });
 
   test('a named statement, time after time on one connection: parsed once, and from then on in one flight', async () => {

@@ -1,8 +1,9 @@
 import { type Clock, delay, messageOf } from '../../../core/index.js';
 import { ConnectionLostError } from '../../errors.js';
 import type { CommitAnswer, Session, SessionStatus } from '../../session.js';
-import { attachPrefix, attachTransactionIdRead, canCarryPrefix } from './prefixed-query.js';
+import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery } from './pg-types.js';
+import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transaction-id.js';
 
 /** How long a connection may take to say ReadyForQuery after an error before it is given up. */
 const SETTLE_MS = 1000;
@@ -13,6 +14,9 @@ export class PgSession implements Session {
   readonly client: PgClient;
   readonly #pool: PgPool;
   readonly #clock: Clock;
+  /** Whether something was sent that COMMIT may have to keep. */
+  #mayHaveWritten = false;
+  #transactionId: string | null | undefined;
   #lost: Error | undefined;
 
   constructor(client: PgClient, pool: PgPool, clock: Clock) {
@@ -47,16 +51,20 @@ export class PgSession implements Session {
   }
 
   /** Runs a query with `prefix` in front of it: in one flight where the query allows it. */
-  async query(query: PgQuery, prefix: readonly string[]): Promise<unknown> {
-    if (prefix.length > 0) {
-      if (canCarryPrefix(query, this.client)) attachPrefix(query, prefix);
-      else for (const text of prefix) await this.control(text);
-    }
+  query(query: PgQuery, prefix: readonly string[]): Promise<unknown> {
+    const written = this.#mayHaveWritten ? 'no' : writes(query.text);
+    this.#mayHaveWritten ||= written !== 'no';
+    if (prefix.length === 0 && written !== 'yes') return this.#send(query);
+    if (!canCarryPrefix(query, this.client)) return this.#afterEach(prefix, query);
+    // The id is learnt on the way, so that COMMIT need not ask for it: its answer could be lost with COMMIT's.
+    const statements = written === 'yes' ? [...prefix, ASSIGN_TRANSACTION_ID] : prefix;
+    attachPrefix(query, { statements, receive: this.#receiveTransactionId });
     return this.#send(query);
   }
 
   /** Runs a driver object that brings its own protocol (a cursor, a stream, COPY) and waits until the connection is free. */
   async submit(submittable: object, prefix: readonly string[]): Promise<void> {
+    this.#mayHaveWritten = true;
     for (const text of prefix) await this.control(text);
     if (this.#lost) throw this.#lostError();
     this.client.query(submittable);
@@ -70,14 +78,19 @@ export class PgSession implements Session {
   async commit(): Promise<CommitAnswer> {
     if (this.#lost) return { kind: 'rolled back', error: this.#lostError() };
     const query = new this.#Query({ text: 'COMMIT' });
-    let transactionId: string | null | undefined;
-    attachTransactionIdRead(query, (id) => (transactionId = id));
+    if (this.#mayHaveWritten && this.#transactionId === undefined) {
+      // If the connection breaks during COMMIT, the id is there already.
+      const receive = this.#receiveTransactionId;
+      attachPrefix(query, { statements: [READ_TRANSACTION_ID], receive, flush: true });
+    }
     try {
       const result = (await this.#send(query)) as { command?: string };
       return result.command === 'COMMIT' ? { kind: 'committed' } : { kind: 'rolled back', error: undefined };
     } catch (thrown) {
       const error = this.#lost ?? (thrown as Error);
-      return isAnswer(error) ? { kind: 'rolled back', error } : { kind: 'unknown', error, transactionId };
+      return isAnswer(error)
+        ? { kind: 'rolled back', error }
+        : { kind: 'unknown', error, transactionId: this.#transactionId };
     }
   }
 
@@ -126,6 +139,15 @@ export class PgSession implements Session {
 
   get #Query(): PgClientConstructor['Query'] {
     return this.#pool.Client.Query;
+  }
+
+  readonly #receiveTransactionId = (id: string | null): void => {
+    this.#transactionId = id;
+  };
+
+  async #afterEach(prefix: readonly string[], query: PgQuery): Promise<unknown> {
+    for (const text of prefix) await this.control(text);
+    return this.#send(query);
   }
 
   readonly #onError = (error: Error): void => {

@@ -21,9 +21,9 @@ export interface PgQuery {
   queryMode?: string;
   query_timeout?: number;
   callback?: PgCallback;
-  submit(connection: PgConnection): Error | null;
-  handleDataRow(message: { fields: (Buffer | string | null)[] }): void;
-  handleCommandComplete(message: { text: string }, connection: PgConnection): void;
+  submit: (this: PgQuery, connection: PgConnection) => Error | null;
+  handleDataRow: (this: PgQuery, message: { fields: (Buffer | string | null)[] }) => void;
+  handleCommandComplete: (this: PgQuery, message: { text: string }, connection: PgConnection) => void;
 }
 
 export type PgQueryConstructor = new (config: unknown, values?: unknown) => PgQuery;

@@ -18,41 +18,36 @@ export function canCarryPrefix(query: PgQuery, client: PgClient): boolean {
   return !/^copy\b/i.test(text.slice(start, start + 5));
 }
 
+/** What travels in front of a query. */
+export interface Prefix {
+  readonly statements: readonly string[];
+  /** Receives the value that the last of the statements answers. */
+  readonly receive?: (value: string | null) => void;
+  /** Sends the answers on their way before the query itself is executed. */
+  readonly flush?: boolean;
+}
+
 /**
- * Makes `query` write `prefix` in front of itself and swallow the prefix's answers. Everything stands under one
+ * Makes `query` write a prefix in front of itself and swallow the prefix's answers. Everything stands under one
  * Sync, so by protocol the server skips the query when a prefix statement fails: it is never executed outside
  * the transaction that the prefix was to open.
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
  */
-export function attachPrefix(query: PgQuery, prefix: readonly string[]): void {
-  let unanswered = prefix.length;
+export function attachPrefix(query: PgQuery, { statements, receive, flush }: Prefix): void {
+  const { submit, handleDataRow, handleCommandComplete } = Object.getPrototypeOf(query) as PgQuery;
+  let unanswered = statements.length;
   query.queryMode = 'extended';
   query.submit = (connection) =>
     corked(connection, () => {
-      for (const text of prefix) sendStatement(connection, text);
-      return (Object.getPrototypeOf(query) as PgQuery).submit.call(query, connection);
+      for (const text of statements) sendStatement(connection, text);
+      if (flush) connection.flush();
+      return submit.call(query, connection);
     });
+  if (receive) query.handleDataRow = ({ fields: [value] }) => receive(value == null ? null : String(value));
   query.handleCommandComplete = () => {
-    if (--unanswered === 0) delete (query as Partial<PgQuery>).handleCommandComplete;
-  };
-}
-
-/**
- * Makes `query` ask for the transaction's id first, in the same flight. The Flush sends the id's answer on its
- * way before the query itself is executed: if the connection breaks during a COMMIT, the id is there already.
- */
-export function attachTransactionIdRead(query: PgQuery, receive: (id: string | null) => void): void {
-  query.queryMode = 'extended';
-  query.submit = (connection) =>
-    corked(connection, () => {
-      sendStatement(connection, 'SELECT pg_current_xact_id_if_assigned()::text');
-      connection.flush();
-      return (Object.getPrototypeOf(query) as PgQuery).submit.call(query, connection);
-    });
-  query.handleDataRow = ({ fields }) => receive(fields[0] == null ? null : String(fields[0]));
-  query.handleCommandComplete = () => {
-    delete (query as Partial<PgQuery>).handleDataRow;
-    delete (query as Partial<PgQuery>).handleCommandComplete;
+    if (--unanswered > 0) return;
+    query.handleDataRow = handleDataRow;
+    query.handleCommandComplete = handleCommandComplete;
   };
 }
 
