@@ -28,7 +28,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       'Every act plays against two services on databases of their own: src/ with holdfast, before/ without.',
     );
     say(
-      'Each begins with ada having 10 points and one draft. Red is where the second differs from the first.',
+      'Each begins with ada having 10 points and one draft.',
     );
     for (const [index, act] of acts.entries()) {
       printTitle(index + 1, act);
