@@ -27,9 +27,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     say(
       'Every act plays against two services on databases of their own: src/ with holdfast, before/ without.',
     );
-    say(
-      'Each begins with ada having 10 points and one draft.',
-    );
+    say('Each begins with ada having 10 points and one draft.');
     for (const [index, act] of acts.entries()) {
       printTitle(index + 1, act);
       // One after the other: Nest has one logger for all applications of a process.
