@@ -76,11 +76,18 @@ class ManagedDataSource {
     this.#options = options;
     this.#pool = this.#managePools(options.name);
     this.#original = {
+      createEntityManager: dataSource.createEntityManager.bind(dataSource),
       createQueryRunner: dataSource.createQueryRunner.bind(dataSource),
       destroy: dataSource.destroy.bind(dataSource),
       initialize: dataSource.initialize.bind(dataSource),
     };
     replace(dataSource, {
+      createEntityManager: (runner) => {
+        const manager = this.#original.createEntityManager(runner);
+        // With a QueryRunner of its own it stays on that one's connection.
+        if (!runner) this.#takeTurnsIn(manager);
+        return manager;
+      },
       createQueryRunner: (mode) => this.#participant()?.join() ?? this.#original.createQueryRunner(mode),
       destroy: () => this.#destroy(),
       initialize: () => this.#initialize(),

@@ -24,6 +24,9 @@ export type QueryFunction = (this: QueryRunner, ...args: unknown[]) => Promise<u
 export type TransactionEvent = `${'Before' | 'After'}Transaction${'Start' | 'Commit' | 'Rollback'}`;
 
 /** The methods of a DataSource that are replaced on the instance. */
-export type DataSourceMethods = Pick<DataSource, 'createQueryRunner' | 'destroy' | 'initialize'>;
+export type DataSourceMethods = Pick<
+  DataSource,
+  'createEntityManager' | 'createQueryRunner' | 'destroy' | 'initialize'
+>;
 
 export type TransactionMethod = EntityManager['transaction'];
