@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/index.js';
+import { type Clock, invalid, type Timer } from '../core/index.js';
 
 interface Pending {
   readonly at: number;
@@ -31,15 +31,19 @@ export class ManualClock implements Clock {
     return { clear: () => void this.#pending.delete(pending) };
   }
 
-  /** Moves the time on by `byMs` milliseconds and fires what becomes due, in order, each at its own time. */
+  /**
+   * Moves the time on by `byMs` milliseconds and fires what becomes due, in order, each at its own time. A timer that
+   * throws ends the move. Throws `InvalidOptionsError` for less than 0 ms.
+   */
   advance(byMs: number): void {
+    if (!(byMs >= 0)) throw invalid('advance(byMs)', byMs, 'a number of milliseconds from 0 on');
     const end = this.#now + byMs;
     for (let next = this.#nextUntil(end); next; next = this.#nextUntil(end)) {
       this.#pending.delete(next);
       this.#now = Math.max(this.#now, next.at);
       next.callback();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 
   #nextUntil(end: number): Pending | undefined {
