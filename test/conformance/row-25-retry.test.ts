@@ -17,7 +17,9 @@ import { everyWay, expectCleanPool, labelsIn, useWork } from './ways-in.js';
 const db = useDatabase();
 useLog();
 const retry = { attempts: 3, backoffMs: 1 };
-const serializable: TransactionOptions = { isolationLevel: 'SERIALIZABLE', retry };
+/** Two that compete may meet again: how often one of them loses is the server's business. */
+const stubborn = { ...retry, attempts: 20 };
+const serializable: TransactionOptions = { isolationLevel: 'SERIALIZABLE', retry: stubborn };
 
 /** Resolves for both callers once the second has arrived; later callers pass. */
 function meeting(): () => Promise<void> {
@@ -56,11 +58,11 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
           await meet();
           await work.query('UPDATE account SET balance = balance + 10 WHERE owner = $1', [to]);
         },
-        { retry },
+        { retry: stubborn },
       );
     await Promise.all([transfer('ada', 'bob'), transfer('bob', 'ada')]);
 
-    expect(runs).toBe(3);
+    expect(runs).toBeGreaterThanOrEqual(3);
     expect(await balances()).toEqual([100, 100]);
     expect((await labelsIn(db)).toSorted()).toEqual(['ada to bob', 'bob to ada']);
     await expectCleanPool(work.pool, db);
@@ -80,7 +82,7 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
       }, serializable);
     await Promise.all([takeHalf(), takeHalf()]);
 
-    expect(runs).toBe(3);
+    expect(runs).toBeGreaterThanOrEqual(3);
     expect(await balances()).toEqual([25, 100]);
     await expectCleanPool(work.pool, db);
   });
@@ -97,7 +99,7 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
       }, serializable);
     await Promise.all([skew('ada', 'bob'), skew('bob', 'ada')]);
 
-    expect(runs).toBe(3);
+    expect(runs).toBeGreaterThanOrEqual(3);
     expect(await balances()).toEqual([99, 99]);
     await expectCleanPool(work.pool, db);
   });
