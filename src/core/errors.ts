@@ -39,8 +39,10 @@ export abstract class HoldfastError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
-    const { code } = this as { readonly code?: string };
-    return code === undefined || (value as { code?: unknown }).code === code;
+    if (this === HoldfastError) return true;
+    // An application's own subclass has no registered code: for it the prototype decides, as for any class.
+    if (!Object.hasOwn(this, 'code')) return super[Symbol.hasInstance](value);
+    return (value as { code?: unknown }).code === (this as { readonly code?: unknown }).code;
   }
 }
 
