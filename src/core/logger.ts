@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { invalid } from './options.js';
 import { processGlobal } from './process-global.js';
 
 /**
@@ -22,7 +23,7 @@ const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1',
 /**
  * Replaces the logger of this process. Default: a pino logger named `holdfast` when the application has pino
  * installed, silence when it has not. `undefined` brings the default back. A logger that throws loses its message and
- * disturbs nothing else.
+ * disturbs nothing else. Throws `InvalidOptionsError` for what is no logger.
  *
  * @example
  * ```ts
@@ -30,7 +31,15 @@ const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1',
  * ```
  */
 export function setLogger(logger: Logger | undefined): void {
+  if (logger !== undefined && !isLogger(logger)) {
+    throw invalid('setLogger(logger)', logger, 'a pino-shaped logger: { debug, info, warn, error }');
+  }
   state.logger = logger;
+}
+
+function isLogger(value: unknown): value is Logger {
+  const { debug, info, warn, error } = (value ?? {}) as Partial<Logger>;
+  return [debug, info, warn, error].every((method) => typeof method === 'function');
 }
 
 /** The logger in use. One that throws loses its message; it never disturbs what is logged about. */
