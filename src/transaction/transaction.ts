@@ -4,6 +4,7 @@ import {
   HoldfastError,
   type IsolationLevel,
   messageOf,
+  processGlobal,
   systemClock,
 } from '../core/index.js';
 import {
@@ -27,7 +28,8 @@ import { StatementQueue } from './statement-queue.js';
 /** How long ROLLBACK may take before the connection is closed instead. */
 const ROLLBACK_LIMIT_MS = 5000;
 
-const counter = { next: 1 };
+// One for both copies of the package: an id in a log must not mean two transactions.
+const counter = processGlobal('holdfast.transaction-counter/1', () => ({ next: 1 }));
 
 export interface TransactionOpening {
   readonly name: string;
