@@ -17,6 +17,10 @@ interface Entry {
 export class Hooks {
   #entries: Entry[] = [];
 
+  get empty(): boolean {
+    return this.#entries.length === 0;
+  }
+
   add(moment: Entry['moment'], run: CompletionHook): void {
     this.#entries.push({ moment, run });
   }

@@ -100,6 +100,12 @@ const readRetry: Reader<ParsedRetry> = (value, path) =>
 
 /** Reads the options once, at the door. Throws `InvalidOptionsError`. */
 export function parseTransactionOptions(raw: TransactionOptions | undefined): ParsedOptions {
+  return raw === undefined ? (defaults ??= parse(raw)) : parse(raw);
+}
+
+let defaults: ParsedOptions | undefined;
+
+function parse(raw: TransactionOptions | undefined): ParsedOptions {
   const parsed = readOptions<ParsedOptions>(
     raw,
     {

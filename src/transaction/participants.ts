@@ -14,6 +14,10 @@ export interface Participant {
 export class Participants {
   readonly #byKey = new Map<object, Participant>();
 
+  get empty(): boolean {
+    return this.#byKey.size === 0;
+  }
+
   /** The participant of `key`, made at its first use in this transaction. */
   of<P extends Participant>(key: object, create: () => P): P {
     let participant = this.#byKey.get(key) as P | undefined;

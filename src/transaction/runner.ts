@@ -107,10 +107,9 @@ async function finish<T>(
   let completion: Completion = 'rolled back';
   const complete = async (): Promise<void> => {
     try {
-      await Promise.race([
-        runInFrame(transaction.frame, () => transaction.prepareCommit()),
-        transaction.aborted,
-      ]);
+      if (transaction.preparesCommit) {
+        await transaction.orAborted(runInFrame(transaction.frame, () => transaction.prepareCommit()));
+      }
     } catch (error) {
       await transaction.rollback();
       throw error;
@@ -121,7 +120,7 @@ async function finish<T>(
   try {
     let value: T;
     try {
-      value = await Promise.race([promiseOf(outcome), transaction.aborted]);
+      value = await transaction.orAborted(promiseOf(outcome));
       refuseLazyResult(value, name);
     } catch (error) {
       if (transaction.broken || rollsBackOn(error, options)) await transaction.rollback();
@@ -136,7 +135,7 @@ async function finish<T>(
   } finally {
     timer?.clear();
     activeTransactions.delete(transaction);
-    await hooks.runAfter(completion, name);
+    if (!hooks.empty) await hooks.runAfter(completion, name);
   }
 }
 
@@ -154,7 +153,7 @@ function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
   }
   return whileInside(call, scope, async () => {
     try {
-      const value = await Promise.race([promiseOf(outcome), scope.transaction.aborted]);
+      const value = await scope.transaction.orAborted(promiseOf(outcome));
       refuseLazyResult(value, name);
       return value;
     } catch (error) {
@@ -182,7 +181,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
     try {
       let value: T;
       try {
-        value = await Promise.race([promiseOf(outcome), transaction.aborted]);
+        value = await transaction.orAborted(promiseOf(outcome));
         refuseLazyResult(value, name);
       } catch (error) {
         if (transaction.broken || rollsBackOn(error, options)) await transaction.rollbackToSavepoint(scope);

@@ -54,15 +54,20 @@ export class StatementQueue {
     for (const each of inside) for (const job of each.jobs.splice(0)) job.reject(error());
   }
 
-  /** Resolves when nothing runs and the innermost lane is empty. */
+  /** Whether nothing runs and the innermost lane is empty. */
+  get idle(): boolean {
+    return !this.#running && this.#innermost.jobs.length === 0;
+  }
+
+  /** Resolves when the queue is {@link idle}. */
   drained(): Promise<void> {
-    if (!this.#running && this.#innermost.jobs.length === 0) return Promise.resolve();
+    if (this.idle) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   /** Runs `work` as soon as nothing runs and the innermost lane is empty; what is asked for meanwhile waits. */
   async alone<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#running || this.#innermost.jobs.length > 0) await this.drained();
+    while (!this.idle) await this.drained();
     return this.#run(work);
   }
 
@@ -70,14 +75,19 @@ export class StatementQueue {
     return this.#lanes.at(-1)!;
   }
 
-  async #run<T>(work: () => Promise<T>): Promise<T> {
+  #run<T>(work: () => Promise<T>): Promise<T> {
     this.#running = true;
-    try {
-      return await work();
-    } finally {
+    const finished = (): void => {
       this.#running = false;
       this.#pump();
-    }
+    };
+    return work().then(
+      (value) => (finished(), value),
+      (error: unknown) => {
+        finished();
+        throw error;
+      },
+    );
   }
 
   #pump(): void {

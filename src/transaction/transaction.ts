@@ -62,14 +62,13 @@ export class Transaction implements ScopeOwner {
   readonly participants = new Participants();
   /** Where it was opened. Its stack is put into words only when somebody reads it. */
   readonly openedAt: Error;
-  /** Rejects when the transaction is ended from outside: a timeout, a shutdown. */
-  readonly aborted: Promise<never>;
   /** Why no further statement can run, once there is a reason. */
   broken: Error | undefined;
   /** Whether the server confirmed COMMIT, or there was nothing to commit. */
   committed = false;
   readonly #pool: ManagedPool;
-  #abort: (error: Error) => void = () => {};
+  /** Rejects what waits for the method while it runs. */
+  readonly #onAbort = new Set<(error: Error) => void>();
   #lease: TransactionLease | undefined;
   #cancelling: Promise<void> | undefined;
   #over = false;
@@ -92,8 +91,6 @@ export class Transaction implements ScopeOwner {
     this.frame = { parent: outer, source, scope: this.root };
     this.queue = new StatementQueue(this.root.lane);
     this.#prefix = [pool.dialect.begin({ isolationLevel, readOnly })];
-    this.aborted = new Promise((_, reject) => (this.#abort = reject));
-    this.aborted.catch(() => {});
   }
 
   /** The server's last word, where a connection is borrowed. */
@@ -142,7 +139,7 @@ export class Transaction implements ScopeOwner {
 
   /** Runs one piece of work in turn, with the control statements that are due in front of it. */
   async run<T>(work: SessionWork<T>, scope: Scope): Promise<T> {
-    const session = await this.session();
+    const session = this.#lease && !this.broken ? this.#lease.session : await this.session();
     const prefix = this.#prefix;
     this.#prefix = [];
     const began = this.#begun;
@@ -174,7 +171,25 @@ export class Transaction implements ScopeOwner {
     this.broken ??= error;
     this.root.close();
     this.#cancelling = this.#lease?.session.cancel();
-    this.#abort(error);
+    for (const reject of this.#onAbort) reject(error);
+  }
+
+  /** Settles as `work` does, or rejects as soon as the transaction is ended from outside: a timeout, a shutdown. */
+  orAborted<T>(work: PromiseLike<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#abortReason) reject(this.#abortReason);
+      this.#onAbort.add(reject);
+      const ended = (): boolean => this.#onAbort.delete(reject);
+      work.then(
+        (value) => (ended(), resolve(value)),
+        (error: Error) => (ended(), reject(error)),
+      );
+    });
+  }
+
+  /** Whether anything wants to run before COMMIT. */
+  get preparesCommit(): boolean {
+    return !this.root.hooks.empty || !this.participants.empty;
   }
 
   /** Runs what wants to run before COMMIT, while statements are still taken. Where none will be sent, nothing runs. */
@@ -204,7 +219,7 @@ export class Transaction implements ScopeOwner {
     if (this.#lease && this.#begun) await this.#commitOn(this.#lease.session);
     else this.#giveBack();
     this.committed = true;
-    await this.participants.tell('afterCommit', this.name);
+    if (!this.participants.empty) await this.participants.tell('afterCommit', this.name);
     return 'committed';
   }
 
@@ -282,7 +297,8 @@ export class Transaction implements ScopeOwner {
     this.#committing = true;
     const answer = await session.commit();
     this.#committing = false;
-    await this.#readAnswer(answer);
+    if (answer.kind === 'committed') this.#giveBack();
+    else await this.#readFailure(answer);
   }
 
   async #rollBackBecause(error: UnexpectedRollbackError): Promise<never> {
@@ -290,9 +306,8 @@ export class Transaction implements ScopeOwner {
     throw this.#abortReason ?? error;
   }
 
-  async #readAnswer(answer: CommitAnswer): Promise<void> {
+  async #readFailure(answer: Exclude<CommitAnswer, { kind: 'committed' }>): Promise<void> {
     const { session } = this.#lease!;
-    if (answer.kind === 'committed') return this.#giveBack();
     if (answer.kind === 'rolled back') {
       if (!session.lost && session.status() === 'failed')
         await this.#withinLimit(session.control('ROLLBACK'));

@@ -234,7 +234,7 @@ export class PgManagedPool implements ManagedPool {
   #lend(request: PgRequest, done: (error: Error | undefined, loan?: Loan) => void): void {
     let stopWaiting: (() => void) | undefined;
     let refused = false;
-    if (request.frame) {
+    if (request.frame && this.#mustWait()) {
       const refuse = (error: Error): void => {
         refused = true;
         done(error);

@@ -72,12 +72,12 @@ export class PgSession implements Session {
   }
 
   async control(text: string): Promise<void> {
-    await this.#send(new this.#Query({ text }));
+    await this.#send(new this.#Query(text));
   }
 
   async commit(): Promise<CommitAnswer> {
     if (this.#lost) return { kind: 'rolled back', error: this.#lostError() };
-    const query = new this.#Query({ text: 'COMMIT' });
+    const query = new this.#Query('COMMIT');
     if (this.#mayHaveWritten && this.#transactionId === undefined) {
       // If the connection breaks during COMMIT, the id is there already.
       const receive = this.#receiveTransactionId;

@@ -31,12 +31,9 @@ export type PgQueryConstructor = new (config: unknown, values?: unknown) => PgQu
 export interface PgConnection extends EventEmitter {
   /** Texts of the named statements that this connection knows, by name. */
   readonly parsedStatements: Readonly<Record<string, string | undefined>>;
-  stream: { cork?(): void; uncork?(): void; destroy(): void };
+  stream: { cork?(): void; uncork?(): void; write(bytes: Uint8Array): unknown; destroy(): void };
   connect(port: number | string, host?: string): void;
   cancel(processId: number, secretKey: unknown): void;
-  parse(message: { text: string }): void;
-  bind(message: object): void;
-  execute(message: object): void;
   flush(): void;
   sync(): void;
 }

@@ -1,5 +1,5 @@
 import { startOfStatement } from './pg-control.js';
-import type { PgClient, PgConnection, PgQuery } from './pg-types.js';
+import type { PgClient, PgQuery } from './pg-types.js';
 
 /**
  * Whether control statements can travel in front of `query` in one flight. They travel as extended-protocol
@@ -37,12 +37,17 @@ export function attachPrefix(query: PgQuery, { statements, receive, flush }: Pre
   const { submit, handleDataRow, handleCommandComplete } = Object.getPrototypeOf(query) as PgQuery;
   let unanswered = statements.length;
   query.queryMode = 'extended';
-  query.submit = (connection) =>
-    corked(connection, () => {
-      for (const text of statements) sendStatement(connection, text);
+  query.submit = (connection) => {
+    const { stream } = connection;
+    stream.cork?.();
+    try {
+      for (const text of statements) stream.write(statementMessages(text));
       if (flush) connection.flush();
       return submit.call(query, connection);
-    });
+    } finally {
+      stream.uncork?.();
+    }
+  };
   if (receive) query.handleDataRow = ({ fields: [value] }) => receive(value == null ? null : String(value));
   query.handleCommandComplete = () => {
     if (--unanswered > 0) return;
@@ -51,17 +56,25 @@ export function attachPrefix(query: PgQuery, { statements, receive, flush }: Pre
   };
 }
 
-function sendStatement(connection: PgConnection, text: string): void {
-  connection.parse({ text });
-  connection.bind({});
-  connection.execute({});
+const CACHED = 100;
+const cache = new Map<string, Buffer>();
+
+/** Parse, Bind and Execute of a statement without parameters in one piece: each piece that is written costs. */
+function statementMessages(text: string): Buffer {
+  const known = cache.get(text);
+  if (known) return known;
+  const made = Buffer.concat([
+    message('P', `\0${text}\0\0\0`),
+    message('B', '\0\0\0\0\0\0\0\0'),
+    message('E', '\0\0\0\0\0'),
+  ]);
+  // BEGIN in its few forms comes again and again; the names of savepoints have no end.
+  if (cache.size < CACHED) cache.set(text, made);
+  return made;
 }
 
-function corked<T>(connection: PgConnection, write: () => T): T {
-  connection.stream.cork?.();
-  try {
-    return write();
-  } finally {
-    connection.stream.uncork?.();
-  }
+function message(type: 'P' | 'B' | 'E', body: string): Buffer {
+  const bytes = Buffer.from(`${type}....${body}`);
+  bytes.writeInt32BE(bytes.length - 1, 1);
+  return bytes;
 }
