@@ -7,6 +7,7 @@ export {
   LeaseReleasedError,
   managedPool,
   managePool,
+  manageReplica,
   PoolEndedError,
   SelfDeadlockError,
   StaleLeaseError,

@@ -20,6 +20,12 @@ export interface ManualSavepoint {
   rollback(): Promise<void>;
 }
 
+/** What a hand-written BEGIN asks for. */
+export interface ManualModes {
+  readonly isolationLevel: string | undefined;
+  readonly readOnly: boolean;
+}
+
 /** What a driver needs to know of the transaction that is in force where its pool is asked for a connection. */
 export interface AmbientScope {
   /** The physical transaction: scopes that share it share one connection. */
@@ -29,5 +35,5 @@ export interface AmbientScope {
   /** Takes the transaction's connection now, without a statement. */
   connect(): Promise<Session>;
   /** Begins a hand-written transaction inside this one. `label` names it in messages. */
-  beginManual(label: string, isolationLevel: string | undefined): Promise<ManualSavepoint>;
+  beginManual(label: string, modes: ManualModes): Promise<ManualSavepoint>;
 }

@@ -8,7 +8,7 @@ export type {
   TransactionLease,
 } from './managed-pool.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
-export type { AmbientScope, ManualSavepoint, SessionWork } from './ambient-scope.js';
+export type { AmbientScope, ManualModes, ManualSavepoint, SessionWork } from './ambient-scope.js';
 export type { CommitAnswer, Session, SessionStatus, SettledOutcome } from './session.js';
 export {
   ambientScope,

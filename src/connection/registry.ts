@@ -75,6 +75,6 @@ export function managedSources(): readonly ManagedSource[] {
 
 /** The pool that a transaction on `source` begins on: a replica for a read-only one, where there is any. */
 export function choosePool(source: ManagedSource, readOnly: boolean): ManagedPool {
-  if (!readOnly || source.replicas.length === 0) return source.primary;
-  return source.replicas[Math.floor(Math.random() * source.replicas.length)]!;
+  const replicas = readOnly ? source.replicas.filter(({ ended }) => !ended) : [];
+  return replicas[Math.floor(Math.random() * replicas.length)] ?? source.primary;
 }

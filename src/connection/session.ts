@@ -18,6 +18,8 @@ export interface Session {
   readonly backendId: number | undefined;
   /** Set once the connection is lost or can no longer be trusted; such a connection is destroyed. */
   readonly lost: Error | undefined;
+  /** Whether a cursor, a stream or COPY holds the connection: it ends when its reader lets it. */
+  readonly streaming: boolean;
   status(): SessionStatus;
   /** Runs one control statement by itself. */
   control(text: string): Promise<void>;

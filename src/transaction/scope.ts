@@ -1,6 +1,7 @@
 import type { Dialect } from '../core/index.js';
 import type {
   AmbientScope,
+  ManualModes,
   ManualSavepoint,
   Session,
   SessionStatus,
@@ -8,6 +9,7 @@ import type {
 } from '../connection/index.js';
 import {
   IsolationMismatchError,
+  ReadOnlyMismatchError,
   SavepointOrderError,
   TransactionClosedError,
   UnexpectedRollbackError,
@@ -29,12 +31,15 @@ export interface ScopeOwner {
   readonly queue: StatementQueue;
   readonly dialect: Dialect;
   readonly isolationLevel: string | undefined;
+  readonly readOnly: boolean;
   /** The server's last word, where a connection is borrowed. */
   readonly status: SessionStatus | undefined;
   /** Why no further statement can run, once there is a reason. */
   readonly broken: Error | undefined;
   /** Where the transaction was opened. */
   readonly openedAt: Error;
+  /** Waits for the statements that are on their way. */
+  drained(): Promise<void>;
   session(): Promise<Session>;
   run<T>(work: SessionWork<T>, scope: Scope): Promise<T>;
   nextSavepoint(): string;
@@ -103,7 +108,13 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     return this.#inTurn(() => this.transaction.session());
   }
 
-  async beginManual(label: string, isolationLevel: string | undefined): Promise<ManualSavepoint> {
+  async beginManual(label: string, { isolationLevel, readOnly }: ManualModes): Promise<ManualSavepoint> {
+    if (readOnly && !this.transaction.readOnly) {
+      throw new ReadOnlyMismatchError(
+        `${label} asks for READ ONLY inside "${this.name}", whose transaction may write. A savepoint cannot be read-only: drop it there, ` +
+          'or read through propagation REQUIRES_NEW with readOnly: true.',
+      );
+    }
     if (isolationLevel && isolationLevel !== this.transaction.isolationLevel) {
       throw new IsolationMismatchError(
         `${label} asks for ${isolationLevel} inside "${this.name}", which runs at ${this.transaction.isolationLevel ?? "the server's default level"}. ` +
@@ -139,7 +150,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   /** Waits until statements that were asked for have had their turn to enter. */
   async settled(): Promise<void> {
     await this.#entry;
-    if (this.#entered) await this.transaction.queue.drained();
+    if (this.#entered) await this.transaction.drained();
   }
 
   /** Why this scope's work cannot be kept although its method returned normally. */

@@ -1,7 +1,6 @@
 import {
   type Dialect,
   getLogger,
-  HoldfastError,
   type IsolationLevel,
   messageOf,
   processGlobal,
@@ -19,7 +18,8 @@ import {
   TransactionControlError,
   type TransactionLease,
 } from '../connection/index.js';
-import { CommitFailedError, CommitOutcomeUnknownError, UnexpectedRollbackError } from './errors.js';
+import { settleCommit } from './commit-outcome.js';
+import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
 import type { Completion } from './hooks.js';
 import { Participants } from './participants.js';
 import { Scope, type ScopeOwner } from './scope.js';
@@ -27,6 +27,10 @@ import { StatementQueue } from './statement-queue.js';
 
 /** How long ROLLBACK may take before the connection is closed instead. */
 const ROLLBACK_LIMIT_MS = 5000;
+/** The same when the caller waits for the end of a transaction that was ended from outside. */
+const ABORT_LIMIT_MS = 1000;
+/** How long a cursor or stream that is open when its method returns may take to end. */
+const STREAM_LIMIT_MS = 1000;
 
 // One for both copies of the package: an id in a log must not mean two transactions.
 const counter = processGlobal('holdfast.transaction-counter/1', () => ({ next: 1 }));
@@ -207,7 +211,7 @@ export class Transaction implements ScopeOwner {
     const unfinished = this.root.obstacle();
     this.root.close();
     if (unfinished) return this.#rollBackBecause(unfinished);
-    await this.queue.drained();
+    await this.drained();
     // What was still on its way when the method returned may have failed.
     const obstacle = this.root.obstacle();
     if (obstacle) return this.#rollBackBecause(obstacle);
@@ -221,6 +225,16 @@ export class Transaction implements ScopeOwner {
     this.committed = true;
     if (!this.participants.empty) await this.participants.tell('afterCommit', this.name);
     return 'committed';
+  }
+
+  /** Waits for the statements that are on their way. A cursor that nobody reads on, or closes, would never end: it is cut off. */
+  async drained(): Promise<void> {
+    const session = this.#lease?.session;
+    if (session?.streaming) {
+      await this.#within(STREAM_LIMIT_MS, this.queue.drained());
+      if (session.streaming) this.#cutOff(session);
+    }
+    await this.queue.drained();
   }
 
   /** Rolls back whatever was done. Never rejects: a connection that cannot roll back is closed, and the server does it. */
@@ -256,6 +270,7 @@ export class Transaction implements ScopeOwner {
     scope.close();
     scope.refuseWaiting();
     if (!scope.entered) return;
+    if (this.#lease?.session.streaming) this.#cutOff(this.#lease.session);
     await this.queue.alone(async () => {
       // A scope around it that has ended is rolled back as a whole, and this savepoint with it.
       if (!scope.parent?.closed && !this.#withdraw(scope) && !this.broken) {
@@ -289,8 +304,18 @@ export class Transaction implements ScopeOwner {
       await this.#cancelling;
       if (session.status() !== 'idle' && session.status() !== 'busy') await session.control('ROLLBACK');
     };
-    if (!session.lost) await this.#withinLimit(this.queue.alone(rollback));
+    if (session.streaming) this.#cutOff(session);
+    const limit = this.#abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
+    if (!session.lost) await this.#within(limit, this.queue.alone(rollback));
     this.#giveBack();
+  }
+
+  #cutOff(session: Session): void {
+    const open = new Error(
+      'a cursor, a stream or COPY was still open when its method ended; read it to its end or close it',
+    );
+    this.broken ??= open;
+    session.abandon(open);
   }
 
   async #commitOn(session: Session): Promise<void> {
@@ -310,7 +335,7 @@ export class Transaction implements ScopeOwner {
     const { session } = this.#lease!;
     if (answer.kind === 'rolled back') {
       if (!session.lost && session.status() === 'failed')
-        await this.#withinLimit(session.control('ROLLBACK'));
+        await this.#within(ROLLBACK_LIMIT_MS, session.control('ROLLBACK'));
       this.#giveBack();
       await this.participants.tell('afterRollback', this.name);
       throw (
@@ -321,37 +346,9 @@ export class Transaction implements ScopeOwner {
       );
     }
     this.#giveBack(answer.error);
-    await this.#settle(answer);
-  }
-
-  async #settle({ error, transactionId }: CommitAnswer & { kind: 'unknown' }): Promise<void> {
-    // The server said that nothing was written, or saw to it, so there was nothing to commit.
-    if (transactionId === null || (transactionId === undefined && this.readOnly)) return;
-    const outcome = transactionId === undefined ? 'unknown' : await this.#pool.settle(transactionId);
-    const about = { transaction: this.name, transactionId, outcome, err: error };
-    getLogger().warn(
-      about,
-      `holdfast: the connection was lost during COMMIT of "${this.name}"; outcome: ${outcome}`,
-    );
-    if (outcome === 'committed') return;
-    // The message of a timeout speaks of a rollback, which is just what is not known here.
-    const why =
-      error instanceof HoldfastError ? `it was given up (${error.code}, see the cause)` : messageOf(error);
-    const what = `The connection was lost while "${this.name}" waited for the answer to COMMIT: ${why}.`;
-    if (outcome === 'aborted') {
-      await this.participants.tell('afterRollback', this.name);
-      throw new CommitFailedError(`${what} The server says that it was not committed; run it again.`, {
-        cause: error,
-        retryable: true,
-      });
-    }
-    const check = transactionId
-      ? `Run SELECT pg_xact_status('${transactionId}') on the primary when it answers again, before you repeat anything.`
-      : 'Its transaction id was not learnt: look in the data itself for what it writes, before you repeat anything.';
-    throw new CommitOutcomeUnknownError(`${what} It may or may not be committed. ${check}`, {
-      cause: error,
-      transactionId,
-    });
+    const error = await settleCommit(answer, { name: this.name, readOnly: this.readOnly, pool: this.#pool });
+    if (error instanceof CommitFailedError) await this.participants.tell('afterRollback', this.name);
+    if (error) throw error;
   }
 
   /** Returns the connection when the server says that it is idle, and closes it otherwise. */
@@ -372,10 +369,10 @@ export class Transaction implements ScopeOwner {
     lease.end(why);
   }
 
-  async #withinLimit(work: Promise<unknown>): Promise<void> {
+  async #within(limitMs: number, work: Promise<unknown>): Promise<void> {
     let stop = (): void => {};
     const limit = new Promise<void>((resolve) => {
-      const timer = systemClock.setTimer(resolve, ROLLBACK_LIMIT_MS);
+      const timer = systemClock.setTimer(resolve, limitMs);
       stop = () => {
         timer.clear();
         resolve();

@@ -38,7 +38,12 @@ export function handWrittenTransactions(
   };
   return {
     async startTransaction(isolationLevel) {
-      open.push(await currentScope().beginManual('a hand-written QueryRunner transaction', isolationLevel));
+      open.push(
+        await currentScope().beginManual('a hand-written QueryRunner transaction', {
+          isolationLevel,
+          readOnly: false,
+        }),
+      );
     },
     commitTransaction: async () => last('commitTransaction').release(),
     rollbackTransaction: async () => last('rollbackTransaction').rollback(),

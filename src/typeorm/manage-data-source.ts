@@ -150,6 +150,8 @@ class ManagedDataSource {
       return runInTransaction(async () => work(participant.runner.manager), {
         dataSource: this.source.name,
         propagation: 'NESTED',
+        // It asks for nothing that the transaction around it does not have.
+        readOnly: participant.readOnly,
         name: 'EntityManager.transaction',
         ...(isolationLevel && { isolationLevel }),
       });

@@ -40,6 +40,10 @@ export class TypeormParticipant implements Participant {
     return this.#runner;
   }
 
+  get readOnly(): boolean {
+    return this.#transaction.readOnly;
+  }
+
   /** What `createQueryRunner()` answers inside the transaction. */
   join(): QueryRunner {
     return joinQueryRunner(this.#runner, this.#scope);

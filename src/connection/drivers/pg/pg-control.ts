@@ -1,15 +1,15 @@
+import type { ManualModes } from '../../ambient-scope.js';
 import { TransactionControlError } from '../../errors.js';
 
 /** A statement that a hand-written transaction begins or ends with. */
-export type PgControl =
-  | { readonly verb: 'begin'; readonly isolationLevel: string | undefined }
-  | { readonly verb: 'commit' | 'rollback' };
+export type PgControl = ({ readonly verb: 'begin' } & ManualModes) | { readonly verb: 'commit' | 'rollback' };
 
 const FIRST_WORD = /^(?:begin|start|commit|end|rollback|abort|prepare)\b/i;
 const PREPARE_TRANSACTION = /^prepare\s+transaction\b/i;
 const ROLLBACK_TO_SAVEPOINT = /^rollback\s+(?:work\s+|transaction\s+)?to\b/i;
 const BEGIN = /^(?:begin(?:\s+(?:work|transaction))?|start\s+transaction)\b/i;
 const END = /^(?:(commit|end)|rollback|abort)(?:\s+(?:work|transaction))?(?:\s+and\s+no\s+chain)?$/i;
+const READ_ONLY = /\bread\s+only\b/i;
 const ISOLATION =
   /\bisolation\s+level\s+(read\s+uncommitted|read\s+committed|repeatable\s+read|serializable)\b/i;
 
@@ -28,6 +28,7 @@ export function readControl(text: string): PgControl | undefined {
       return {
         verb: 'begin',
         isolationLevel: ISOLATION.exec(statement)?.[1]?.toUpperCase().replace(/\s+/g, ' '),
+        readOnly: READ_ONLY.test(statement),
       };
     }
     const end = END.exec(statement);

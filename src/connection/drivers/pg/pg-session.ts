@@ -17,6 +17,7 @@ export class PgSession implements Session {
   /** Whether something was sent that COMMIT may have to keep. */
   #mayHaveWritten = false;
   #transactionId: string | null | undefined;
+  #streaming = false;
   #lost: Error | undefined;
 
   constructor(client: PgClient, pool: PgPool, clock: Clock) {
@@ -34,6 +35,10 @@ export class PgSession implements Session {
 
   get lost(): Error | undefined {
     return this.#lost;
+  }
+
+  get streaming(): boolean {
+    return this.#streaming;
   }
 
   status(): SessionStatus {
@@ -67,8 +72,10 @@ export class PgSession implements Session {
     this.#mayHaveWritten = true;
     for (const text of prefix) await this.control(text);
     if (this.#lost) throw this.#lostError();
+    this.#streaming = true;
     this.client.query(submittable);
     await this.#ready();
+    this.#streaming = false;
   }
 
   async control(text: string): Promise<void> {

@@ -4,7 +4,7 @@ import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import { memberReader } from './member-reader.js';
-import { readControl } from './pg-control.js';
+import { type PgControl, readControl } from './pg-control.js';
 import type { PgSession } from './pg-session.js';
 import type { PgCallback, PgClient, PgPool, PgQuery } from './pg-types.js';
 
@@ -94,8 +94,7 @@ export class PgTransactionClient {
   async #run(query: PgQuery): Promise<unknown> {
     const text = typeof query.text === 'string' ? query.text : undefined;
     const control = text === undefined ? undefined : readControl(text);
-    if (control)
-      return this.#control(control.verb, control.verb === 'begin' ? control.isolationLevel : undefined);
+    if (control) return this.#control(control);
     const work: SessionWork<unknown> = {
       text,
       run: (session, prefix) => (session as PgSession).query(query, prefix),
@@ -109,12 +108,10 @@ export class PgTransactionClient {
     }
   }
 
-  async #control(
-    verb: 'begin' | 'commit' | 'rollback',
-    isolationLevel: string | undefined,
-  ): Promise<unknown> {
+  async #control(control: PgControl): Promise<unknown> {
+    const { verb } = control;
     if (verb === 'begin') {
-      this.#manual.push(await this.#scope.beginManual('a hand-written BEGIN', isolationLevel));
+      this.#manual.push(await this.#scope.beginManual('a hand-written BEGIN', control));
     } else {
       const open = this.#manual.pop();
       if (!open) {
