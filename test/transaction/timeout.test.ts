@@ -9,6 +9,8 @@ import {
 import { gate, until, useEntries } from './entries.js';
 
 const entries = useEntries();
+// The limits below are for what a method does, not for logging in to the server.
+beforeEach(() => entries.pool.query('SELECT 1'));
 const timedOut = { code: 'TRANSACTION_TIMEOUT', retryable: false };
 const never = (): Promise<never> => new Promise(() => undefined);
 
@@ -47,7 +49,7 @@ test('a method that waits for something else is told at once, and its later stat
       late = entries.add('b');
       await late;
     },
-    { timeoutMs: 30 },
+    { timeoutMs: 150 },
   );
   await expect(call).rejects.toMatchObject(timedOut);
   outside.open();
@@ -62,7 +64,7 @@ test('a method that never ends does not hold its caller or its connection', asyn
       await entries.add('a');
       await never();
     },
-    { timeoutMs: 30 },
+    { timeoutMs: 150 },
   );
   await expect(call).rejects.toMatchObject(timedOut);
   expect(entries.managed.counts()).toMatchObject({ inUse: 0, idle: 1 });
@@ -77,7 +79,7 @@ test('the same connection serves the next caller: it was cancelled and rolled ba
       pid = await pidOf();
       await entries.pool.query('SELECT pg_sleep(60)');
     },
-    { timeoutMs: 50 },
+    { timeoutMs: 150 },
   );
   await expect(call).rejects.toMatchObject(timedOut);
   expect(await pidOf()).toBe(pid);
@@ -86,7 +88,7 @@ test('the same connection serves the next caller: it was cancelled and rolled ba
 test('a statement that waits for a lock is cancelled', async () => {
   const holder = await entries.db.client();
   await holder.query('BEGIN; LOCK TABLE entry IN ACCESS EXCLUSIVE MODE');
-  const call = runInTransaction(() => entries.add('a'), { timeoutMs: 50 });
+  const call = runInTransaction(() => entries.add('a'), { timeoutMs: 150 });
   await expect(call).rejects.toMatchObject(timedOut);
   await holder.query('ROLLBACK');
   expect(await entries.committed()).toEqual([]);
@@ -115,7 +117,7 @@ test('a before-commit hook that hangs is ended', async () => {
       await entries.add('a');
       beforeCommit(never);
     },
-    { timeoutMs: 30 },
+    { timeoutMs: 150 },
   );
   await expect(call).rejects.toMatchObject(timedOut);
   expect(await entries.committed()).toEqual([]);
@@ -144,7 +146,7 @@ describe('on a joined method', () => {
       async () => {
         await entries.add('a');
         await runInTransaction(() => entries.pool.query('SELECT pg_sleep(60)'), {
-          timeoutMs: 50,
+          timeoutMs: 150,
           name: 'Stock.take',
         }).catch((error: unknown) => (inner = error));
       },
@@ -160,7 +162,7 @@ describe('on a joined method', () => {
   });
 
   test('that returned in time it ends nothing', async () => {
-    const timeoutMs = 30;
+    const timeoutMs = 250;
     await runInTransaction(async () => {
       await runInTransaction(() => entries.add('a'), { timeoutMs });
       await entries.pool.query('SELECT pg_sleep($1::float / 1000)', [timeoutMs * 2]);
@@ -176,7 +178,7 @@ describe('on a nested method', () => {
     const call = runInTransaction(async () => {
       await entries.add('a');
       await runInTransaction(() => entries.pool.query('SELECT pg_sleep(60)'), {
-        timeoutMs: 50,
+        timeoutMs: 150,
         propagation: 'NESTED',
       }).catch((error: unknown) => (inner = error));
     });
@@ -189,7 +191,7 @@ describe('on a nested method', () => {
   test('an outer limit ends it while it runs', async () => {
     const call = runInTransaction(
       () => runInTransaction(() => entries.pool.query('SELECT pg_sleep(60)'), { propagation: 'NESTED' }),
-      { timeoutMs: 50 },
+      { timeoutMs: 150 },
     );
     await expect(call).rejects.toMatchObject(timedOut);
     expect(entries.managed.counts()).toMatchObject({ inUse: 0, idle: 1 });
@@ -201,7 +203,7 @@ test('a limit on REQUIRES_NEW ends that transaction alone', async () => {
     await entries.add('outer');
     const call = runInTransaction(() => entries.pool.query('SELECT pg_sleep(60)'), {
       propagation: 'REQUIRES_NEW',
-      timeoutMs: 50,
+      timeoutMs: 150,
     });
     await expect(call).rejects.toMatchObject(timedOut);
     await entries.add('still outer');
@@ -210,7 +212,7 @@ test('a limit on REQUIRES_NEW ends that transaction alone', async () => {
 });
 
 test('after the end it does nothing more, whatever becomes of the connection', async () => {
-  const timeoutMs = 30;
+  const timeoutMs = 250;
   await runInTransaction(() => entries.add('a'), { timeoutMs });
   const { rows } = await entries.pool.query('SELECT pg_sleep($1::float / 1000), 1 AS one', [timeoutMs * 2]);
   expect(rows).toMatchObject([{ one: 1 }]);
