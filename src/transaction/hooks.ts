@@ -51,17 +51,23 @@ export class Hooks {
 }
 
 /** Runs one hook; a failure is logged and goes no further. */
-export async function runHook(
-  run: CompletionHook,
-  completion: Completion,
-  about: { moment: string; transaction: string },
-): Promise<void> {
+export async function runHook(run: CompletionHook, completion: Completion, about: HookPlace): Promise<void> {
   try {
     await run(completion);
   } catch (error) {
-    getLogger().error(
-      { err: error, ...about },
-      `holdfast: a hook (${about.moment}) of "${about.transaction}" failed; the transaction is ${completion} all the same`,
-    );
+    logFailedHook(error, completion, about);
   }
+}
+
+/** Which hook it is, and of which transaction. */
+export interface HookPlace {
+  readonly moment: string;
+  readonly transaction: string;
+}
+
+export function logFailedHook(error: unknown, completion: Completion, about: HookPlace): void {
+  getLogger().error(
+    { err: error, ...about },
+    `holdfast: a hook (${about.moment}) of "${about.transaction}" failed; the transaction is ${completion} all the same`,
+  );
 }

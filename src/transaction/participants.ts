@@ -1,13 +1,13 @@
-import { runHook } from './hooks.js';
+import { logFailedHook } from './hooks.js';
 
 /** An ORM that takes part in a transaction and wants to hear of its boundary. */
 export interface Participant {
   /** Before COMMIT, while statements still run. A failure rolls back. */
-  beforeCommit?(): Promise<void>;
+  beforeCommit?(): Promise<void> | undefined;
   /** Failures of these are logged: the outcome stands. */
-  afterCommit?(): Promise<void>;
-  beforeRollback?(): Promise<void>;
-  afterRollback?(): Promise<void>;
+  afterCommit?(): Promise<void> | undefined;
+  beforeRollback?(): Promise<void> | undefined;
+  afterRollback?(): Promise<void> | undefined;
 }
 
 /** The participants of one transaction, in the order in which they joined. */
@@ -29,13 +29,21 @@ export class Participants {
   }
 
   async beforeCommit(): Promise<void> {
-    for (const participant of this.#byKey.values()) await participant.beforeCommit?.();
+    for (const participant of this.#byKey.values()) {
+      const preparing = participant.beforeCommit?.();
+      if (preparing) await preparing;
+    }
   }
 
   async tell(moment: 'afterCommit' | 'beforeRollback' | 'afterRollback', transaction: string): Promise<void> {
     const completion = moment === 'afterCommit' ? 'committed' : 'rolled back';
     for (const participant of this.#byKey.values()) {
-      await runHook(() => participant[moment]?.(), completion, { moment, transaction });
+      try {
+        const telling = participant[moment]?.();
+        if (telling) await telling;
+      } catch (error) {
+        logFailedHook(error, completion, { moment, transaction });
+      }
     }
   }
 }

@@ -199,7 +199,7 @@ export class Transaction implements ScopeOwner {
   /** Runs what wants to run before COMMIT, while statements are still taken. Where none will be sent, nothing runs. */
   async prepareCommit(): Promise<void> {
     if (this.root.rollbackOnly || this.broken || this.status === 'failed') return;
-    await this.root.hooks.runBeforeCommit();
+    if (!this.root.hooks.empty) await this.root.hooks.runBeforeCommit();
     await this.participants.beforeCommit();
   }
 
@@ -211,7 +211,7 @@ export class Transaction implements ScopeOwner {
     const unfinished = this.root.obstacle();
     this.root.close();
     if (unfinished) return this.#rollBackBecause(unfinished);
-    await this.drained();
+    if (!this.queue.idle) await this.drained();
     // What was still on its way when the method returned may have failed.
     const obstacle = this.root.obstacle();
     if (obstacle) return this.#rollBackBecause(obstacle);

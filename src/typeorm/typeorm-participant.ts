@@ -16,13 +16,13 @@ export class TypeormParticipant implements Participant {
   readonly #dataSource: DataSource;
   readonly #transaction: Transaction;
   readonly #runner: QueryRunnerInternals;
-  readonly #client: object;
+  readonly #client: Promise<object>;
   #started: Promise<void> | undefined;
 
   constructor(dataSource: DataSource, transaction: Transaction, createQueryRunner: () => QueryRunner) {
     this.#dataSource = dataSource;
     this.#transaction = transaction;
-    this.#client = transaction.source.primary.transactionClient(transaction.root);
+    this.#client = Promise.resolve(transaction.source.primary.transactionClient(transaction.root));
     this.#runner = createQueryRunner() as QueryRunnerInternals;
     const { query } = this.#runner as { query: QueryFunction };
     Object.assign(this.#runner, handWrittenTransactions(this.#runner, this.#scope), {
@@ -49,20 +49,20 @@ export class TypeormParticipant implements Participant {
     return joinQueryRunner(this.#runner, this.#scope);
   }
 
-  async beforeCommit(): Promise<void> {
-    if (this.#started) await this.#broadcast('BeforeTransactionCommit');
+  beforeCommit(): Promise<void> | undefined {
+    return this.#tell('BeforeTransactionCommit');
   }
 
-  async afterCommit(): Promise<void> {
-    await this.#end('AfterTransactionCommit');
+  afterCommit(): Promise<void> | undefined {
+    return this.#end('AfterTransactionCommit');
   }
 
-  async beforeRollback(): Promise<void> {
-    if (this.#started) await this.#broadcast('BeforeTransactionRollback');
+  beforeRollback(): Promise<void> | undefined {
+    return this.#tell('BeforeTransactionRollback');
   }
 
-  async afterRollback(): Promise<void> {
-    await this.#end('AfterTransactionRollback');
+  afterRollback(): Promise<void> | undefined {
+    return this.#end('AfterTransactionRollback');
   }
 
   /** A QueryRunner that was captured outside a nested scope and is used inside it belongs to that scope. */
@@ -71,12 +71,17 @@ export class TypeormParticipant implements Participant {
     return ambient?.transaction === this.#transaction ? ambient : this.#transaction.root;
   };
 
-  async #connect(): Promise<object> {
+  #connect(): Promise<object> {
     const scope = this.#scope();
-    if (scope.closed) throw scope.closedError();
+    if (scope.closed) return Promise.reject(scope.closedError());
+    if (!this.#hasListeners) {
+      this.#started ??= Promise.resolve();
+      return this.#client;
+    }
     // A subscriber of the start may ask for statements itself; it must not wait for its own end. All others must.
-    if (starting.getStore() !== this) await (this.#started ??= starting.run(this, () => this.#start()));
-    return this.#client;
+    if (starting.getStore() === this) return this.#client;
+    this.#started ??= starting.run(this, () => this.#start());
+    return this.#started.then(() => this.#client);
   }
 
   async #start(): Promise<void> {
@@ -84,13 +89,22 @@ export class TypeormParticipant implements Participant {
     await this.#broadcast('AfterTransactionStart');
   }
 
-  async #end(event: TransactionEvent): Promise<void> {
+  #end(event: TransactionEvent): Promise<void> | undefined {
     this.#runner.isTransactionActive = false;
     this.#runner.transactionDepth = 0;
-    if (this.#started) await this.#broadcast(event);
+    return this.#tell(event);
   }
 
-  async #broadcast(event: TransactionEvent): Promise<void> {
-    if (this.#dataSource.subscribers.length > 0) await this.#runner.broadcaster.broadcast(event);
+  #tell(event: TransactionEvent): Promise<void> | undefined {
+    return this.#started && this.#hasListeners ? this.#broadcast(event) : undefined;
+  }
+
+  #broadcast(event: TransactionEvent): Promise<void> {
+    return this.#runner.broadcaster.broadcast(event);
+  }
+
+  /** Asked at each event: a subscriber may be added while the application runs. */
+  get #hasListeners(): boolean {
+    return this.#dataSource.subscribers.length > 0;
   }
 }
