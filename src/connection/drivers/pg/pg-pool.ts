@@ -234,13 +234,16 @@ export class PgManagedPool implements ManagedPool {
   #lend(request: PgRequest, done: (error: Error | undefined, loan?: Loan) => void): void {
     let stopWaiting: (() => void) | undefined;
     let refused = false;
-    if (request.frame && this.#mustWait()) {
+    // The frames around the request. A transaction that is begun in none holds nobody up while it waits: it stays
+    // out of the graph, whose judgement costs as much as there are waiters.
+    const around = request.kind === 'transaction' ? request.frame?.parent : request.frame;
+    if (around && this.#mustWait()) {
       const refuse = (error: Error): void => {
         refused = true;
         done(error);
       };
       const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
-      const waiter = { frame: request.frame, pool: this.name, describe, refuse };
+      const waiter = { frame: around, pool: this.name, describe, refuse };
       stopWaiting = this.#graph.waiting(waiter, this.#isHeldByTransactions);
     }
     if (this.#book.observed && this.#mustWait()) this.#book.emit('wait', { pool: this.name, ...request });
