@@ -3,10 +3,19 @@ import { getLogger } from '../core/index.js';
 /** How a transaction, or a nested part of one, ended. `unknown`: the connection was lost during COMMIT and nobody could say. */
 export type Completion = 'committed' | 'rolled back' | 'unknown';
 
-/** A callback of `beforeCommit`, `afterCommit` or `afterRollback`. */
+/** A callback of `beforeCommit` or `afterCommit`. */
 export type Hook = () => unknown;
-/** A callback of `afterCompletion`. */
-export type CompletionHook = (completion: Completion) => unknown;
+/** A callback of `afterRollback`. Gets what the caller is about to be told; `undefined` after `setRollbackOnly()`. */
+export type RollbackHook = (error: unknown) => unknown;
+/** A callback of `afterCompletion`. The error is that of {@link RollbackHook}; `undefined` when it committed. */
+export type CompletionHook = (completion: Completion, error?: unknown) => unknown;
+
+/** How a scope ended, for its hooks. */
+export interface ScopeEnd {
+  readonly completion: Completion;
+  /** What the caller is about to be told. */
+  readonly error?: unknown;
+}
 
 interface Entry {
   readonly moment: 'before commit' | 'after commit' | 'after rollback' | 'after completion';
@@ -39,21 +48,26 @@ export class Hooks {
   }
 
   /** Runs the hooks of this outcome one after the other. The outcome stands: one that fails is logged, the others still run. */
-  async runAfter(completion: Completion, transaction: string): Promise<void> {
+  async runAfter(end: ScopeEnd, transaction: string): Promise<void> {
     const wanted = { committed: 'after commit', 'rolled back': 'after rollback', unknown: undefined }[
-      completion
+      end.completion
     ];
     for (const { moment, run } of this.#entries.splice(0)) {
       if (moment !== wanted && moment !== 'after completion') continue;
-      await runHook(run, completion, { moment, transaction });
+      await runHook(run, end, { moment, transaction });
     }
   }
 }
 
 /** Runs one hook; a failure is logged and goes no further. */
-export async function runHook(run: CompletionHook, completion: Completion, about: HookPlace): Promise<void> {
+export async function runHook(
+  run: CompletionHook,
+  { completion, error: reason }: ScopeEnd,
+  about: HookPlace,
+): Promise<void> {
   try {
-    await run(completion);
+    // After a commit there may be an error as well (`commitOn`); it is none of the transaction's.
+    await (completion === 'committed' ? run(completion) : run(completion, reason));
   } catch (error) {
     logFailedHook(error, completion, about);
   }

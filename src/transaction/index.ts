@@ -12,7 +12,8 @@ export {
   runOutsideTransaction,
 } from './current.js';
 export type { CurrentTransaction } from './current.js';
-export type { Completion, CompletionHook, Hook } from './hooks.js';
+export { Hooks } from './hooks.js';
+export type { Completion, CompletionHook, Hook, RollbackHook } from './hooks.js';
 export { abortTransactions, endTransactions, listActiveTransactions } from './active.js';
 export type { ActiveTransaction } from './active.js';
 export type { Participant } from './participants.js';

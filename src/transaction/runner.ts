@@ -16,7 +16,7 @@ import {
   ReadOnlyMismatchError,
   TransactionTimeoutError,
 } from './errors.js';
-import type { Completion } from './hooks.js';
+import type { Completion, ScopeEnd } from './hooks.js';
 import { type ParsedOptions, rollsBackOn } from './options.js';
 import { decide } from './propagation.js';
 import { type Outcome, promiseOf, refuseLazyResult, settle } from './returned-value.js';
@@ -73,10 +73,11 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   const first = attempt();
   if (call.plainValue === 'passed' && first.outcome.kind !== 'promise') {
     const { transaction } = first;
-    return passOn(first.outcome, call.name, (completion) => {
+    return passOn(first.outcome, call.name, (end) => {
       const { asked, hooks } = transaction.root;
+      const completion = asked ? 'rolled back' : end.completion;
       // Whatever it asked of the database without awaiting it is refused, and its asker is told.
-      void transaction.rollback().then(() => hooks.runAfter(asked ? 'rolled back' : completion, call.name));
+      void transaction.rollback().then(() => hooks.runAfter({ ...end, completion }, call.name));
     });
   }
   const { retry } = call.options;
@@ -105,6 +106,7 @@ async function finish<T>(
   const timer = startTimer(transaction, name, options);
   activeTransactions.add(transaction);
   let completion: Completion = 'rolled back';
+  let failure: unknown;
   const complete = async (): Promise<void> => {
     try {
       if (transaction.preparesCommit) {
@@ -131,11 +133,12 @@ async function finish<T>(
     return value;
   } catch (error) {
     if (error instanceof CommitOutcomeUnknownError) completion = 'unknown';
+    failure = error;
     throw error;
   } finally {
     timer?.clear();
     activeTransactions.delete(transaction);
-    if (!hooks.empty) await hooks.runAfter(completion, name);
+    if (!hooks.empty) await hooks.runAfter({ completion, error: failure }, name);
   }
 }
 
@@ -171,13 +174,15 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
   const outcome = runInFrame(frame, () => settle(call.work));
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
-    return passOn(outcome, name, (completion) => {
+    return passOn(outcome, name, ({ completion, error }) => {
       if (completion === 'committed' && !scope.asked) scope.hooks.promoteTo(parent.hooks);
-      void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter('rolled back', name));
+      const end: ScopeEnd = { completion: 'rolled back', error };
+      void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter(end, name));
     });
   }
   return whileInside(call, parent, async () => {
     let completion: Completion = 'rolled back';
+    let failure: unknown;
     try {
       let value: T;
       try {
@@ -190,9 +195,12 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       }
       completion = await transaction.releaseSavepoint(scope);
       return value;
+    } catch (error) {
+      failure = error;
+      throw error;
     } finally {
       if (completion === 'committed') scope.hooks.promoteTo(parent.hooks);
-      else await scope.hooks.runAfter(completion, name);
+      else await scope.hooks.runAfter({ completion, error: failure }, name);
     }
   });
 }
@@ -219,20 +227,22 @@ function withoutTransaction<T>(call: Call<T>): T | Promise<T> {
   return call.plainValue === 'passed' && outcome.kind !== 'promise' ? unwrap(outcome) : promiseOf(outcome);
 }
 
-/** Hands a synchronous method's result through; `end` hears how it ended. */
+/** Hands a synchronous method's result through; `onEnd` hears how it ended. */
 function passOn<T>(
   outcome: Exclude<Outcome<T>, { kind: 'promise' }>,
   name: string,
-  end?: (completion: Completion) => void,
+  onEnd?: (end: ScopeEnd) => void,
 ): T {
-  let completion: Completion = 'rolled back';
+  let end: ScopeEnd = { completion: 'committed' };
   try {
     const value = unwrap(outcome);
     refuseLazyResult(value, name);
-    completion = 'committed';
     return value;
+  } catch (error) {
+    end = { completion: 'rolled back', error };
+    throw error;
   } finally {
-    end?.(completion);
+    onEnd?.(end);
   }
 }
 
