@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { processGlobal } from '../core/index.js';
+import { InvalidOptionsError, processGlobal } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 
 /** What frames tell data sources apart by: the source itself. */
@@ -21,18 +21,44 @@ export interface Frame {
   readonly joinedBy?: string;
 }
 
+/** Where the frame of a call is kept while the call, and whatever it awaits, runs. */
+export interface ContextStorage {
+  /** The frame of the running call, if any. */
+  getStore(): Frame | undefined;
+  /** Runs `work`, and everything it awaits, inside `frame`; the frame of the caller is untouched. */
+  run<T>(frame: Frame | undefined, work: () => T): T;
+}
+
 // Both copies of a dual package must see one context, or a transaction begun through `import` would not be
 // joined by a library that was loaded through `require`.
-const storage = processGlobal('holdfast.context/1', () => new AsyncLocalStorage<Frame | undefined>());
+const context = processGlobal<{ storage: ContextStorage; used: boolean }>('holdfast.context/2', () => ({
+  storage: new AsyncLocalStorage<Frame | undefined>(),
+  used: false,
+}));
+
+/**
+ * Keeps frames in `storage` instead of the default `AsyncLocalStorage`. Once for the process, before the first
+ * transaction: a call that is on its way would lose its frame. Throws `InvalidOptionsError` afterwards.
+ */
+export function useContextStorage(storage: ContextStorage): void {
+  if (storage === context.storage) return;
+  if (context.used) {
+    throw new InvalidOptionsError(
+      'The storage of the context is chosen after the first transaction has begun. Choose it before the application starts.',
+    );
+  }
+  context.storage = storage;
+}
 
 /** The frame of the running call, if any. */
 export function currentFrame(): Frame | undefined {
-  return storage.getStore();
+  return context.storage.getStore();
 }
 
 /** Runs `work`, and everything it awaits, inside `frame`. */
 export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
-  return storage.run(frame, work);
+  if (frame) context.used = true;
+  return context.storage.run(frame, work);
 }
 
 const detached = processGlobal('holdfast.detached-frames/1', () => new WeakSet<Frame>());
@@ -49,7 +75,7 @@ export function isDetached(frame: Frame): boolean {
 
 /** The scope of the running call on `source`. A closed scope is found as well: it is the caller's to refuse. */
 export function ambientScope(source: SourceKey): AmbientScope | undefined {
-  return scopeInFrame(storage.getStore(), source);
+  return scopeInFrame(currentFrame(), source);
 }
 
 /** {@link ambientScope} for a given frame. */
@@ -63,7 +89,7 @@ export function scopeInFrame(frame: Frame | undefined, source: SourceKey): Ambie
 /** The innermost frame of the running call that stands in a transaction, whichever source it belongs to. */
 export function innermostFrame(): Frame | undefined {
   const hidden = new Set<SourceKey>();
-  for (let current = storage.getStore(); current; current = current.parent) {
+  for (let current = currentFrame(); current; current = current.parent) {
     if (current.source === undefined) return undefined;
     if (hidden.has(current.source)) continue;
     if (current.scope) return current;

@@ -17,8 +17,9 @@ export {
   innermostFrame,
   runInFrame,
   scopeInFrame,
+  useContextStorage,
 } from './context.js';
-export type { Frame } from './context.js';
+export type { ContextStorage, Frame } from './context.js';
 export { addSourceFinder, choosePool, DEFAULT_SOURCE, managedSources, resolveSource } from './registry.js';
 export {
   AcquireTimeoutError,
