@@ -18,6 +18,7 @@ export {
 export type { Reader, Shape } from './options.js';
 export { getLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
+export { imitate } from './imitate.js';
 export { processGlobal } from './process-global.js';
 export { ISOLATION_LEVELS, postgresDialect } from './dialect.js';
 export type { BeginOptions, Dialect, IsolationLevel } from './dialect.js';
