@@ -19,7 +19,7 @@ export {
   scopeInFrame,
   useContextStorage,
 } from './context.js';
-export type { ContextStorage, Frame } from './context.js';
+export type { ContextStorage, Frame, SourceKey } from './context.js';
 export { addSourceFinder, choosePool, DEFAULT_SOURCE, managedSources, resolveSource } from './registry.js';
 export {
   AcquireTimeoutError,

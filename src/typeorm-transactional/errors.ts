@@ -1,0 +1,11 @@
+import { PropagationError } from '../transaction/index.js';
+
+/**
+ * MANDATORY was called outside a transaction, NEVER inside one, or a hook was registered outside any transactional
+ * call: holdfast's `PropagationError`, under the name that it has in typeorm-transactional.
+ */
+export class TransactionalError extends PropagationError {
+  constructor(message = '', details: { readonly cause?: unknown } = {}) {
+    super(message, details);
+  }
+}
