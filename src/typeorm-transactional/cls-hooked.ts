@@ -25,10 +25,16 @@ interface ClsHooked {
   createNamespace(name: string): Namespace;
 }
 
+/** The context of what runs outside every other one. Nothing can be set in it. */
+const OUTSIDE: ClsValues = Object.preventExtensions({});
+
 /** The namespace, which is one for the process whichever copy of `cls-hooked` made it. */
 export function openNamespace(): Namespace {
   const cls = load();
-  return cls.getNamespace(NAMESPACE) ?? cls.createNamespace(NAMESPACE);
+  const namespace = cls.getNamespace(NAMESPACE) ?? cls.createNamespace(NAMESPACE);
+  // A callback that was bound where no context was active would run in that of whoever calls it: in a transaction.
+  namespace.enter(OUTSIDE);
+  return namespace;
 }
 
 function load(): ClsHooked {
@@ -78,7 +84,7 @@ export class ClsContext implements TransactionalContext {
   }
 
   get active(): boolean {
-    return this.#namespace.active !== null;
+    return this.#namespace.active !== null && this.#namespace.active !== OUTSIDE;
   }
 
   get(key: string): unknown {
