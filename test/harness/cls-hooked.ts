@@ -1,0 +1,5 @@
+import { initializeTransactionalContext, StorageDriver } from 'holdfast/typeorm-transactional';
+
+// For a suite that runs once more with holdfast's context in a namespace of cls-hooked.
+process.env['HOLDFAST_TEST_WAYS'] = 'few';
+initializeTransactionalContext({ storageDriver: StorageDriver.CLS_HOOKED });
