@@ -2,7 +2,6 @@ import {
   afterCommit,
   afterCompletion,
   afterRollback,
-  CommitOutcomeUnknownError,
   currentTransaction,
   runInTransaction,
   UnexpectedRollbackError,
