@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as main from 'holdfast';
 import * as typeorm from 'holdfast/typeorm';
+import * as dropIn from 'holdfast/typeorm-transactional';
 import { setLogger } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
 import { blocksOf, root, sectionOf, tableBelow } from './markdown.js';
@@ -23,7 +24,7 @@ function exportedErrors(): string[] {
   return doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []);
 }
 
-const classes = { ...main, ...typeorm } as unknown as Record<string, { readonly code: string }>;
+const classes = { ...main, ...typeorm, ...dropIn } as unknown as Record<string, { readonly code: string }>;
 
 test('every error that a door exports is described, and nothing else', () => {
   const expected = exportedErrors().filter((name) => name !== 'HoldfastError');

@@ -3,6 +3,7 @@ import { of } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdfast';
 import { manageDataSource } from 'holdfast/typeorm';
+import { runOnTransactionCommit } from 'holdfast/typeorm-transactional';
 import type { TestDatabase } from '../harness/database.js';
 
 /** How each error that docs/errors.md describes comes about: by its class, the way there. Each rejects with it. */
@@ -145,6 +146,7 @@ export const provocations: Provocations = {
     const orders = ordersOn(db);
     return orders.list(() => orders.place(insert));
   },
+  TransactionalError: async () => runOnTransactionCommit(() => undefined),
   PropagationError: (db) => ordersOn(db).addLine(),
   TransactionTimeoutError: (db) => ordersOn(db).report(),
   ShutdownError: async (db) => {

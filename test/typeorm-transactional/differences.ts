@@ -253,7 +253,7 @@ export const differences: readonly Difference[] = [
     ours: 'in use again',
   },
   {
-    title: 'a value that is set in a context of one’s own, read in a transaction inside it',
+    title: "a value that is set in a context of one's own, read in a transaction inside it",
     run: (world) => {
       const context = world.api.initializeTransactionalContext();
       return context.run(async () => {
@@ -263,5 +263,20 @@ export const differences: readonly Difference[] = [
     },
     theirs: undefined,
     ours: 1,
+  },
+  {
+    title: 'a commit hook in a NOT_SUPPORTED call with no transaction around it',
+    run: async ({ api, hooksOver }) => {
+      const heard: string[] = [];
+      const call = api.runInTransaction(
+        async () => api.runOnTransactionCommit(() => void heard.push('hook')),
+        { propagation: api.Propagation.NOT_SUPPORTED },
+      );
+      const ended = await outcome(call);
+      await hooksOver();
+      return [ended, heard];
+    },
+    theirs: ['Error', []],
+    ours: ['resolved', ['hook']],
   },
 ];
