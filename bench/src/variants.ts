@@ -1,3 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type * as Holdfast from 'holdfast';
+import type * as HoldfastTypeorm from 'holdfast/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { type Queryable, rawWork, type Scenario, type Target, typeormWork } from './workload.js';
 
@@ -28,6 +31,11 @@ type RunInTransaction<Db> = (work: (db: Db) => Promise<void>) => Promise<void>;
 export const VARIANTS: Readonly<Record<string, Variant>> = {
   'raw-by-hand': { title: 'raw pg by hand', baseline: 'raw-by-hand', open: openRawByHand },
   'raw-control': { title: 'raw pg by hand, once more', baseline: 'raw-by-hand', open: openRawByHand },
+  'raw-in-als': {
+    title: 'raw pg by hand, in an AsyncLocalStorage',
+    baseline: 'raw-by-hand',
+    open: (connect) => inAsyncLocalStorage(openRawByHand(connect)),
+  },
   'raw-ours': { title: 'holdfast, raw pg', baseline: 'raw-by-hand', open: (c) => openRawOurs(c, 'holdfast') },
   'raw-before': {
     title: 'holdfast before, raw pg',
@@ -35,6 +43,11 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     open: (c) => openRawOurs(c, 'holdfast-before'),
   },
   'query-runner': { title: 'QueryRunner by hand', baseline: 'query-runner', open: openQueryRunner },
+  'query-runner-in-als': {
+    title: 'QueryRunner by hand, in an AsyncLocalStorage',
+    baseline: 'query-runner',
+    open: (connect) => inAsyncLocalStorage(openQueryRunner(connect)),
+  },
   'data-source-transaction': {
     title: 'dataSource.transaction',
     baseline: 'query-runner',
@@ -79,6 +92,17 @@ function variant<Db>(
   };
 }
 
+/** What any way with an async context pays before it does anything: on Node 20 each promise carries the context along. */
+async function inAsyncLocalStorage(opening: Promise<OpenVariant>): Promise<OpenVariant> {
+  const opened = await opening;
+  const storage = new AsyncLocalStorage<object>();
+  return {
+    run: (...args) => storage.run({}, () => opened.run(...args)),
+    empty: () => storage.run({}, () => opened.empty()),
+    close: () => opened.close(),
+  };
+}
+
 async function openPool({ url, poolSize }: Connect) {
   const { Pool } = await import('pg');
   return new Pool({ connectionString: url, max: poolSize, idleTimeoutMillis: 0 });
@@ -103,7 +127,7 @@ async function openRawByHand(connect: Connect): Promise<OpenVariant> {
 }
 
 async function openRawOurs(connect: Connect, library: string): Promise<OpenVariant> {
-  const { managePool, runInTransaction } = (await import(library)) as typeof import('holdfast');
+  const { managePool, runInTransaction } = (await import(library)) as typeof Holdfast;
   const pool = await openPool(connect);
   managePool(pool);
   return variant<Queryable>(
@@ -203,8 +227,8 @@ async function openNestjsCls(connect: Connect): Promise<OpenVariant> {
 }
 
 async function openTypeormOurs(connect: Connect, library: string): Promise<OpenVariant> {
-  const { runInTransaction } = (await import(library)) as typeof import('holdfast');
-  const { manageDataSource } = (await import(`${library}/typeorm`)) as typeof import('holdfast/typeorm');
+  const { runInTransaction } = (await import(library)) as typeof Holdfast;
+  const { manageDataSource } = (await import(`${library}/typeorm`)) as typeof HoldfastTypeorm;
   const dataSource = await openDataSource(connect);
   manageDataSource(dataSource);
   return variant<EntityManager>(
