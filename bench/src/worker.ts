@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     const began = performance.now();
     const end = began + forMs;
     const loop = async (): Promise<void> => {
-      for (let from = performance.now(); from < end;) {
+      for (let from = performance.now(); from < end || latencies.length < atLeast;) {
         await variant.run(scenario, { account: nextAccount(), writer });
         const now = performance.now();
         latencies.push(now - from);
