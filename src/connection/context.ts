@@ -9,7 +9,7 @@ export interface SourceKey {
 
 /**
  * One call's view of the transactions around it. Frames form an immutable chain: a frame is handed to
- * {@link runInFrame} and is never changed, so branches that run at once cannot disturb one another.
+ * {@link runInFrame} and is never changed (but see {@link detachFrame}), so branches that run at once cannot disturb one another.
  */
 export interface Frame {
   readonly parent: Frame | undefined;
@@ -35,16 +35,12 @@ export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
   return storage.run(frame, work);
 }
 
-const detached = processGlobal('holdfast.detached-frames/1', () => new WeakSet<Frame>());
-
-/** Says that the caller of the work in `frame` does not wait for it. */
+/**
+ * Says that the caller of the work in `frame`, which hides every source, does not wait for it. Nothing looks past such
+ * a frame except the search for a self-deadlock, and work that starts itself again and again must not keep them all.
+ */
 export function detachFrame(frame: Frame): void {
-  detached.add(frame);
-}
-
-/** Whether the work in `frame` goes on by itself: the frames around it do not wait for it. */
-export function isDetached(frame: Frame): boolean {
-  return detached.has(frame);
+  (frame as { parent: Frame | undefined }).parent = undefined;
 }
 
 /** The scope of the running call on `source`. A closed scope is found as well: it is the caller's to refuse. */

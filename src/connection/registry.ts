@@ -28,6 +28,7 @@ export function registerSource(source: ManagedSource): void {
         `or unmanagePool(…) the first.`,
     );
   }
+  for (const [name, { primary }] of registry.sources) if (primary.ended) registry.sources.delete(name);
   registry.sources.set(source.name, source);
 }
 
@@ -55,7 +56,7 @@ export function resolveSource(name: string): ManagedSource {
   if (!source) {
     const names = [...registry.sources.keys()].map((known) => `"${known}"`);
     throw new UnknownDataSourceError(
-      `No managed data source is named "${name}". ` +
+      `No managed data source is named "${name.slice(0, 100)}". ` +
         (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
         'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application.',
     );

@@ -1,5 +1,5 @@
 import { SelfDeadlockError } from './errors.js';
-import { type Frame, isDetached } from './context.js';
+import type { Frame } from './context.js';
 
 /** A request for a connection that was made inside a transaction and is not answered yet. */
 interface Waiter {
@@ -48,7 +48,7 @@ export class WaitGraph {
     const blocked = new Set<Frame>();
     let last: Waiter | undefined;
     for (const waiter of this.#waiters) {
-      for (let frame: Frame | undefined = waiter.frame; frame && !isDetached(frame); frame = frame.parent) {
+      for (let frame: Frame | undefined = waiter.frame; frame; frame = frame.parent) {
         if (!this.#holders.has(frame)) continue;
         blocked.add(frame);
         last = waiter;

@@ -153,7 +153,12 @@ export function runOutsideTransaction<T>(work: () => T): T {
   return runInFrame(frame, () => {
     const result = work();
     // A promise that begins its work only when it is awaited must begin it here.
-    if (isPromise(result)) return Promise.resolve(result) as T;
+    if (isPromise(result)) {
+      const promise = Promise.resolve(result);
+      const detach = (): void => detachFrame(frame);
+      promise.then(detach, detach);
+      return promise as T;
+    }
     detachFrame(frame);
     return result;
   });

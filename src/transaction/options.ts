@@ -153,5 +153,7 @@ function matches(error: unknown, matchers: readonly ErrorMatcher[]): boolean {
 }
 
 function isErrorClass(matcher: ErrorMatcher): matcher is abstract new (...args: never[]) => Error {
-  return matcher === Error || matcher.prototype instanceof Error;
+  // Not `instanceof Error`: a class of another realm, as jest's, is one as well.
+  const { prototype } = matcher as { prototype?: object };
+  return prototype !== undefined && 'message' in prototype && 'name' in prototype;
 }

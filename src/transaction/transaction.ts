@@ -150,10 +150,11 @@ export class Transaction implements ScopeOwner {
     this.#begun = true;
     try {
       const result = await work.run(session, prefix);
-      if (session.status() === 'idle') throw this.#endedBehindOurBack();
+      if (session.endedByStatement) throw this.#endedBehindOurBack();
       return result;
     } catch (error) {
       scope.failure ??= error;
+      if (began && session.endedByStatement) this.broken ??= this.#endedBehindOurBack(error);
       if (session.lost) this.broken ??= error as Error;
       else if (session.status() === 'idle') {
         // BEGIN itself failed: by protocol the statement behind it was skipped.
@@ -229,12 +230,12 @@ export class Transaction implements ScopeOwner {
 
   /** Waits for the statements that are on their way. A cursor that nobody reads on, or closes, would never end: it is cut off. */
   async drained(): Promise<void> {
-    const session = this.#lease?.session;
-    if (session?.streaming) {
-      await this.#within(STREAM_LIMIT_MS, this.queue.drained());
-      if (session.streaming) this.#cutOff(session);
+    while (!this.queue.idle) {
+      const waiting = this.queue.drained();
+      await this.#within(STREAM_LIMIT_MS, waiting);
+      const session = this.#lease?.session;
+      if (!this.queue.idle && session?.streaming) this.#cutOff(session);
     }
-    await this.queue.drained();
   }
 
   /** Rolls back whatever was done. Never rejects: a connection that cannot roll back is closed, and the server does it. */
@@ -270,7 +271,7 @@ export class Transaction implements ScopeOwner {
     scope.close();
     scope.refuseWaiting();
     if (!scope.entered) return;
-    if (this.#lease?.session.streaming) this.#cutOff(this.#lease.session);
+    await this.drained();
     await this.queue.alone(async () => {
       // A scope around it that has ended is rolled back as a whole, and this savepoint with it.
       if (!scope.parent?.closed && !this.#withdraw(scope) && !this.broken) {
@@ -304,9 +305,12 @@ export class Transaction implements ScopeOwner {
       await this.#cancelling;
       if (session.status() !== 'idle' && session.status() !== 'busy') await session.control('ROLLBACK');
     };
-    if (session.streaming) this.#cutOff(session);
     const limit = this.#abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
-    if (!session.lost) await this.#within(limit, this.queue.alone(rollback));
+    if (!session.lost)
+      await this.#within(
+        limit,
+        this.drained().then(() => this.queue.alone(rollback)),
+      );
     this.#giveBack();
   }
 
@@ -381,10 +385,11 @@ export class Transaction implements ScopeOwner {
     await Promise.race([work.then(stop, stop), limit]);
   }
 
-  #endedBehindOurBack(): TransactionControlError {
+  #endedBehindOurBack(cause?: unknown): TransactionControlError {
     return new TransactionControlError(
       `A statement ended the transaction of "${this.name}" by itself. ` +
         'What came before it is committed or rolled back already. Remove COMMIT and ROLLBACK from it.',
+      { cause },
     );
   }
 }

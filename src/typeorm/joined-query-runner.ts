@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { HoldfastError } from '../core/index.js';
-import { type ManualSavepoint, TransactionControlError } from '../connection/index.js';
+import type { ManualSavepoint } from '../connection/index.js';
 import type { TransactionScope } from '../transaction/index.js';
 import type { QueryRunnerInternals } from './typeorm-types.js';
 
@@ -25,13 +25,10 @@ export function handWrittenTransactions(
 ): Pick<QueryRunner, 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'> &
   AsyncDisposable {
   const open: ManualSavepoint[] = [];
-  const last = (verb: 'commitTransaction' | 'rollbackTransaction'): ManualSavepoint => {
-    const savepoint = open.pop();
-    if (savepoint) return savepoint;
-    throw new TransactionControlError(
-      `queryRunner.${verb}() without a startTransaction() of its own would end the transaction of "${currentScope().transaction.name}"; ` +
-        'nothing was sent. Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-    );
+  /** After a transaction of its own, `isTransactionActive` tells of that one, as hand-written code expects. */
+  const end = async (finish: () => Promise<void>): Promise<void> => {
+    await finish();
+    runner.isTransactionActive = open.length > 0;
   };
   const release = async (): Promise<void> => {
     runner.isReleased = true;
@@ -39,6 +36,7 @@ export function handWrittenTransactions(
   };
   return {
     async startTransaction(isolationLevel) {
+      runner.isTransactionActive = true;
       open.push(
         await currentScope().beginManual('a hand-written QueryRunner transaction', {
           isolationLevel,
@@ -46,8 +44,21 @@ export function handWrittenTransactions(
         }),
       );
     },
-    commitTransaction: async () => last('commitTransaction').release(),
-    rollbackTransaction: async () => last('rollbackTransaction').rollback(),
+    // Code that asks `isTransactionActive` and so begins none of its own joins: the commit is its owner's.
+    async commitTransaction() {
+      const savepoint = open.pop();
+      if (savepoint) await end(() => savepoint.release());
+    },
+    async rollbackTransaction() {
+      const savepoint = open.pop();
+      if (savepoint) await end(() => savepoint.rollback());
+      else
+        currentScope().setRollbackOnly({
+          by: 'a hand-written QueryRunner',
+          cause: undefined,
+          requested: false,
+        });
+    },
     release,
     [Symbol.asyncDispose]: release,
   };

@@ -58,6 +58,11 @@ export function manageDataSource(dataSource: DataSource, options?: ManageDataSou
     { name: optional(readString), shutdownTimeoutMs: withDefault(readDurationMs, 10_000) },
     'manageDataSource options',
   );
+  if (!isDataSource(dataSource)) {
+    throw new UnsupportedDriverError(
+      "manageDataSource takes a TypeORM DataSource. For a pg.Pool call managePool(pool) of 'holdfast'.",
+    );
+  }
   const managed = dataSource as DataSource & { [MANAGED]?: ManagedDataSource };
   if (managed[MANAGED]) return managed[MANAGED].again(parsed.name);
   const created = new ManagedDataSource(dataSource, parsed);
@@ -177,4 +182,9 @@ function replace<T extends object>(target: T, methods: Partial<T>): void {
   for (const [key, value] of Object.entries(methods)) {
     Object.defineProperty(target, key, { value, configurable: true, writable: true });
   }
+}
+
+function isDataSource(value: unknown): value is DataSource {
+  const { driver, createQueryRunner } = (value ?? {}) as Partial<DataSource>;
+  return typeof driver === 'object' && typeof createQueryRunner === 'function';
 }

@@ -18,6 +18,7 @@ export class PgSession implements Session {
   #mayHaveWritten = false;
   #transactionId: string | null | undefined;
   #streaming = false;
+  #endedByStatement = false;
   #lost: Error | undefined;
 
   constructor(client: PgClient, pool: PgPool, clock: Clock) {
@@ -35,6 +36,10 @@ export class PgSession implements Session {
 
   get lost(): Error | undefined {
     return this.#lost;
+  }
+
+  get endedByStatement(): boolean {
+    return this.#endedByStatement || this.status() === 'idle';
   }
 
   get streaming(): boolean {
@@ -170,6 +175,7 @@ export class PgSession implements Session {
     return new Promise((resolve, reject) => {
       let failed = false;
       query.callback = (error, result) => {
+        if (endsTransaction(query)) this.#endedByStatement = true;
         if (error) {
           failed = true;
           void this.#afterError(error).then(reject);
@@ -225,4 +231,14 @@ export class PgSession implements Session {
 function isAnswer(error: Error): boolean {
   const { severity } = error as { severity?: unknown };
   return typeof severity === 'string' && severity !== 'FATAL' && severity !== 'PANIC';
+}
+
+const ROLLBACK_AS_A_WHOLE = /\b(?:rollback|abort)\b(?!\s+(?:work\s+|transaction\s+)?to\b)/i;
+
+/** Whether one of several statements in a text ended the transaction, by the command tags that the server answered. */
+function endsTransaction({ text, _results }: PgQuery): boolean {
+  const tags = [_results ?? []].flat().map(({ command }) => command);
+  if (tags.length < 2) return false;
+  // ROLLBACK TO SAVEPOINT has the tag of a ROLLBACK.
+  return tags.includes('COMMIT') || (tags.includes('ROLLBACK') && ROLLBACK_AS_A_WHOLE.test(text));
 }

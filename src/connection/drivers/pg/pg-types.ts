@@ -21,6 +21,8 @@ export interface PgQuery {
   queryMode?: string;
   query_timeout?: number;
   callback?: PgCallback;
+  /** What has been answered so far: an array once the text proved to hold several statements. */
+  readonly _results?: readonly { command?: string | null }[] | { command?: string | null };
   submit: (this: PgQuery, connection: PgConnection) => Error | null;
   handleDataRow: (this: PgQuery, message: { fields: (Buffer | string | null)[] }) => void;
   handleCommandComplete: (this: PgQuery, message: { text: string }, connection: PgConnection) => void;
