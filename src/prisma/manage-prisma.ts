@@ -1,24 +1,29 @@
-import type { IsolationLevel } from '../core/index.js';
-import { ambientScope, findManagedPool, type ManagedPool, type ManagedSource } from '../connection/index.js';
-import { runInTransaction } from '../transaction/index.js';
+import { HoldfastError } from '../core/index.js';
+import { findManagedPool, type ManagedPool } from '../connection/index.js';
 import { UnsupportedPrismaClientError } from './errors.js';
-import type { PrismaClientLike, PrismaInternals, PrismaTransactionOptions } from './prisma-types.js';
+import { OwnTransactions } from './own-transactions.js';
+import type {
+  PrismaClientLike,
+  PrismaEngine,
+  PrismaInternals,
+  PrismaRequestHandler,
+} from './prisma-types.js';
 import { separateBatches } from './separate-batches.js';
 
-/** The longest wait that Prisma's own timers keep; above about 2^31 ms they end at once with P2028. */
-const FOR_EVER_MS = 2_000_000_000;
-
+const ADAPTER = '@prisma/adapter-pg';
 const MANAGED = Symbol.for('holdfast.managed-prisma/1');
+
+type Client = PrismaClientLike & PrismaInternals & { [MANAGED]?: true };
 
 /**
  * Lets a PrismaClient take part in holdfast's transactions. The client must have been made with
- * `new PrismaPg(pool)` on a pool that {@link managePool} manages. Inside a transaction its model calls, raw
+ * `new PrismaPg(pool)` on a pool that `managePool` manages. Inside a transaction its model calls, raw
  * queries and extended clients run on the transaction's connection; its own `$transaction` becomes a nested
- * scope whose `timeout` and `maxWait` no longer count. Outside, Prisma behaves as before. Idempotent; only this
- * instance is changed. Answers the same client.
+ * scope whose `timeout` and `maxWait` do not count. Outside, Prisma behaves as before. Idempotent; only this
+ * client and those extended from it, before or after, are changed. Answers the client it was given.
  *
  * Throws {@link UnsupportedPrismaClientError} for a client on a pool of its own, on a pool of a second copy of
- * `pg`, on an unmanaged pool, and for a version of Prisma that is not known.
+ * `pg`, on an unmanaged pool, on another adapter, and for a version of Prisma that is not known.
  *
  * @example
  * ```ts
@@ -28,19 +33,18 @@ const MANAGED = Symbol.for('holdfast.managed-prisma/1');
  * ```
  */
 export function managePrisma<C extends PrismaClientLike>(client: C): C {
-  const marked = client as C & { [MANAGED]?: true };
-  if (marked[MANAGED]) return client;
-  const internals = client as unknown as PrismaInternals;
-  const managed = findPool(internals);
-  const options = internals._requestHandler?.dataloader?.options;
-  if (!options || !separateBatches(options, () => managed.source)) {
-    throw new UnsupportedPrismaClientError(
-      `This PrismaClient (version ${internals._clientVersion ?? 'unknown'}) has no request batching where holdfast looks for it, ` +
-        'so calls of two transactions could be answered by one SELECT. holdfast supports Prisma 7.',
-    );
-  }
-  nestTransactions(client, () => managed.source);
-  Object.defineProperty(client, MANAGED, { value: true });
+  const given = client as Client;
+  // Extended clients share the engine of the one they were made from, and inherit from it.
+  const original: Client = given._originalClient ?? given;
+  if (original[MANAGED]) return client;
+  const { source } = findPool(original);
+  const { engine, handler } = findInside(original);
+  const transactions = new OwnTransactions(source);
+  separateBatches(handler.dataloader.options, source, (frame) => transactions.frameOfRequest(frame));
+  transactions.nest(original);
+  transactions.startInside(engine);
+  keepOwnErrors(handler);
+  Object.defineProperty(original, MANAGED, { value: true });
   return client;
 }
 
@@ -49,6 +53,12 @@ function findPool({ _engineConfig, _clientVersion }: PrismaInternals): ManagedPo
   if (!adapter) {
     throw new UnsupportedPrismaClientError(
       `This PrismaClient (version ${_clientVersion ?? 'unknown'}) was made without a driver adapter. holdfast needs Prisma 7 and ` +
+        'new PrismaClient({ adapter: new PrismaPg(pool) }), with a pool that managePool() manages.',
+    );
+  }
+  if (adapter.adapterName !== undefined && adapter.adapterName !== ADAPTER) {
+    throw new UnsupportedPrismaClientError(
+      `This PrismaClient runs on the adapter ${adapter.adapterName}. holdfast supports ${ADAPTER}: ` +
         'new PrismaClient({ adapter: new PrismaPg(pool) }), with a pool that managePool() manages.',
     );
   }
@@ -67,33 +77,33 @@ function findPool({ _engineConfig, _clientVersion }: PrismaInternals): ManagedPo
   return managed;
 }
 
-/** `$transaction` inside a transaction is a nested scope: siblings take turns, and a failure undoes just its own work. */
-function nestTransactions(client: PrismaClientLike, source: () => ManagedSource): void {
-  const original = client.$transaction as TransactionMethod;
-  const nested: TransactionMethod = function (this: unknown, work, options) {
-    if (!ambientScope(source())) return original.call(this, work, options);
-    const { isolationLevel, ...rest } = options ?? {};
-    return runInTransaction(
-      // The transaction around it has a time limit of its own; Prisma's would end a part of it behind our back.
-      () => original.call(this, work, { ...rest, maxWait: FOR_EVER_MS, timeout: FOR_EVER_MS }),
-      {
-        dataSource: source().name,
-        propagation: 'NESTED',
-        name: 'PrismaClient.$transaction',
-        ...(isolationLevel && { isolationLevel: sqlName(isolationLevel) }),
-      },
+/** The parts of Prisma's inside that are changed, when they have the shape that is known. */
+function findInside({ _engine, _requestHandler, _clientVersion }: PrismaInternals): {
+  engine: PrismaEngine;
+  handler: PrismaRequestHandler;
+} {
+  const { batchBy, singleLoader, batchLoader } = { ..._requestHandler?.dataloader?.options };
+  const parts = [
+    batchBy,
+    singleLoader,
+    batchLoader,
+    _engine?.transaction,
+    _requestHandler?.handleRequestError,
+  ];
+  if (!parts.every((part) => typeof part === 'function')) {
+    throw new UnsupportedPrismaClientError(
+      `The inside of this PrismaClient (version ${_clientVersion ?? 'unknown'}) is not what holdfast knows, ` +
+        'so calls of two transactions could be answered by one SELECT. holdfast supports Prisma 7.',
     );
-  };
-  Object.defineProperty(client, '$transaction', { value: nested, configurable: true, writable: true });
+  }
+  return { engine: _engine as PrismaEngine, handler: _requestHandler as PrismaRequestHandler };
 }
 
-type TransactionMethod = (
-  this: unknown,
-  work: unknown,
-  options?: PrismaTransactionOptions,
-) => Promise<unknown>;
-
-/** Prisma's `ReadCommitted` is SQL's `READ COMMITTED`. */
-function sqlName(level: string): IsolationLevel {
-  return level.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toUpperCase() as IsolationLevel;
+/** Prisma puts every error with a code into one of its own classes, without cause; ours say more as they are. */
+function keepOwnErrors(handler: PrismaRequestHandler): void {
+  const original = handler.handleRequestError.bind(handler);
+  handler.handleRequestError = (failure) => {
+    if (failure.error instanceof HoldfastError) throw failure.error;
+    return original(failure);
+  };
 }

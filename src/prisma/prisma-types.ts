@@ -3,7 +3,7 @@
  * rest is not, was read in Prisma 7.10, and is checked before use.
  */
 
-/** Any generated PrismaClient. */
+/** Any generated PrismaClient, extended ones included. */
 export interface PrismaClientLike {
   $transaction(...args: never[]): Promise<unknown>;
   $extends: unknown;
@@ -20,17 +20,38 @@ export interface DataLoaderOptions {
   batchLoader(requests: PrismaRequest[]): Promise<unknown>;
 }
 
-export interface PrismaInternals {
-  readonly _clientVersion?: string;
-  readonly _engineConfig?: {
-    readonly adapter?: { readonly externalPool?: object | null; readonly adapterName?: string };
-  };
-  readonly _requestHandler?: { readonly dataloader?: { readonly options?: Partial<DataLoaderOptions> } };
-}
-
 /** Options of `$transaction`, in both its forms. */
 export interface PrismaTransactionOptions {
-  readonly isolationLevel?: string;
+  readonly isolationLevel?: string | undefined;
   readonly maxWait?: number;
   readonly timeout?: number;
+}
+
+/** Starts and ends Prisma's own transactions. */
+export interface PrismaEngine {
+  transaction(action: string, headers: object, options: EngineTransactionOptions): Promise<unknown>;
+}
+
+export interface EngineTransactionOptions extends PrismaTransactionOptions {
+  /** The interactive transaction that this one nests in. */
+  readonly newTxId?: string;
+}
+
+export interface PrismaRequestHandler {
+  readonly dataloader: { readonly options: DataLoaderOptions };
+  /** Puts an error of the engine into Prisma's words; always throws. */
+  handleRequestError(failure: { readonly error: unknown }): never;
+}
+
+/** What the client itself, and every client that is extended from it, shares. */
+export interface PrismaInternals {
+  readonly _clientVersion?: string;
+  /** The client that an extended one was made from. */
+  readonly _originalClient?: PrismaClientLike & PrismaInternals;
+  readonly _engineConfig?: {
+    readonly adapter?: { readonly externalPool?: object | null; readonly adapterName?: string };
+    readonly transactionOptions?: PrismaTransactionOptions;
+  };
+  readonly _engine?: Partial<PrismaEngine>;
+  readonly _requestHandler?: Partial<PrismaRequestHandler>;
 }
