@@ -42,14 +42,14 @@ export class OwnTransactions {
 
   /** `$transaction` inside a transaction: what its callback does through any client belongs to the nested scope. */
   nest(client: PrismaClientLike & PrismaInternals): void {
-    const original = client.$transaction as TransactionMethod;
+    const { $transaction: original } = client as unknown as { $transaction: TransactionMethod };
     const source = this.#source;
     const awaitingBegin = this.#awaitingBegin;
     const nested: TransactionMethod = function (this: unknown, work, options) {
       if (!ambientScope(source)) return original.call(this, work, options);
       const isolationLevel =
         options?.isolationLevel ?? client._engineConfig?.transactionOptions?.isolationLevel;
-      return nestedScope(source, 'PrismaClient.$transaction', isolationLevel, (scope) => {
+      return nestedScope({ source, name: 'PrismaClient.$transaction', isolationLevel }, (scope) => {
         awaitingBegin.add(scope);
         return original.call(this, work, options);
       });
@@ -103,9 +103,11 @@ export class OwnTransactions {
     return new Promise((resolve, reject) => {
       const undone = new Error('rolled back by Prisma');
       const ended = nestedScope(
-        this.#source,
-        'a call of Prisma that needs a transaction',
-        undefined,
+        {
+          source: this.#source,
+          name: 'a call of Prisma that needs a transaction',
+          isolationLevel: undefined,
+        },
         (scope) =>
           new Promise<void>((keep, undo) => {
             resolve({
@@ -134,10 +136,14 @@ export class OwnTransactions {
 
 const endsByItself: ManualSavepoint = { release: () => Promise.resolve(), rollback: () => Promise.resolve() };
 
+interface Opening {
+  readonly source: ManagedSource;
+  readonly name: string;
+  readonly isolationLevel: string | undefined;
+}
+
 function nestedScope<T>(
-  source: ManagedSource,
-  name: string,
-  isolationLevel: string | undefined,
+  { source, name, isolationLevel }: Opening,
   work: (scope: AmbientScope) => Promise<T>,
 ): Promise<T> {
   const around = ambientScope(source) as TransactionScope | undefined;

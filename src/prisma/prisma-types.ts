@@ -15,9 +15,9 @@ export type PrismaRequest = object;
 
 /** Prisma's DataLoader: it puts `findUnique` calls of one tick and one key into one SELECT. */
 export interface DataLoaderOptions {
-  batchBy(request: PrismaRequest): string | undefined;
-  singleLoader(request: PrismaRequest): Promise<unknown>;
-  batchLoader(requests: PrismaRequest[]): Promise<unknown>;
+  readonly batchBy: (request: PrismaRequest) => string | undefined;
+  readonly singleLoader: (request: PrismaRequest) => Promise<unknown>;
+  readonly batchLoader: (requests: PrismaRequest[]) => Promise<unknown>;
 }
 
 /** Options of `$transaction`, in both its forms. */
@@ -29,7 +29,7 @@ export interface PrismaTransactionOptions {
 
 /** Starts and ends Prisma's own transactions. */
 export interface PrismaEngine {
-  transaction(action: string, headers: object, options: EngineTransactionOptions): Promise<unknown>;
+  transaction: (action: string, headers: object, options: EngineTransactionOptions) => Promise<unknown>;
 }
 
 export interface EngineTransactionOptions extends PrismaTransactionOptions {
@@ -40,7 +40,7 @@ export interface EngineTransactionOptions extends PrismaTransactionOptions {
 export interface PrismaRequestHandler {
   readonly dataloader: { readonly options: DataLoaderOptions };
   /** Puts an error of the engine into Prisma's words; always throws. */
-  handleRequestError(failure: { readonly error: unknown }): never;
+  handleRequestError: (failure: { readonly error: unknown }) => never;
 }
 
 /** What the client itself, and every client that is extended from it, shares. */

@@ -4,7 +4,7 @@ import { managePrisma } from 'holdfast/prisma';
 import type { Pool } from 'pg';
 import { useDatabase } from '../harness/database.js';
 import { PrismaClient } from './generated/client.js';
-import { committedLabels, type PrismaApp, startPrismaApp } from './prisma-app.js';
+import { committedLabels, type PrismaApp, startPrismaApp, started } from './prisma-app.js';
 
 const db = useDatabase();
 let app: PrismaApp;
@@ -24,6 +24,8 @@ const prismaPid = async (client: Pick<PrismaClient, '$queryRaw'>): Promise<numbe
 /** Each way into Prisma that a service has, as one insert. */
 const waysIn: Record<string, (label: string) => Promise<unknown>> = {
   'a model call': (label) => prisma.entry.create({ data: { label } }),
+  createManyAndReturn: (label) => prisma.entry.createManyAndReturn({ data: [{ label }] }),
+  upsert: (label) => prisma.entry.upsert({ where: { id: -1 }, create: { label }, update: { label } }),
   createMany: (label) => prisma.entry.createMany({ data: [{ label }] }),
   $executeRaw: (label) => prisma.$executeRaw`INSERT INTO entry (label) VALUES (${label})`,
   $queryRaw: (label) => prisma.$queryRaw`INSERT INTO entry (label) VALUES (${label}) RETURNING id`,
@@ -95,6 +97,35 @@ test('Prisma and pg share the transaction’s connection, and REQUIRES_NEW has a
   });
 });
 
+test('relations, by include and by the fluent API, read what the transaction wrote', async () => {
+  await runInTransaction(async () => {
+    await prisma.parent.create({ data: { id: 1, children: { create: [{ id: 1 }, { id: 2 }] } } });
+    const children = [{ id: 1 }, { id: 2 }].map((child) => expect.objectContaining(child));
+    expect(await prisma.parent.findUnique({ where: { id: 1 } }).children()).toEqual(children);
+    expect(await prisma.parent.findMany({ include: { children: true } })).toEqual([{ id: 1, children }]);
+    expect(await prisma.child.findUnique({ where: { id: 2 } }).parent()).toEqual({ id: 1 });
+    expect(await prisma.child.findMany({ omit: { parentId: true } })).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(await db.query('SELECT * FROM child')).toEqual([]);
+  });
+});
+
+test('a method that returns a PrismaPromise without awaiting it runs it in its transaction', async () => {
+  class Entries {
+    @Transactional()
+    addTwo(): Promise<unknown> {
+      return prisma.parent.create({ data: { id: 1, children: { create: [{ id: 1 }] } } });
+    }
+  }
+  const add = runInTransaction(async () => {
+    await new Entries().addTwo();
+    throw new Error('no');
+  });
+  await expect(add).rejects.toThrow('no');
+  expect(await db.query('SELECT * FROM parent')).toEqual([]);
+  await new Entries().addTwo();
+  expect(await db.query('SELECT * FROM parent')).toEqual([{ id: 1 }]);
+});
+
 test('a Nest PrismaService, a class that extends PrismaClient, joins through managePrisma(this)', async () => {
   class PrismaService extends PrismaClient {
     constructor() {
@@ -130,6 +161,17 @@ test('Prisma’s error for a broken constraint reaches the caller, and swallowin
     code: 'UNEXPECTED_ROLLBACK',
   });
   expect(await db.query('SELECT owner FROM account')).toEqual([]);
+});
+
+test('a slow pool: the transaction’s own error for a connection that never comes', async () => {
+  const { prisma: waiting } = startPrismaApp(db, { max: 1, connectionTimeoutMillis: 20 }, 'small');
+  const holder = await db.client();
+  await holder.query('SELECT pg_advisory_lock(7)');
+  const slow = started(waiting.$executeRaw`SELECT pg_advisory_lock(7)`);
+  const late = runInTransaction(() => started(waiting.entry.count()), { dataSource: 'small' });
+  await expect(late).rejects.toMatchObject({ code: 'ACQUIRE_TIMEOUT', retryable: true });
+  await holder.query('SELECT pg_advisory_unlock(7)');
+  await slow;
 });
 
 test('a PrismaPromise that is made inside and awaited outside is sent where it is awaited, as Prisma does it', async () => {

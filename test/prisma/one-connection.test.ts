@@ -52,18 +52,20 @@ class Everything {
   constructor(private readonly on: Awaited<ReturnType<typeof startEverything>>) {}
 
   @Transactional()
-  async write(fail: boolean): Promise<number[]> {
+  async write(fail: boolean) {
     const { pool, prisma, repository, kysely, drizzle: drizzled } = this.on;
     await repository.save({ label: 'typeorm' });
     await prisma.entry.create({ data: { label: 'prisma' } });
     await pool.query("INSERT INTO entry (label) VALUES ('pg')");
     await kysely.insertInto('entry').values({ label: 'kysely' }).execute();
     await drizzled.insert(entryTable).values({ label: 'drizzle' });
-    expect(await prisma.entry.count()).toBe(5);
-    expect(await repository.countBy({ label: 'drizzle' })).toBe(1);
-    expect(await kysely.selectFrom('entry').selectAll().execute()).toHaveLength(5);
-    expect(await drizzled.select().from(entryTable)).toHaveLength(5);
-    expect(await committedLabels(db)).toEqual([]);
+    const seen = {
+      prisma: await prisma.entry.count(),
+      typeorm: await repository.countBy({ label: 'drizzle' }),
+      kysely: (await kysely.selectFrom('entry').selectAll().execute()).length,
+      drizzle: (await drizzled.select().from(entryTable)).length,
+      outside: await committedLabels(db),
+    };
     const pids = [
       (await repository.query('SELECT pg_backend_pid() AS pid'))[0].pid,
       (await prisma.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`)[0]!.pid,
@@ -72,7 +74,7 @@ class Everything {
       (await drizzled.execute(drizzleSql`SELECT pg_backend_pid() AS pid`)).rows[0]!['pid'] as number,
     ];
     if (fail) throw new Error('no');
-    return pids;
+    return { pids, seen };
   }
 
   @Transactional()
@@ -100,8 +102,9 @@ class Everything {
 
 test('TypeORM, Prisma, pg, Kysely and Drizzle in one method: one connection, each sees the others, one commit', async () => {
   const everything = new Everything(await startEverything());
-  const pids = await everything.write(false);
+  const { pids, seen } = await everything.write(false);
   expect(new Set(pids).size).toBe(1);
+  expect(seen).toEqual({ prisma: 5, typeorm: 1, kysely: 5, drizzle: 5, outside: [] });
   expect(await committedLabels(db)).toEqual(['typeorm', 'prisma', 'pg', 'kysely', 'drizzle']);
 });
 

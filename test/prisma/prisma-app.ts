@@ -3,7 +3,7 @@ import { managePool, type ManagedPool, unmanagePool } from 'holdfast';
 import { managePrisma } from 'holdfast/prisma';
 import type { Pool, PoolConfig } from 'pg';
 import type { TestDatabase } from '../harness/database.js';
-import { PrismaClient } from './generated/client.js';
+import { type Prisma, PrismaClient } from './generated/client.js';
 
 /** A managed pool and a PrismaClient on it, as an application makes them. */
 export interface PrismaApp {
@@ -12,10 +12,15 @@ export interface PrismaApp {
   readonly prisma: PrismaClient;
 }
 
-export function startPrismaApp(db: TestDatabase, config: PoolConfig = {}, name = 'default'): PrismaApp {
+export function startPrismaApp(
+  db: TestDatabase,
+  config: PoolConfig = {},
+  name = 'default',
+  options: Partial<Prisma.PrismaClientOptions> = {},
+): PrismaApp {
   const pool = db.pool({ max: 6, ...config });
   const managed = managePool(pool, { name });
-  const prisma = managePrisma(new PrismaClient({ adapter: new PrismaPg(pool) }));
+  const prisma = managePrisma(new PrismaClient({ ...(options as object), adapter: new PrismaPg(pool) }));
   db.defer(async () => {
     await prisma.$disconnect();
     unmanagePool(managed);
@@ -27,6 +32,11 @@ export function startPrismaApp(db: TestDatabase, config: PoolConfig = {}, name =
 export async function committedLabels(db: TestDatabase): Promise<string[]> {
   const rows = await db.query<{ label: string }>('SELECT label FROM entry ORDER BY id');
   return rows.map(({ label }) => label);
+}
+
+/** Begins at once what Prisma begins only when it is awaited. */
+export function started<T>(lazy: PromiseLike<T>): Promise<T> {
+  return Promise.resolve(lazy);
 }
 
 /** A meeting point: resolves for all once `count` have come. */

@@ -12,8 +12,8 @@ function refusal(client: PrismaClient): string {
   try {
     managePrisma(client);
   } catch (error) {
-    expect(error).toBeInstanceOf(UnsupportedPrismaClientError);
-    return (error as Error).message;
+    if (error instanceof UnsupportedPrismaClientError) return error.message;
+    throw error;
   }
   throw new Error('it was not refused');
 }
@@ -36,6 +36,13 @@ describe('managePrisma refuses', () => {
     db.defer(() => unmanagePool(managed));
     expect(refusal(new PrismaClient({ adapter: new PrismaPg(pool) }))).toMatch(
       /second copy of pg.*npm ls pg/s,
+    );
+  });
+
+  test('a client on another adapter, naming it', () => {
+    const other = { _engineConfig: { adapter: { adapterName: '@prisma/adapter-neon' } } };
+    expect(refusal(other as unknown as PrismaClient)).toMatch(
+      /the adapter @prisma\/adapter-neon\. holdfast supports/,
     );
   });
 
