@@ -1,5 +1,5 @@
 import { HoldfastError } from '../core/index.js';
-import { findManagedPool, type ManagedPool } from '../connection/index.js';
+import { findManagedPool, type ManagedPool, type ManagedSource } from '../connection/index.js';
 import { UnsupportedPrismaClientError } from './errors.js';
 import { OwnTransactions } from './own-transactions.js';
 import type {
@@ -13,7 +13,7 @@ import { separateBatches } from './separate-batches.js';
 const ADAPTER = '@prisma/adapter-pg';
 const MANAGED = Symbol.for('holdfast.managed-prisma/1');
 
-type Client = PrismaClientLike & PrismaInternals & { [MANAGED]?: true };
+type Client = PrismaClientLike & PrismaInternals & { [MANAGED]?: ManagedSource };
 
 /**
  * Lets a PrismaClient take part in holdfast's transactions. The client must have been made with
@@ -34,8 +34,7 @@ type Client = PrismaClientLike & PrismaInternals & { [MANAGED]?: true };
  */
 export function managePrisma<C extends PrismaClientLike>(client: C): C {
   const given = client as Client;
-  // Extended clients share the engine of the one they were made from, and inherit from it.
-  const original: Client = given._originalClient ?? given;
+  const original = originalOf(given);
   if (original[MANAGED]) return client;
   const { source } = findPool(original);
   const { engine, handler } = findInside(original);
@@ -44,8 +43,18 @@ export function managePrisma<C extends PrismaClientLike>(client: C): C {
   transactions.nest(original);
   transactions.startInside(engine);
   keepOwnErrors(handler);
-  Object.defineProperty(original, MANAGED, { value: true });
+  Object.defineProperty(original, MANAGED, { value: source });
   return client;
+}
+
+/** The data source that a managed PrismaClient, or one extended from it, belongs to. */
+export function prismaSource(client: PrismaClientLike): ManagedSource | undefined {
+  return originalOf(client)[MANAGED];
+}
+
+/** Extended clients share the engine of the one they were made from, and inherit from it. */
+function originalOf(client: Client): Client {
+  return client._originalClient ?? client;
 }
 
 function findPool({ _engineConfig, _clientVersion }: PrismaInternals): ManagedPool {
@@ -60,6 +69,7 @@ function findPool({ _engineConfig, _clientVersion }: PrismaInternals): ManagedPo
     throw new UnsupportedPrismaClientError(
       `This PrismaClient runs on the adapter ${adapter.adapterName}. holdfast supports ${ADAPTER}: ` +
         'new PrismaClient({ adapter: new PrismaPg(pool) }), with a pool that managePool() manages.',
+      { adapter: adapter.adapterName },
     );
   }
   if (!adapter.externalPool) {
