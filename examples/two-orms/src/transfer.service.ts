@@ -13,7 +13,7 @@ export class TransferService {
   ) {}
 
   /** Prisma first, then TypeORM: what fails in either undoes both. */
-  @Transactional({ retry: { attempts: 10 } })
+  @Transactional()
   async transfer(from: string, to: string, amount: number): Promise<number> {
     const { id } = await this.prisma.transfer.create({ data: { from, to, amount } });
     await this.accounts.decrement({ owner: from }, 'balance', amount);
