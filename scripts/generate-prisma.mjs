@@ -1,4 +1,4 @@
-// Generates the Prisma clients of tests and examples, where one is missing or older than its schema. Generating needs
+// Generates the Prisma clients of tests, examples and benchmark, where one is missing or older than its schema. Generating needs
 // no engine: Prisma only wants a file where the engine would be, and would download one otherwise.
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { root } from './tools.mjs';
 
 /** Schema -> what `output` in it leads to. */
 const clients = {
+  'bench/schema.prisma': 'bench/src/generated',
   'test/prisma/schema.prisma': 'test/prisma/generated',
   'examples/nestjs-prisma/schema.prisma': 'examples/nestjs-prisma/src/generated',
   'examples/two-orms/schema.prisma': 'examples/two-orms/src/generated',
