@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type * as Holdfast from 'holdfast';
 import type * as HoldfastTypeorm from 'holdfast/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { openPrismaNestjsCls, openPrismaOurs, openPrismaTransaction } from './prisma-variants.js';
 import { type Queryable, rawWork, type Scenario, type Target, typeormWork } from './workload.js';
 
 /** One way to run a transaction, opened on one database. */
@@ -25,7 +26,7 @@ export interface Variant {
   open(connect: Connect): Promise<OpenVariant>;
 }
 
-type RunInTransaction<Db> = (work: (db: Db) => Promise<void>) => Promise<void>;
+export type RunInTransaction<Db> = (work: (db: Db) => Promise<void>) => Promise<void>;
 
 /** Each variant is opened in a process of its own: some of them change what the others stand on. */
 export const VARIANTS: Readonly<Record<string, Variant>> = {
@@ -74,9 +75,20 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     baseline: 'query-runner',
     open: (c) => openTypeormOurs(c, 'holdfast-before'),
   },
+  'prisma-transaction': {
+    title: 'Prisma $transaction',
+    baseline: 'prisma-transaction',
+    open: openPrismaTransaction,
+  },
+  'prisma-nestjs-cls': {
+    title: 'nestjs-cls + Prisma',
+    baseline: 'prisma-transaction',
+    open: openPrismaNestjsCls,
+  },
+  'prisma-ours': { title: 'holdfast, Prisma', baseline: 'prisma-transaction', open: openPrismaOurs },
 };
 
-function variant<Db>(
+export function variant<Db>(
   work: Readonly<Record<Scenario, (db: Db, target: Target) => Promise<void>>>,
   runInTransaction: RunInTransaction<Db>,
   close: () => Promise<void>,
@@ -103,7 +115,7 @@ async function inAsyncLocalStorage(opening: Promise<OpenVariant>): Promise<OpenV
   };
 }
 
-async function openPool({ url, poolSize }: Connect) {
+export async function openPool({ url, poolSize }: Connect) {
   const { Pool } = await import('pg');
   return new Pool({ connectionString: url, max: poolSize, idleTimeoutMillis: 0 });
 }

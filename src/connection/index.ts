@@ -1,4 +1,11 @@
-export { managedPool, managePool, manageReplica, preparePool, unmanagePool } from './manage-pool.js';
+export {
+  findManagedPool,
+  managedPool,
+  managePool,
+  manageReplica,
+  preparePool,
+  unmanagePool,
+} from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
 export type {
   ManagedPool,

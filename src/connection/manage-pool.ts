@@ -1,5 +1,5 @@
 import { type Clock, readClock, readOptions, readString, systemClock, withDefault } from '../core/index.js';
-import { isPgPool, managePgPool } from './drivers/pg/manage-pg-pool.js';
+import { findManagedPgPool, isPgPool, managePgPool } from './drivers/pg/manage-pg-pool.js';
 import type { PgPoolLike } from './drivers/pg/pg-types.js';
 import { DuplicateDataSourceError, UnsupportedDriverError } from './errors.js';
 import type { ManagedPool } from './managed-pool.js';
@@ -80,6 +80,11 @@ export function managedPool(name: string = DEFAULT_SOURCE): ManagedPool {
  */
 export function preparePool(pool: ManageablePool): ManagedPool {
   return wrap(pool, DEFAULT_SOURCE, systemClock);
+}
+
+/** The management of a driver pool, where it has one, whichever copy of the package made it. */
+export function findManagedPool(pool: object): ManagedPool | undefined {
+  return findManagedPgPool(pool);
 }
 
 /**

@@ -8,6 +8,12 @@ import type {
 import type { ModulesContainer } from '@nestjs/core';
 import { getLogger, setLogger, systemClock } from '../core/index.js';
 import { addSourceFinder, UnsupportedDriverError } from '../connection/index.js';
+import {
+  managePrisma,
+  type PrismaClientLike,
+  prismaSource,
+  UnsupportedPrismaClientError,
+} from '../prisma/index.js';
 import { abortTransactions } from '../transaction/index.js';
 import { manageDataSource } from '../typeorm/index.js';
 import { DEFAULT_SHUTDOWN_TIMEOUT_MS, type HoldfastModuleOptions } from './options.js';
@@ -17,7 +23,7 @@ type TypeormDataSource = Parameters<typeof manageDataSource>[0];
 /** What `manageDataSource` leaves on a data source: one that the application has managed itself keeps its name. */
 const MANAGED = Symbol.for('holdfast.managed-data-source/1');
 
-/** Finds the DataSources among the application's providers and manages each. */
+/** Finds the DataSources and PrismaClients among the application's providers and manages each. */
 export class DataSourceDiscovery
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
@@ -40,11 +46,16 @@ export class DataSourceDiscovery
   }
 
   onApplicationBootstrap(): void {
+    // By now every module has had its chance to manage the pool that it gives its client.
+    for (const error of this.#managePrismaClients()) {
+      if (error.adapter === undefined || !this.#managesAny) throw error;
+      getLogger().warn({}, `holdfast: ${error.message} It is not managed.`);
+    }
     if (this.#managesAny) return;
     getLogger().warn(
       {},
-      'holdfast: HoldfastModule found no initialised TypeORM DataSource in this application; @Transactional() will find none either. ' +
-        'Import TypeOrmModule.forRoot(), or manage a pool with managePool().',
+      'holdfast: HoldfastModule found no initialised TypeORM DataSource and no PrismaClient in this application; @Transactional() will find none either. ' +
+        'Import TypeOrmModule.forRoot(), provide a PrismaClient, or manage a pool with managePool().',
     );
   }
 
@@ -55,7 +66,11 @@ export class DataSourceDiscovery
   beforeApplicationShutdown(): void {
     const limitMs = this.#shutdownTimeoutMs;
     const managed = [...this.#find().keys()].filter((dataSource) => MANAGED in dataSource);
-    const sources = managed.map((dataSource) => manageDataSource(dataSource));
+    const sources = new Set(managed.map((dataSource) => manageDataSource(dataSource)));
+    for (const client of this.#instances(isPrismaClient)) {
+      const source = prismaSource(client);
+      if (source) sources.add(source);
+    }
     systemClock.setTimer(() => {
       for (const source of sources) abortTransactions(source, limitMs);
     }, limitMs);
@@ -73,6 +88,22 @@ export class DataSourceDiscovery
     for (const { message } of unsupported.slice(known)) {
       getLogger().warn({}, `holdfast: ${message} It is not managed.`);
     }
+    this.#managePrismaClients();
+  }
+
+  /** Answers why, for each that cannot be managed, or not yet. */
+  #managePrismaClients(): UnsupportedPrismaClientError[] {
+    const unsupported = [];
+    for (const client of this.#instances(isPrismaClient)) {
+      try {
+        managePrisma(client);
+        this.#managesAny = true;
+      } catch (error) {
+        if (!(error instanceof UnsupportedPrismaClientError)) throw error;
+        unsupported.push(error);
+      }
+    }
+    return unsupported;
   }
 
   #manage(dataSource: TypeormDataSource, name: string | undefined): void {
@@ -92,27 +123,44 @@ export class DataSourceDiscovery
   /** The initialised DataSources, with the name that Nest knows each by, where it has one of its own. */
   #find(): Map<TypeormDataSource, string | undefined> {
     const found = new Map<TypeormDataSource, string | undefined>();
-    for (const module of this.#modules.values()) {
-      for (const [token, { instance }] of module.providers) {
-        if (!isDataSource(instance) || !instance.isInitialized) continue;
-        found.set(instance, found.get(instance) ?? nameInToken(token));
-      }
+    for (const [token, dataSource] of this.#providers(isDataSource)) {
+      if (dataSource.isInitialized) found.set(dataSource, found.get(dataSource) ?? nameInToken(token));
     }
     return found;
   }
+
+  #instances<T>(isWanted: (instance: unknown) => instance is T): Set<T> {
+    return new Set([...this.#providers(isWanted)].map(([, instance]) => instance));
+  }
+
+  *#providers<T>(isWanted: (instance: unknown) => instance is T): Generator<[InjectionToken, T]> {
+    for (const module of this.#modules.values()) {
+      for (const [token, { instance }] of module.providers) {
+        if (isSafely(isWanted, instance)) yield [token, instance];
+      }
+    }
+  }
+}
+
+/** A provider may be a proxy that stands for something which is not there yet, and throws when it is looked at. */
+function isSafely<T>(isWanted: (instance: unknown) => instance is T, instance: unknown): instance is T {
+  try {
+    return isWanted(instance);
+  } catch {
+    return false;
+  }
+}
+
+function isPrismaClient(instance: unknown): instance is PrismaClientLike {
+  const { [Symbol.toStringTag]: tag, $transaction } = (instance ?? {}) as Record<PropertyKey, unknown>;
+  return tag === 'PrismaClient' && typeof $transaction === 'function';
 }
 
 /** TypeORM brands its objects, so that two copies of it recognise one another's. */
 function isDataSource(instance: unknown): instance is TypeormDataSource {
-  try {
-    return (
-      (instance as { '@instanceof'?: unknown } | null | undefined)?.['@instanceof'] ===
-      Symbol.for('DataSource')
-    );
-  } catch {
-    // A proxy that stands for something which is not there yet.
-    return false;
-  }
+  return (
+    (instance as { '@instanceof'?: unknown } | null | undefined)?.['@instanceof'] === Symbol.for('DataSource')
+  );
 }
 
 /** `getDataSourceToken('audit')` of @nestjs/typeorm answers `auditDataSource`. TypeORM 1 itself has no names. */
