@@ -185,6 +185,6 @@ function replace<T extends object>(target: T, methods: Partial<T>): void {
 }
 
 function isDataSource(value: unknown): value is DataSource {
-  const { driver, createQueryRunner } = (value ?? {}) as Partial<DataSource>;
-  return typeof driver === 'object' && typeof createQueryRunner === 'function';
+  const { driver, options } = (value ?? {}) as Partial<DataSource>;
+  return typeof driver === 'object' && typeof options === 'object';
 }
