@@ -1,5 +1,6 @@
 import { AcquireTimeoutError, runInTransaction, runOutsideTransaction, SelfDeadlockError } from 'holdfast';
 import type { TransactionOptions } from 'holdfast';
+import type { PoolClient } from 'pg';
 import { useDatabase } from '../harness/database.js';
 import { everyWay, expectCleanPool, labelsIn, until, useWork } from './ways-in.js';
 
@@ -232,10 +233,16 @@ describe.each(everyWay)('every connection is held by a transaction: $name', ({ w
   });
 
   describe('a pool with connectionTimeoutMillis', () => {
-    const work = useWork(db, way, { max: 1, connectionTimeoutMillis: 50 });
+    const work = useWork(db, way, { max: 1 });
+    /** Takes the only connection; from then on waiting for one is short, while opening one was not. */
+    const takeOnly = async (): Promise<PoolClient> => {
+      const client = await work.pool.connect();
+      Object.assign(work.pool.options, { connectionTimeoutMillis: 50 });
+      return client;
+    };
 
     test('a full pool that is no deadlock is an AcquireTimeoutError with the counts of the pool', async () => {
-      const client = await work.pool.connect();
+      const client = await takeOnly();
       const refusal = await opening
         .run(() => work.insert('never'), { name: 'unlucky' })
         .catch((error: unknown) => error);
@@ -254,7 +261,7 @@ describe.each(everyWay)('every connection is held by a transaction: $name', ({ w
     });
 
     test('the timeout is told to a caller whose method swallowed it', async () => {
-      const client = await work.pool.connect();
+      const client = await takeOnly();
       const outcome = runInTransaction(() => work.insert('never').catch(() => undefined));
 
       await expect(outcome).rejects.toMatchObject({
