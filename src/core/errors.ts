@@ -37,6 +37,10 @@ export abstract class HoldfastError extends Error {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
+  static {
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
     if (this === HoldfastError) return true;
@@ -44,6 +48,11 @@ export abstract class HoldfastError extends Error {
     if (!Object.hasOwn(this, 'code')) return super[Symbol.hasInstance](value);
     return (value as { code?: unknown }).code === (this as { readonly code?: unknown }).code;
   }
+}
+
+/** Whether a function is `HoldfastError` or one of the classes derived from it, whichever copy of the package made it. */
+export function isHoldfastErrorClass(value: object): boolean {
+  return BRAND in value;
 }
 
 /** Thrown when an option has the wrong type or an unknown name. The message holds the path, the value's type and what is allowed. */

@@ -1,4 +1,4 @@
-export { HoldfastError, InvalidOptionsError, messageOf, sqlStateOf } from './errors.js';
+export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf, sqlStateOf } from './errors.js';
 export type { HoldfastErrorDetails } from './errors.js';
 export { delay, systemClock } from './clock.js';
 export type { Clock, Timer } from './clock.js';

@@ -148,8 +148,12 @@ function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
     if (rollsBackOn(error, options)) scope.setRollbackOnly({ by: name, cause: error, requested: false });
   };
   if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
-    if (outcome.kind === 'error') markFailed(outcome.error);
-    return passOn(outcome, name);
+    try {
+      return passOn(outcome, name);
+    } catch (error) {
+      markFailed(error);
+      throw error;
+    }
   }
   return whileInside(call, scope, async () => {
     try {

@@ -1,4 +1,14 @@
-import { runInTransaction, transactional, type TransactionOptions } from 'holdfast';
+import { Readable } from 'node:stream';
+import { runInNewContext } from 'node:vm';
+import {
+  currentTransaction,
+  HoldfastError,
+  runInTransaction,
+  Transactional,
+  transactional,
+  type TransactionOptions,
+  UnsupportedReturnError,
+} from 'holdfast';
 import { useEntries } from './entries.js';
 import { useLog } from './log.js';
 
@@ -245,6 +255,170 @@ describe('a predicate that throws', () => {
       expect(await entries.committed()).toEqual([]);
     });
   });
+});
+
+describe('an error of holdfast rolls back, whatever the rules say', () => {
+  const rules: readonly (readonly [string, Rules])[] = [
+    ['rollbackOn another error', { rollbackOn: InvalidOrder }],
+    ['rollbackOn nothing', { rollbackOn: [] }],
+    ['commitOn Error', { commitOn: Error }],
+    ['commitOn a predicate', { commitOn: () => true }],
+  ];
+  const inner = (work: () => Promise<unknown>, options: TransactionOptions = {}): Promise<unknown> =>
+    runInTransaction(work, { ...options, name: 'inner' });
+  /** Each makes holdfast refuse something, and lets its error through. */
+  const refusals: readonly (readonly [code: string, work: () => Promise<unknown>])[] = [
+    ['UNSUPPORTED_RETURN', async () => Readable.from([1])],
+    ['TRANSACTION_CONTROL', () => entries.pool.query('COMMIT')],
+    ['PROPAGATION', () => inner(async () => undefined, { propagation: 'NEVER' })],
+    ['ISOLATION_MISMATCH', () => inner(async () => undefined, { isolationLevel: 'SERIALIZABLE' })],
+    ['UNKNOWN_DATA_SOURCE', () => inner(async () => undefined, { dataSource: 'none' })],
+    [
+      'UNEXPECTED_ROLLBACK',
+      () =>
+        inner(async () => void (await entries.pool.query('SELECT 1/0').catch(() => undefined)), {
+          propagation: 'NESTED',
+        }),
+    ],
+    [
+      'TRANSACTION_CLOSED',
+      async () => {
+        let late: Promise<unknown> = Promise.resolve();
+        await inner(
+          async () => {
+            late = new Promise(setImmediate).then(() => entries.add('late'));
+          },
+          { propagation: 'NESTED' },
+        );
+        await late;
+      },
+    ],
+  ];
+
+  describe.each(rules)('%s', (_, options) => {
+    test.each(refusals)('%s', async (code, refused) => {
+      const call = runInTransaction(async () => {
+        await entries.add('x');
+        return refused();
+      }, options);
+      await expect(call).rejects.toMatchObject({ code });
+      expect(await entries.committed()).toEqual([]);
+    });
+
+    test.each(refusals)('%s in a nested scope, caught outside', async (code, refused) => {
+      await runInTransaction(async () => {
+        const call = runInTransaction(
+          async () => {
+            await entries.add('x');
+            return refused();
+          },
+          { ...options, propagation: 'NESTED' },
+        );
+        await expect(call).rejects.toMatchObject({ code });
+        await entries.add('outer');
+      });
+      expect(await entries.committed()).toEqual(['outer']);
+    });
+
+    test.each(refusals)('%s in a joined method, caught outside', async (code, refused) => {
+      const call = runInTransaction(async () => {
+        await entries.add('x');
+        await expect(runInTransaction(refused, options)).rejects.toMatchObject({ code });
+      });
+      await expect(call).rejects.toMatchObject({ code: 'UNEXPECTED_ROLLBACK', cause: { code } });
+      expect(await entries.committed()).toEqual([]);
+    });
+  });
+
+  test('a stream that a synchronous method of a decorated class returns marks the transaction around it', async () => {
+    @Transactional()
+    class Feed {
+      rows(): Readable {
+        return Readable.from([1]);
+      }
+    }
+    const call = runInTransaction(async () => {
+      await entries.add('x');
+      expect(() => new Feed().rows()).toThrow(UnsupportedReturnError);
+    });
+    await expect(call).rejects.toMatchObject({
+      code: 'UNEXPECTED_ROLLBACK',
+      cause: { code: 'UNSUPPORTED_RETURN' },
+    });
+    expect(await entries.committed()).toEqual([]);
+  });
+
+  test('and so does one that an application derives from HoldfastError', async () => {
+    class OutOfStock extends HoldfastError {
+      readonly code = 'OUT_OF_STOCK';
+    }
+    const failure = new OutOfStock('no');
+    const call = runInTransaction(
+      async () => {
+        await entries.add('x');
+        throw failure;
+      },
+      { commitOn: Error },
+    );
+    await expect(call).rejects.toBe(failure);
+    expect(await entries.committed()).toEqual([]);
+  });
+});
+
+describe('what counts as an error class, and what as a predicate', () => {
+  const OtherRealmError = runInNewContext('Error') as ErrorConstructor;
+  abstract class Refusal extends Error {}
+  class Rejected extends Refusal {}
+  const matchers: readonly (readonly [string, Rules['commitOn'], unknown, Outcome])[] = [
+    ['an abstract class', Refusal, new Rejected('no'), 'committed'],
+    ['a class of another realm', OtherRealmError, new OtherRealmError('no'), 'committed'],
+    ['a class of another realm, another error', OtherRealmError, new Bug('no'), 'rolled back'],
+    [
+      'a function of the old kind',
+      function (error: unknown) {
+        return error === 'no';
+      },
+      'no',
+      'committed',
+    ],
+    [
+      'a method',
+      {
+        matches(error: unknown) {
+          return error === 'no';
+        },
+      }.matches,
+      'no',
+      'committed',
+    ],
+    ['a predicate that answers no', () => false, new Bug('no'), 'rolled back'],
+    ['none at all', [], new Bug('no'), 'rolled back'],
+  ];
+  test.each(matchers)('%s: %p, %p is %s', async (_, commitOn, thrown, outcome) => {
+    const call = runInTransaction(
+      async () => {
+        await entries.add('x');
+        throw thrown;
+      },
+      { commitOn: commitOn! },
+    );
+    await expect(call).rejects.toBe(thrown);
+    expect(await entries.committed()).toEqual(outcome === 'committed' ? ['x'] : []);
+  });
+});
+
+test('after setRollbackOnly an error of commitOn commits nothing, and reaches the caller as it is', async () => {
+  const failure = new InvalidOrder('no');
+  const call = runInTransaction(
+    async () => {
+      await entries.add('x');
+      currentTransaction()!.setRollbackOnly();
+      throw failure;
+    },
+    { commitOn: InvalidOrder },
+  );
+  await expect(call).rejects.toBe(failure);
+  expect(await entries.committed()).toEqual([]);
 });
 
 test('work that was committed on its error is not run again by retry', async () => {
