@@ -15,7 +15,14 @@ export type {
   TransactionLease,
 } from './managed-pool.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
-export type { AmbientScope, ManualModes, ManualSavepoint, SessionWork } from './ambient-scope.js';
+export type {
+  AmbientScope,
+  ManualModes,
+  ManualOpening,
+  ManualSavepoint,
+  SessionWork,
+} from './ambient-scope.js';
+export { HandWrittenTransactions } from './hand-written.js';
 export type { CommitAnswer, Session, SessionStatus, SettledOutcome } from './session.js';
 export {
   ambientScope,

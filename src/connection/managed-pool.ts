@@ -1,6 +1,7 @@
 import type { Dialect } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 import type { Frame } from './context.js';
+import type { HandWrittenTransactions } from './hand-written.js';
 import type { LeaseInfo, LeaseObserver } from './lease.js';
 import type { Session, SettledOutcome } from './session.js';
 
@@ -49,8 +50,11 @@ export interface ManagedPool {
   observe(observer: LeaseObserver): () => void;
   /** Borrows a connection for a transaction. */
   acquire(holder: TransactionHolder): Promise<TransactionLease>;
-  /** A client of the driver's own kind whose statements run in `scope`'s transaction. Borrows nothing until its first statement. */
-  transactionClient(scope: AmbientScope): object;
+  /**
+   * A client of the driver's own kind whose statements run in `scope`'s transaction. Borrows nothing until its first
+   * statement. `handWritten` holds the transactions that are begun by hand on it, where somebody else ends them.
+   */
+  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object;
   /** Asks the server, over another connection, what became of a transaction. Never rejects. */
   settle(transactionId: string): Promise<SettledOutcome>;
   /** Makes the pool part of a data source, under a name of its own. */

@@ -1,6 +1,6 @@
 export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf, sqlStateOf } from './errors.js';
 export type { HoldfastErrorDetails } from './errors.js';
-export { delay, systemClock } from './clock.js';
+export { delay, settledWithin, systemClock } from './clock.js';
 export type { Clock, Timer } from './clock.js';
 export {
   invalid,

@@ -70,7 +70,7 @@ export class OwnTransactions {
       const start = (): Promise<unknown> => original(action, headers, limitless);
       if (!this.#awaitingBegin.delete(scope)) return start();
       // The nested scope is the savepoint already; it ends as its callback does.
-      const asOpened = withMembers(scope, { beginManual: () => Promise.resolve(endsByItself) });
+      const asOpened = withMembers(scope, { beginManual: () => endsByItself });
       return runInFrame(this.#frame(currentFrame(), asOpened), start);
     };
   }
@@ -86,12 +86,12 @@ export class OwnTransactions {
       withMembers(scope, {
         submit: (work) => inner.submit(work),
         connect: () => inner.connect(),
-        beginManual: async () => {
-          const opened = await runInFrame(frame, () => this.#open());
-          inner = opened.scope;
+        beginManual: () => {
+          const opening = runInFrame(frame, () => this.#open());
           return {
-            release: () => opened.release().finally(leave),
-            rollback: () => opened.rollback().finally(leave),
+            begun: opening.then(({ scope: opened }) => void (inner = opened)),
+            release: () => opening.then((opened) => opened.release()).finally(leave),
+            rollback: () => opening.then((opened) => opened.rollback()).finally(leave),
           };
         },
       }),
@@ -99,7 +99,7 @@ export class OwnTransactions {
   }
 
   /** Opens a nested scope that is ended by a call, not by the return of a function. */
-  #open(): Promise<ManualSavepoint & { readonly scope: AmbientScope }> {
+  #open(): Promise<OpenedByCall> {
     return new Promise((resolve, reject) => {
       const undone = new Error('rolled back by Prisma');
       const ended = nestedScope(
@@ -134,7 +134,15 @@ export class OwnTransactions {
   }
 }
 
-const endsByItself: ManualSavepoint = { release: () => Promise.resolve(), rollback: () => Promise.resolve() };
+/** A nested scope that a call ends. */
+interface OpenedByCall {
+  readonly scope: AmbientScope;
+  release(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+const done = async (): Promise<void> => {};
+const endsByItself: ManualSavepoint = { begun: Promise.resolve(), release: done, rollback: done };
 
 interface Opening {
   readonly source: ManagedSource;

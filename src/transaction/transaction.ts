@@ -4,6 +4,7 @@ import {
   type IsolationLevel,
   messageOf,
   processGlobal,
+  settledWithin,
   systemClock,
 } from '../core/index.js';
 import {
@@ -19,13 +20,14 @@ import {
   type TransactionLease,
 } from '../connection/index.js';
 import { settleCommit } from './commit-outcome.js';
+import { DueControl } from './due-control.js';
 import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
 import type { Completion } from './hooks.js';
 import { Participants } from './participants.js';
 import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
 
-/** How long ROLLBACK may take before the connection is closed instead. */
+/** How long ROLLBACK, and each subscriber of it, may take before the connection is closed instead. */
 const ROLLBACK_LIMIT_MS = 5000;
 /** The same when the caller waits for the end of a transaction that was ended from outside. */
 const ABORT_LIMIT_MS = 1000;
@@ -80,8 +82,7 @@ export class Transaction implements ScopeOwner {
   #abortReason: Error | undefined;
   #committing = false;
   #savepoints = 0;
-  /** Control statements that nobody waits for yet. */
-  #prefix: string[];
+  readonly #due: DueControl;
 
   constructor({ name, source, pool, isolationLevel, readOnly, outer }: TransactionOpening) {
     this.name = name;
@@ -94,7 +95,7 @@ export class Transaction implements ScopeOwner {
     this.root = new Scope<Transaction>(this, { name, parent: undefined, savepoint: undefined });
     this.frame = { parent: outer, source, scope: this.root };
     this.queue = new StatementQueue(this.root.lane);
-    this.#prefix = [pool.dialect.begin({ isolationLevel, readOnly })];
+    this.#due = new DueControl(pool.dialect, { isolationLevel, readOnly });
   }
 
   /** The server's last word, where a connection is borrowed. */
@@ -117,7 +118,7 @@ export class Transaction implements ScopeOwner {
   }
 
   openSavepoint(name: string): void {
-    this.#prefix.push(this.dialect.savepoint(name));
+    this.#due.savepoint(name);
   }
 
   /** The transaction's connection, borrowed at the first call. Only in turn. */
@@ -144,8 +145,7 @@ export class Transaction implements ScopeOwner {
   /** Runs one piece of work in turn, with the control statements that are due in front of it. */
   async run<T>(work: SessionWork<T>, scope: Scope): Promise<T> {
     const session = this.#lease && !this.broken ? this.#lease.session : await this.session();
-    const prefix = this.#prefix;
-    this.#prefix = [];
+    const prefix = this.#due.take();
     const began = this.#begun;
     this.#begun = true;
     try {
@@ -232,7 +232,7 @@ export class Transaction implements ScopeOwner {
   async drained(): Promise<void> {
     while (!this.queue.idle) {
       const waiting = this.queue.drained();
-      await this.#within(STREAM_LIMIT_MS, waiting);
+      await settledWithin(systemClock, STREAM_LIMIT_MS, waiting);
       const session = this.#lease?.session;
       if (!this.queue.idle && session?.streaming) this.#cutOff(session);
     }
@@ -243,9 +243,9 @@ export class Transaction implements ScopeOwner {
     this.root.close();
     this.root.refuseWaiting();
     this.#over = true;
-    await this.participants.tell('beforeRollback', this.name);
+    await this.#tellOfRollback('beforeRollback');
     if (this.#lease) await this.#rollbackOn(this.#lease.session);
-    await this.participants.tell('afterRollback', this.name);
+    await this.#tellOfRollback('afterRollback');
   }
 
   /** Releases the savepoint of a nested scope whose method returned, or rolls back to it and throws why. */
@@ -260,7 +260,7 @@ export class Transaction implements ScopeOwner {
       return 'rolled back';
     }
     if (scope.entered) {
-      if (!this.#withdraw(scope)) this.#prefix.push(this.dialect.releaseSavepoint(scope.savepoint!));
+      if (this.#due.release(scope.savepoint!)) scope.parent!.noteKept({ text: `"${scope.name}"` });
       this.queue.leave(scope.lane);
     }
     return 'committed';
@@ -274,9 +274,9 @@ export class Transaction implements ScopeOwner {
     await this.drained();
     await this.queue.alone(async () => {
       // A scope around it that has ended is rolled back as a whole, and this savepoint with it.
-      if (!scope.parent?.closed && !this.#withdraw(scope) && !this.broken) {
+      if (!scope.parent?.closed && !this.#due.withdraw(scope.savepoint!) && !this.broken) {
         // What is due still was due inside the savepoint.
-        this.#prefix = [];
+        this.#due.take();
         try {
           await this.#lease!.session.control(this.dialect.undoSavepoint(scope.savepoint!));
         } catch (error) {
@@ -289,12 +289,14 @@ export class Transaction implements ScopeOwner {
     });
   }
 
-  /** Takes back a SAVEPOINT that was never sent. */
-  #withdraw(scope: TransactionScope): boolean {
-    const index = this.#prefix.indexOf(this.dialect.savepoint(scope.savepoint!));
-    if (index === -1) return false;
-    this.#prefix.length = index;
-    return true;
+  /** A subscriber that never settles must keep neither the connection nor the caller. */
+  async #tellOfRollback(moment: 'beforeRollback' | 'afterRollback'): Promise<void> {
+    if (this.participants.empty) return;
+    await settledWithin(systemClock, this.#rollbackLimitMs, this.participants.tell(moment, this.name));
+  }
+
+  get #rollbackLimitMs(): number {
+    return this.#abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
   }
 
   async #rollbackOn(session: Session): Promise<void> {
@@ -305,12 +307,10 @@ export class Transaction implements ScopeOwner {
       await this.#cancelling;
       if (session.status() !== 'idle' && session.status() !== 'busy') await session.control('ROLLBACK');
     };
-    const limit = this.#abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
-    if (!session.lost)
-      await this.#within(
-        limit,
-        this.drained().then(() => this.queue.alone(rollback)),
-      );
+    if (!session.lost) {
+      const rolledBack = this.drained().then(() => this.queue.alone(rollback));
+      await settledWithin(systemClock, this.#rollbackLimitMs, rolledBack);
+    }
     this.#giveBack();
   }
 
@@ -339,7 +339,7 @@ export class Transaction implements ScopeOwner {
     const { session } = this.#lease!;
     if (answer.kind === 'rolled back') {
       if (!session.lost && session.status() === 'failed')
-        await this.#within(ROLLBACK_LIMIT_MS, session.control('ROLLBACK'));
+        await settledWithin(systemClock, ROLLBACK_LIMIT_MS, session.control('ROLLBACK'));
       this.#giveBack();
       await this.participants.tell('afterRollback', this.name);
       throw (
@@ -371,18 +371,6 @@ export class Transaction implements ScopeOwner {
       `holdfast: closed a connection that "${this.name}" could not leave clean`,
     );
     lease.end(why);
-  }
-
-  async #within(limitMs: number, work: Promise<unknown>): Promise<void> {
-    let stop = (): void => {};
-    const limit = new Promise<void>((resolve) => {
-      const timer = systemClock.setTimer(resolve, limitMs);
-      stop = () => {
-        timer.clear();
-        resolve();
-      };
-    });
-    await Promise.race([work.then(stop, stop), limit]);
   }
 
   #endedBehindOurBack(cause?: unknown): TransactionControlError {

@@ -19,6 +19,7 @@ import {
 } from '../connection/index.js';
 import { endTransactions, runInTransaction, type TransactionScope } from '../transaction/index.js';
 import { DataSourceNotInitializedError } from './errors.js';
+import { type JoinedQueryRunnerConstructor, joinedQueryRunnerOf } from './joined-query-runner.js';
 import { TypeormParticipant } from './typeorm-participant.js';
 import type { DataSourceMethods, PostgresDriverLike, TransactionMethod } from './typeorm-types.js';
 
@@ -74,6 +75,7 @@ class ManagedDataSource {
   readonly #dataSource: DataSource;
   readonly #options: ParsedOptions;
   readonly #original: DataSourceMethods;
+  readonly #JoinedQueryRunner: JoinedQueryRunnerConstructor;
   #pool: ManagedPool;
 
   constructor(dataSource: DataSource, options: ParsedOptions) {
@@ -86,6 +88,11 @@ class ManagedDataSource {
       destroy: dataSource.destroy.bind(dataSource),
       initialize: dataSource.initialize.bind(dataSource),
     };
+    this.#JoinedQueryRunner = joinedQueryRunnerOf(dataSource, (runner) => {
+      const manager = this.#original.createEntityManager(runner);
+      this.#takeTurnsIn(manager);
+      return manager;
+    });
     replace(dataSource, {
       createEntityManager: (runner) => {
         const manager = this.#original.createEntityManager(runner);
@@ -134,25 +141,22 @@ class ManagedDataSource {
     if (!scope) return undefined;
     if (scope.closed) throw scope.closedError();
     const { transaction } = scope;
-    return transaction.participants.of(this, () => {
-      const participant = new TypeormParticipant(this.#dataSource, transaction, () =>
-        this.#original.createQueryRunner(),
-      );
-      this.#takeTurnsIn(participant.runner.manager);
-      return participant;
-    });
+    return transaction.participants.of(
+      this,
+      () => new TypeormParticipant(this.#dataSource, transaction, this.#JoinedQueryRunner),
+    );
   }
 
   /** `manager.transaction(callback)` inside a transaction is a nested scope, so that two at once take turns. */
   #takeTurnsIn(manager: EntityManager): void {
     const original = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
-    const transaction = (...args: unknown[]): Promise<unknown> => {
+    const transaction = async (...args: unknown[]): Promise<unknown> => {
       const work = args.find((arg) => typeof arg === 'function') as
         ((manager: EntityManager) => Promise<unknown>) | undefined;
       const participant = work && this.#participant();
       if (!participant) return original(...args);
       const isolationLevel = args.find((arg) => typeof arg === 'string') as IsolationLevel | undefined;
-      return runInTransaction(async () => work(participant.runner.manager), {
+      return runInTransaction(async () => work(participant.join().manager), {
         dataSource: this.source.name,
         propagation: 'NESTED',
         // It asks for nothing that the transaction around it does not have.

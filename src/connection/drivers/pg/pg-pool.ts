@@ -3,6 +3,7 @@ import { type Clock, messageOf, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope, currentFrame, type Frame, runInFrame } from '../../context.js';
 import { AcquireTimeoutError, PoolEndedError } from '../../errors.js';
+import type { HandWrittenTransactions } from '../../hand-written.js';
 import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from '../../lease.js';
 import type {
   ManagedPool,
@@ -102,8 +103,8 @@ export class PgManagedPool implements ManagedPool {
     return this.#book.observe(observer);
   }
 
-  transactionClient(scope: AmbientScope): object {
-    return new PgTransactionClient(this, this.#pool, scope).asClient();
+  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+    return new PgTransactionClient(this, this.#pool, { scope, handWritten }).asClient();
   }
 
   async acquire(holder: TransactionHolder): Promise<TransactionLease> {
@@ -163,7 +164,7 @@ export class PgManagedPool implements ManagedPool {
   }
 
   async #transactionClient(scope: AmbientScope): Promise<PgClient> {
-    return new PgTransactionClient(this, this.#pool, scope).connect();
+    return new PgTransactionClient(this, this.#pool, { scope }).connect();
   }
 
   async #leaseClient(): Promise<PgClient> {
@@ -185,7 +186,7 @@ export class PgManagedPool implements ManagedPool {
   #queryIn(scope: AmbientScope, args: [config: unknown, values: unknown, callback: unknown]): unknown {
     let result: unknown;
     try {
-      result = new PgTransactionClient(this, this.#pool, scope).query(...args);
+      result = new PgTransactionClient(this, this.#pool, { scope }).query(...args);
     } catch (error) {
       // A client throws for a query that it cannot read; a pool's query() never throws.
       result = refuseQuery(error as Error, args);
