@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { processGlobal } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
+import { DuplicateDataSourceError } from './errors.js';
 
 /** What frames tell data sources apart by: the source itself. */
 export interface SourceKey {
@@ -54,6 +55,28 @@ export function scopeInFrame(frame: Frame | undefined, source: SourceKey): Ambie
     if (current.source === source || current.source === undefined) return current.scope;
   }
   return undefined;
+}
+
+/** The innermost frame of the running call that speaks of the data source of this name, whether or not it is managed still. */
+export function frameOf(name: string): Frame | undefined {
+  let frame = storage.getStore();
+  while (frame && frame.source !== undefined && frame.source.name !== name) frame = frame.parent;
+  return frame;
+}
+
+/**
+ * {@link ambientScope} for a statement that a pool of `source` is asked for. Throws {@link DuplicateDataSourceError}
+ * in a transaction of another source of that name: on this pool the statement would commit by itself.
+ */
+export function scopeOnPool(source: SourceKey): AmbientScope | undefined {
+  const frame = frameOf(source.name);
+  if (frame?.scope && frame.source !== source) {
+    throw new DuplicateDataSourceError(
+      `Another pool is managed as "${source.name}" than when this call's transaction began, so the statement cannot be part of it and was not sent. ` +
+        'Let the transactions of a pool end before another takes its name, or call runOutsideTransaction().',
+    );
+  }
+  return frame?.scope;
 }
 
 /** The innermost frame of the running call that stands in a transaction, whichever source it belongs to. */

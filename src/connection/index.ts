@@ -28,12 +28,15 @@ export {
   ambientScope,
   currentFrame,
   detachFrame,
+  frameOf,
   innermostFrame,
   runInFrame,
   scopeInFrame,
 } from './context.js';
 export type { Frame } from './context.js';
-export { addSourceFinder, choosePool, DEFAULT_SOURCE, managedSources, resolveSource } from './registry.js';
+export { addSourceFinder, choosePool, DEFAULT_SOURCE, resolveSource } from './registry.js';
+export { runningTransactions } from './running-transactions.js';
+export type { RunningTransaction } from './running-transactions.js';
 export {
   AcquireTimeoutError,
   ConnectionLostError,

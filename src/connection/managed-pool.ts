@@ -1,4 +1,4 @@
-import type { Dialect } from '../core/index.js';
+import type { Clock, Dialect } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 import type { Frame } from './context.js';
 import type { HandWrittenTransactions } from './hand-written.js';
@@ -33,10 +33,11 @@ export interface TransactionHolder {
 /** A driver pool under holdfast's management, whichever driver it is of. */
 export interface ManagedPool {
   readonly name: string;
-  readonly driver: 'pg';
   /** The driver's own pool, as it was given: for `pg` a `Pool`. Inside a transaction it lends the transaction's connection. */
   readonly native: object;
   readonly dialect: Dialect;
+  /** Where its leases take their times from. */
+  readonly clock: Clock;
   /** The data source that the pool serves, as its primary or as a replica. */
   readonly source: ManagedSource;
   /** Whether the pool serves a data source yet. */

@@ -32,9 +32,13 @@ export function registerSource(source: ManagedSource): void {
   registry.sources.set(source.name, source);
 }
 
-/** Forgets a source, so that its name can be given again. */
+/** Gives the source's name free; whatever uses the source already goes on. */
 export function unregisterSource(source: ManagedSource): void {
-  if (registry.sources.get(source.name) === source) registry.sources.delete(source.name);
+  if (isRegistered(source)) registry.sources.delete(source.name);
+}
+
+export function isRegistered(source: ManagedSource): boolean {
+  return registry.sources.get(source.name) === source;
 }
 
 /** Lets an adapter supply sources that are not registered yet; returns the function that takes it out. */
@@ -67,11 +71,6 @@ export function resolveSource(name: string): ManagedSource {
     );
   }
   return source;
-}
-
-/** Every registered source, in the order of registration. */
-export function managedSources(): readonly ManagedSource[] {
-  return [...registry.sources.values()];
 }
 
 /** The pool that a transaction on `source` begins on: a replica for a read-only one, where there is any. */

@@ -1,13 +1,6 @@
-import { getLogger, processGlobal, systemClock } from '../core/index.js';
-import type { ManagedSource } from '../connection/index.js';
+import { getLogger, systemClock } from '../core/index.js';
+import { type ManagedSource, type RunningTransaction, runningTransactions } from '../connection/index.js';
 import { ShutdownError } from './errors.js';
-import type { Transaction } from './transaction.js';
-
-/** The transactions whose methods have not returned yet, in both copies of the package. */
-export const activeTransactions = processGlobal(
-  'holdfast.active-transactions/1',
-  () => new Set<Transaction>(),
-);
 
 /** What is left to look at of a running transaction. */
 export interface ActiveTransaction {
@@ -18,8 +11,8 @@ export interface ActiveTransaction {
 
 /** The transactions that run now, on every data source or on one. */
 export function listActiveTransactions(source?: ManagedSource): readonly ActiveTransaction[] {
-  return [...activeTransactions]
-    .filter((transaction) => !source || transaction.source === source)
+  return runningTransactions
+    .on(source)
     .map(({ id, name, source: { name: dataSource } }) => ({ id, name, dataSource }));
 }
 
@@ -28,18 +21,18 @@ export function listActiveTransactions(source?: ManagedSource): readonly ActiveT
  * still running then are rolled back, their callers get {@link ShutdownError}, and a warning names them.
  */
 export async function endTransactions(source: ManagedSource, limitMs: number): Promise<void> {
-  const ended = (): boolean => runningOn(source).length === 0;
+  const ended = (): boolean => runningTransactions.on(source).length === 0;
   if (await waitUntil(ended, limitMs)) return;
   abortTransactions(source, limitMs);
   await waitUntil(ended, limitMs);
 }
 
 /** An application and its data source may both shut down: each transaction is told of it, and logged, once. */
-const shutDown = new WeakSet<Transaction>();
+const shutDown = new WeakSet<RunningTransaction>();
 
 /** The second half of {@link endTransactions}, for one who has waited `limitMs` milliseconds already. */
 export function abortTransactions(source: ManagedSource, limitMs: number): void {
-  for (const transaction of runningOn(source)) {
+  for (const transaction of runningTransactions.on(source)) {
     if (shutDown.has(transaction)) continue;
     shutDown.add(transaction);
     getLogger().warn(
@@ -56,10 +49,6 @@ export function abortTransactions(source: ManagedSource, limitMs: number): void 
       ),
     );
   }
-}
-
-function runningOn(source: ManagedSource): Transaction[] {
-  return [...activeTransactions].filter((transaction) => transaction.source === source);
 }
 
 const POLL_MS = 10;

@@ -1,9 +1,9 @@
 import { type IsolationLevel, readFunction } from '../core/index.js';
 import {
-  ambientScope,
   currentFrame,
   detachFrame,
   type Frame,
+  frameOf,
   innermostFrame,
   resolveSource,
   runInFrame,
@@ -166,10 +166,9 @@ export function runOutsideTransaction<T>(work: () => T): T {
 
 function findFrame(dataSource: string | undefined): Frame | undefined {
   if (dataSource === undefined) return innermostFrame();
-  const source = resolveSource(dataSource);
-  if (!ambientScope(source)) return undefined;
-  let frame = currentFrame();
-  while (frame && frame.source !== source) frame = frame.parent;
+  const frame = frameOf(dataSource);
+  // A name that nobody manages is a mistake, not the absence of a transaction.
+  if (!frame?.scope) resolveSource(dataSource);
   return frame;
 }
 

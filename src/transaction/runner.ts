@@ -1,14 +1,14 @@
 import { delay, getLogger, sqlStateOf, systemClock, type Timer } from '../core/index.js';
 import {
-  ambientScope,
   choosePool,
   currentFrame,
   type Frame,
+  frameOf,
   type ManagedSource,
   resolveSource,
   runInFrame,
+  runningTransactions,
 } from '../connection/index.js';
-import { activeTransactions } from './active.js';
 import {
   CommitOutcomeUnknownError,
   IsolationMismatchError,
@@ -36,9 +36,12 @@ export interface Call<T> {
 
 /** Runs a transactional call: the only place where the propagation decision is carried out. */
 export function runCall<T>(call: Call<T>): T | Promise<T> {
-  const source = resolveSource(call.options.dataSource);
-  const scope = ambientScope(source) as TransactionScope | undefined;
-  switch (decide(call.options.propagation, scope ? (scope.closed ? 'closed' : 'active') : 'none')) {
+  const { dataSource, propagation } = call.options;
+  const scope = frameOf(dataSource)?.scope as TransactionScope | undefined;
+  const action = decide(propagation, scope ? (scope.closed ? 'closed' : 'active') : 'none');
+  // What joins a transaction needs no living pool: that of a running one may have ended, or be managed no longer.
+  const source = scope && action !== 'begin' ? scope.transaction.source : resolveSource(dataSource);
+  switch (action) {
     case 'begin':
       return begin(call, source);
     case 'join':
@@ -68,6 +71,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
       readOnly,
       outer,
     });
+    runningTransactions.add(transaction);
     return { transaction, outcome: runInFrame(transaction.frame, () => settle(call.work)) };
   };
   const first = attempt();
@@ -75,6 +79,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
     const { transaction } = first;
     return passOn(first.outcome, call.name, (completion) => {
       const { asked, hooks } = transaction.root;
+      runningTransactions.delete(transaction);
       // Whatever it asked of the database without awaiting it is refused, and its asker is told.
       void transaction.rollback().then(() => hooks.runAfter(asked ? 'rolled back' : completion, call.name));
     });
@@ -103,7 +108,6 @@ async function finish<T>(
   const { transaction, outcome } = run;
   const { hooks } = transaction.root;
   const timer = startTimer(transaction, name, options);
-  activeTransactions.add(transaction);
   let completion: Completion = 'rolled back';
   const complete = async (): Promise<void> => {
     try {
@@ -134,7 +138,7 @@ async function finish<T>(
     throw error;
   } finally {
     timer?.clear();
-    activeTransactions.delete(transaction);
+    runningTransactions.delete(transaction);
     if (!hooks.empty) await hooks.runAfter(completion, name);
   }
 }

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type Clock, messageOf, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
-import { ambientScope, currentFrame, type Frame, runInFrame } from '../../context.js';
+import { currentFrame, type Frame, runInFrame, scopeOnPool } from '../../context.js';
 import { AcquireTimeoutError, PoolEndedError } from '../../errors.js';
 import type { HandWrittenTransactions } from '../../hand-written.js';
 import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from '../../lease.js';
@@ -28,10 +28,9 @@ interface Loan {
 
 /** A `pg.Pool` under management: its own `connect` and `query` are replaced on the instance, nothing else of it. */
 export class PgManagedPool implements ManagedPool {
-  readonly driver = 'pg';
   readonly dialect = postgresDialect;
+  readonly clock: Clock;
   readonly #pool: PgPool;
-  readonly #clock: Clock;
   readonly #book = new LeaseBook();
   readonly #graph = new WaitGraph();
   readonly #current: CurrentLeases = new WeakMap();
@@ -51,7 +50,7 @@ export class PgManagedPool implements ManagedPool {
     this.#onUnwrap = onUnwrap;
     this.#name = name;
     this.#pool = pool;
-    this.#clock = clock;
+    this.clock = clock;
     this.#connect = pool.connect;
     this.#query = pool.query;
     this.#own = {
@@ -116,7 +115,7 @@ export class PgManagedPool implements ManagedPool {
     }
     const { client, lease } = loan;
     this.#graph.granted(holder.frame, holder.name, this.#isHeldByTransactions);
-    const session = new PgSession(client, this.#pool, this.#clock);
+    const session = new PgSession(client, this.#pool, this.clock);
     return {
       info: lease,
       session,
@@ -131,7 +130,7 @@ export class PgManagedPool implements ManagedPool {
   }
 
   settle(transactionId: string): Promise<SettledOutcome> {
-    return settleOutcome(this.#pool, this.#clock, transactionId);
+    return settleOutcome(this.#pool, this.clock, transactionId);
   }
 
   unwrap(): void {
@@ -152,8 +151,7 @@ export class PgManagedPool implements ManagedPool {
       this.#lendToQuery(callback);
       return undefined;
     }
-    const scope = this.#ambientScope();
-    const result = scope ? this.#transactionClient(scope) : this.#leaseClient();
+    const result = this.#client();
     if (!callback) return this.#asPoolPromise(result);
     const bound = AsyncResource.bind(callback);
     result.then(
@@ -163,35 +161,33 @@ export class PgManagedPool implements ManagedPool {
     return undefined;
   }
 
-  async #transactionClient(scope: AmbientScope): Promise<PgClient> {
-    return new PgTransactionClient(this, this.#pool, { scope }).connect();
-  }
-
-  async #leaseClient(): Promise<PgClient> {
+  async #client(): Promise<PgClient> {
+    const scope = this.#scope();
+    if (scope) return new PgTransactionClient(this, this.#pool, { scope }).connect();
     const { client, lease } = await this.#borrow(this.#request('client', currentFrame()));
     return leaseClient(client, lease);
   }
 
-  #runQuery([config, values, callback]: [unknown, unknown, unknown]): unknown {
-    const scope = this.#ambientScope();
-    if (scope && typeof config !== 'function') return this.#queryIn(scope, [config, values, callback]);
+  #runQuery(args: [config: unknown, values: unknown, callback: unknown]): unknown {
+    const [config, values, callback] = args;
+    // A function in place of the query is pg-pool's to refuse.
+    if (typeof config !== 'function') {
+      try {
+        const scope = this.#scope();
+        if (scope) {
+          return this.#asPoolPromise(new PgTransactionClient(this, this.#pool, { scope }).query(...args));
+        }
+      } catch (error) {
+        // A client throws for a query that it cannot read; a pool's query() never throws.
+        return this.#asPoolPromise(refuseQuery(error as Error, args));
+      }
+    }
     this.#selfReleasing = true;
     try {
       return this.#query.call(this.#pool, config, ...bindLast([values, callback]));
     } finally {
       this.#selfReleasing = false;
     }
-  }
-
-  #queryIn(scope: AmbientScope, args: [config: unknown, values: unknown, callback: unknown]): unknown {
-    let result: unknown;
-    try {
-      result = new PgTransactionClient(this, this.#pool, { scope }).query(...args);
-    } catch (error) {
-      // A client throws for a query that it cannot read; a pool's query() never throws.
-      result = refuseQuery(error as Error, args);
-    }
-    return result instanceof Promise ? this.#asPoolPromise(result) : result;
   }
 
   #lendToQuery(callback: PgConnectCallback): void {
@@ -210,20 +206,19 @@ export class PgManagedPool implements ManagedPool {
   }
 
   /** pg-pool makes its promises with the constructor of its option `Promise`. */
-  #asPoolPromise<T>(result: Promise<T>): Promise<T> {
+  #asPoolPromise<T>(result: T): T {
     const { Promise: Constructor } = this.#pool;
-    return Constructor === Promise
-      ? result
-      : new Constructor((resolve, reject) => void result.then(resolve, reject));
+    if (!(result instanceof Promise) || Constructor === Promise) return result;
+    return new Constructor((resolve, reject) => void result.then(resolve, reject)) as T;
   }
 
   /** A pool that serves no data source yet is outside every transaction. */
-  #ambientScope(): AmbientScope | undefined {
-    return this.#source && !this.#unwrapped ? ambientScope(this.#source) : undefined;
+  #scope(): AmbientScope | undefined {
+    return this.#source && !this.#unwrapped ? scopeOnPool(this.#source) : undefined;
   }
 
   #request(kind: LeaseKind, frame: Frame | undefined, holder?: string): PgRequest {
-    return { kind, frame, holder, requestedAt: this.#clock.now() };
+    return { kind, frame, holder, requestedAt: this.clock.now() };
   }
 
   #borrow(request: PgRequest): Promise<Loan> {
@@ -259,7 +254,7 @@ export class PgManagedPool implements ManagedPool {
   }
 
   #open(request: PgRequest, client: PgClient, giveBack: PgRelease): PgLease {
-    const loan = { pool: this.name, client, giveBack, now: this.#clock.now() };
+    const loan = { pool: this.name, client, giveBack, now: this.clock.now() };
     return new PgLease(request, loan, { book: this.#book, current: this.#current });
   }
 
