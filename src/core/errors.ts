@@ -65,22 +65,3 @@ export class InvalidOptionsError extends HoldfastError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
-
-/**
- * The SQLSTATE or driver code of anything that was thrown, looked up through wrappers such as TypeORM's
- * QueryFailedError and Prisma's PrismaClientKnownRequestError, whose own code (`P2034`) only looks like a SQLSTATE.
- */
-export function sqlStateOf(error: unknown): string | undefined {
-  for (let current = error, depth = 0; isRecord(current) && depth < 5; depth++) {
-    for (const code of [current['code'], current['originalCode']])
-      if (typeof code === 'string' && /^(?!P[1-9])[0-9A-Z]{5}$/.test(code)) return code;
-    const { meta } = current;
-    current =
-      current['driverError'] ?? (isRecord(meta) ? meta['driverAdapterError'] : undefined) ?? current['cause'];
-  }
-  return undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}

@@ -1,5 +1,7 @@
-export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf, sqlStateOf } from './errors.js';
+export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf } from './errors.js';
 export type { HoldfastErrorDetails } from './errors.js';
+export { codeOf, errorChain } from './error-chain.js';
+export { describeError } from './describe-error.js';
 export { delay, settledWithin, systemClock } from './clock.js';
 export type { Clock, Timer } from './clock.js';
 export {

@@ -5,7 +5,11 @@ import { processGlobal } from './process-global.js';
 
 /**
  * What holdfast needs of a logger. Any pino-shaped logger fits: structured fields first, the message second.
- * holdfast never logs the value of a SQL parameter, a connection string or a password.
+ *
+ * holdfast never logs the value of a SQL parameter, a connection string or a password. Where an error is logged, the
+ * field `error` is a plain object with its name, code, constraint, table, column, schema and frames, and the same of
+ * what led to it. The message of a database, a query builder or an ORM is left out, since it may hold values; that of
+ * an application's own error is logged as the application wrote it.
  */
 export interface Logger {
   debug(fields: object, message: string): void;

@@ -1,4 +1,4 @@
-import { getLogger, HoldfastError, messageOf } from '../core/index.js';
+import { describeError, getLogger, HoldfastError, messageOf } from '../core/index.js';
 import type { CommitAnswer, ManagedPool } from '../connection/index.js';
 import { CommitFailedError, CommitOutcomeUnknownError } from './errors.js';
 
@@ -18,7 +18,7 @@ export async function settleCommit(
   if (!transactionId && readOnly) return undefined;
   const outcome = transactionId ? await pool.settle(transactionId) : 'unknown';
   getLogger().warn(
-    { transaction: name, transactionId, outcome, err: error },
+    { transaction: name, transactionId, outcome, error: describeError(error) },
     `holdfast: the connection was lost during COMMIT of "${name}"; outcome: ${outcome}`,
   );
   if (outcome === 'committed') return undefined;

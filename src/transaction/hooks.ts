@@ -1,4 +1,4 @@
-import { getLogger } from '../core/index.js';
+import { describeError, getLogger } from '../core/index.js';
 
 /** How a transaction, or a nested part of one, ended. `unknown`: the connection was lost during COMMIT and nobody could say. */
 export type Completion = 'committed' | 'rolled back' | 'unknown';
@@ -67,7 +67,7 @@ export interface HookPlace {
 
 export function logFailedHook(error: unknown, completion: Completion, about: HookPlace): void {
   getLogger().error(
-    { err: error, ...about },
+    { error: describeError(error), ...about },
     `holdfast: a hook (${about.moment}) of "${about.transaction}" failed; the transaction is ${completion} all the same`,
   );
 }

@@ -1,4 +1,5 @@
 import {
+  describeError,
   getLogger,
   HoldfastError,
   type IsolationLevel,
@@ -157,7 +158,7 @@ export function rollsBackOn(error: unknown, { rollbackOn, commitOn }: ParsedOpti
     return rollbackOn === undefined || matches(error, rollbackOn);
   } catch (failure) {
     getLogger().error(
-      { err: failure },
+      { error: describeError(failure) },
       'holdfast: a predicate of rollbackOn or commitOn threw; the work is rolled back',
     );
     return true;

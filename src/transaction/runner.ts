@@ -1,4 +1,12 @@
-import { delay, getLogger, sqlStateOf, systemClock, type Timer } from '../core/index.js';
+import {
+  codeOf,
+  delay,
+  describeError,
+  errorChain,
+  getLogger,
+  systemClock,
+  type Timer,
+} from '../core/index.js';
 import {
   choosePool,
   currentFrame,
@@ -252,12 +260,12 @@ function unwrap<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>): T {
 function isRetryable(error: unknown, { retry }: ParsedOptions, { committed, dialect }: Transaction): boolean {
   // What is committed, or may be, must not be done twice.
   if (committed || error instanceof CommitOutcomeUnknownError) return false;
-  if (!retry?.on) return dialect.retryableCodes.has(sqlStateOf(error) ?? '');
+  if (!retry?.on) return errorChain(error).some((link) => dialect.retryableCodes.has(codeOf(link) ?? ''));
   try {
     return retry.on(error);
   } catch (failure) {
     getLogger().error(
-      { err: failure },
+      { error: describeError(failure) },
       'holdfast: a retry.on predicate threw; the transaction is not run again',
     );
     return false;

@@ -1,8 +1,8 @@
 import {
+  describeError,
   type Dialect,
   getLogger,
   type IsolationLevel,
-  messageOf,
   processGlobal,
   settledWithin,
   systemClock,
@@ -367,7 +367,7 @@ export class Transaction implements ScopeOwner {
       session.lost ??
       new ConnectionLostError(`the connection was left ${session.status()} by "${this.name}"`);
     getLogger().warn(
-      { transaction: this.name, backendId: session.backendId, reason: messageOf(why) },
+      { transaction: this.name, backendId: session.backendId, reason: describeError(why).message },
       `holdfast: closed a connection that "${this.name}" could not leave clean`,
     );
     lease.end(why);

@@ -4,10 +4,7 @@ import {
   afterRollback,
   beforeCommit,
   currentTransaction,
-  managePool,
-  runInTransaction,
   runOutsideTransaction,
-  unmanagePool,
 } from 'holdfast';
 import type { TransactionOptions } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
@@ -308,29 +305,4 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
     expect(await labelsIn(db)).toEqual(['between', 'attempt 2']);
     await expectCleanPool(single.pool, db);
   });
-});
-
-test('pauses double up to the longest, each anywhere in its upper half', async () => {
-  const pool = db.pool({ max: 1 });
-  const managed = managePool(pool);
-  db.defer(() => unmanagePool(managed));
-  const timers = jest.spyOn(globalThis, 'setTimeout');
-  let runs = 0;
-  const outcome = runInTransaction(
-    async () => {
-      runs += 1;
-      throw new RangeError('again');
-    },
-    { retry: { attempts: 5, backoffMs: 8, maxBackoffMs: 20, on: () => true } },
-  );
-
-  await expect(outcome).rejects.toThrow('again');
-  const pauses = timers.mock.calls.map(([, ms]) => ms);
-  timers.mockRestore();
-  expect(runs).toBe(5);
-  expect(pauses).toHaveLength(4);
-  for (const [index, longest] of [8, 16, 20, 20].entries()) {
-    expect(pauses[index]).toBeGreaterThanOrEqual(longest / 2);
-    expect(pauses[index]).toBeLessThanOrEqual(longest);
-  }
 });

@@ -195,12 +195,10 @@ describe('a hook after the end that fails', () => {
     await expect(call).resolves.toBe('value');
     expect(events).toEqual(['other']);
     expect(await entries.committed()).toEqual(['a']);
+    const error = { name: 'Error', message: failure.message, stack: failure.stack };
     expect(log.errors).toEqual([
-      [
-        { err: failure, moment, transaction: 'Orders.place' },
-        expect.stringMatching(/"Orders\.place" failed/),
-      ],
-      [{ err: failure, moment, transaction: 'Orders.place' }, expect.any(String)],
+      [{ error, moment, transaction: 'Orders.place' }, expect.stringMatching(/"Orders\.place" failed/)],
+      [{ error, moment, transaction: 'Orders.place' }, expect.any(String)],
     ]);
   });
 

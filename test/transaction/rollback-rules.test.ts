@@ -225,7 +225,12 @@ describe('a predicate that throws', () => {
       await expect(runInTransaction(work, { [key]: predicate, name: 'Orders.place' })).rejects.toBe(failure);
       expect(await entries.committed()).toEqual([]);
       expect(entries.managed.counts()).toMatchObject({ inUse: 0 });
-      expect(log.errors).toEqual([[expect.objectContaining({ err: broken }), expect.any(String)]]);
+      expect(log.errors).toEqual([
+        [
+          { error: expect.objectContaining({ name: 'TypeError', message: broken.message }) },
+          expect.any(String),
+        ],
+      ]);
     });
 
     test('in a nested scope undoes the scope, and the transaction goes on', async () => {
@@ -328,5 +333,7 @@ test('a retry.on predicate that throws ends it: the caller gets the method’s o
   };
   const call = runInTransaction(() => Promise.reject(failure), { retry: { on } });
   await expect(call).rejects.toBe(failure);
-  expect(log.errors).toEqual([[expect.objectContaining({ err: broken }), expect.any(String)]]);
+  expect(log.errors).toEqual([
+    [{ error: expect.objectContaining({ name: 'TypeError', message: broken.message }) }, expect.any(String)],
+  ]);
 });
