@@ -100,6 +100,44 @@ describe.each(everyWay)('every connection is held by a transaction: $name', ({ w
       await expectCleanPool(work.pool, db);
     });
 
+    test('two REQUIRES_NEW at once, each of which is waited for: both are refused', async () => {
+      const inner: PromiseSettledResult<void>[] = [];
+      await opening.run(async () => {
+        await work.insert('outer');
+        const both = ['first', 'second'].map((label) => opening.run(() => work.insert(label), independent));
+        inner.push(...(await Promise.allSettled(both)));
+      });
+
+      expect(inner).toMatchObject([1, 2].map(() => ({ reason: { code: 'SELF_DEADLOCK' } })));
+      expect(await labelsIn(db)).toEqual(['outer']);
+      await expectCleanPool(work.pool, db);
+    });
+
+    test('a REQUIRES_NEW that nobody waits for is served when the method has returned', async () => {
+      let unawaited: Promise<void> | undefined;
+      await opening.run(async () => {
+        await work.insert('outer');
+        unawaited = opening.run(() => work.insert('unawaited'), independent);
+      });
+
+      await unawaited;
+      expect(await labelsIn(db)).toEqual(['outer', 'unawaited']);
+      await expectCleanPool(work.pool, db);
+    });
+
+    test('a REQUIRES_NEW that nobody waits for waits while the method goes on with statements of its own', async () => {
+      let unawaited: Promise<void> | undefined;
+      await opening.run(async () => {
+        await work.insert('outer');
+        unawaited = opening.run(() => work.insert('unawaited'), independent);
+        for (const label of ['second', 'third', 'fourth']) await work.insert(label);
+      });
+
+      await unawaited;
+      expect(await labelsIn(db)).toEqual(['outer', 'second', 'third', 'fourth', 'unawaited']);
+      await expectCleanPool(work.pool, db);
+    });
+
     test('work that was only started outside waits for the connection: the method does not wait for it', async () => {
       let later: Promise<void> | undefined;
       await opening.run(async () => {

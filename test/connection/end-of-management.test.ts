@@ -13,7 +13,7 @@ import {
   type Propagation,
 } from 'holdfast';
 import { manageReplica } from '../../src/connection/index.js';
-import { signal } from '../conformance/observing.js';
+import { signal, until } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
 import { describeInstance } from './inspect.js';
 
@@ -202,6 +202,26 @@ describe('unmanagePool() while transactions run', () => {
 });
 
 describe('pool.end() and transactions that wait for a connection', () => {
+  test('the end refuses them, as pg-pool would never serve them', async () => {
+    const listeners = pool.listenerCount('remove');
+    const clients = [await pool.connect(), await pool.connect()];
+    const waiting = ['first', 'second'].map((name) => runInTransaction(() => insert(name), { name }));
+    await until('both to wait', () => pool.waitingCount === 2);
+    const ended = pool.end();
+    for (const client of clients) client.release();
+
+    for (const [index, call] of waiting.entries()) {
+      await expect(call).rejects.toMatchObject({
+        code: PoolEndedError.code,
+        message: expect.stringContaining(
+          `"${['first', 'second'][index]}" needs a connection of pool "default"`,
+        ),
+      });
+    }
+    await ended;
+    expect(pool.listenerCount('remove')).toBe(listeners);
+  });
+
   test('a transaction that has sent no statement yet is refused at its first', async () => {
     const running = runInTransaction(async () => {
       void pool.end();
@@ -268,7 +288,7 @@ describe('a pool that takes the name over while a transaction of the former one 
     );
     takeOver();
     gate.send();
-    await expect(late).rejects.toMatchObject({ code: DuplicateDataSourceError.code, message: refused });
+    await expect(late).rejects.toMatchObject({ code: 'TRANSACTION_CLOSED' });
     expect(await labels()).toEqual(['kept']);
   });
 

@@ -13,7 +13,7 @@ import type {
   TransactionLease,
 } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
-import { WaitGraph } from '../../wait-graph.js';
+import { type WaitedPool, waitGraph } from '../../wait-graph.js';
 import { type CurrentLeases, leaseClient, PgLease, type PgRequest, refuseQuery } from './pg-lease.js';
 import { PgSession } from './pg-session.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
@@ -27,13 +27,14 @@ interface Loan {
 }
 
 /** A `pg.Pool` under management: its own `connect` and `query` are replaced on the instance, nothing else of it. */
-export class PgManagedPool implements ManagedPool {
+export class PgManagedPool implements ManagedPool, WaitedPool {
   readonly dialect = postgresDialect;
   readonly clock: Clock;
   readonly #pool: PgPool;
   readonly #book = new LeaseBook();
-  readonly #graph = new WaitGraph();
   readonly #current: CurrentLeases = new WeakMap();
+  /** Refuse each transaction that waits for a connection. */
+  readonly #waiting = new Set<(error: Error) => void>();
   readonly #connect: PgPool['connect'];
   readonly #query: PgPool['query'];
   readonly #own: Pick<PgPool, 'connect' | 'query'>;
@@ -98,6 +99,11 @@ export class PgManagedPool implements ManagedPool {
     return this.#book.list();
   }
 
+  isFilledBy(connections: number): boolean {
+    const { totalCount, options } = this.#pool;
+    return totalCount >= options.max && connections >= totalCount;
+  }
+
   observe(observer: LeaseObserver): () => void {
     return this.#book.observe(observer);
   }
@@ -114,16 +120,18 @@ export class PgManagedPool implements ManagedPool {
       throw this.#explain(error, holder);
     }
     const { client, lease } = loan;
-    this.#graph.granted(holder.frame, holder.name, this.#isHeldByTransactions);
-    const session = new PgSession(client, this.#pool, this.clock);
+    const session = new PgSession(client, {
+      pool: this.#pool,
+      clock: this.clock,
+      onRest: waitGraph.reconsider,
+    });
+    waitGraph.granted({ ...holder, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,
       session,
       end: (destroyBecause) => {
-        this.#graph.returned(holder.frame);
+        waitGraph.returned(holder.frame);
         session.detach();
-        // A connection that is cut off hard may still report its socket's error, which nobody is left to hear.
-        if (destroyBecause) client.on('error', () => {});
         lease.release(destroyBecause);
       },
     };
@@ -228,30 +236,47 @@ export class PgManagedPool implements ManagedPool {
   }
 
   #lend(request: PgRequest, done: (error: Error | undefined, loan?: Loan) => void): void {
-    let stopWaiting: (() => void) | undefined;
     let refused = false;
-    // The frames around the request. A transaction that is begun in none holds nobody up while it waits: it stays
-    // out of the graph, whose judgement costs as much as there are waiters.
-    const around = request.kind === 'transaction' ? request.frame?.parent : request.frame;
-    if (around && this.#mustWait()) {
-      const refuse = (error: Error): void => {
-        refused = true;
-        done(error);
-      };
-      const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
-      const waiter = { frame: around, pool: this.name, describe, refuse };
-      stopWaiting = this.#graph.waiting(waiter, this.#isHeldByTransactions);
-    }
-    if (this.#book.observed && this.#mustWait()) this.#book.emit('wait', { pool: this.name, ...request });
-    const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
+    const refuse = (error: Error): void => {
+      refused = true;
       stopWaiting?.();
-      if (refused) giveBack?.();
-      else if (error || !client) done(error ?? new Error('the pool lent no client'));
+      done(error);
+    };
+    const stopWaiting = this.#mustWait() ? this.#wait(request, refuse) : undefined;
+    const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
+      // Whoever is refused still stands in pg-pool's line.
+      if (refused) return giveBack?.();
+      stopWaiting?.();
+      if (error || !client) done(error ?? new Error('the pool lent no client'));
       else done(undefined, { client, lease: this.#open(request, client, giveBack) });
     };
     // A connection that is opened here outlives this call; its socket must not keep this call's context.
     void runInFrame(undefined, () => this.#connect.call(this.#pool, lend));
   }
+
+  /** Notes a request that waits; the returned function says that it does no longer. */
+  #wait(request: PgRequest, refuse: (error: Error) => void): () => void {
+    if (this.#book.observed) this.#book.emit('wait', { pool: this.name, ...request });
+    const isTransaction = request.kind === 'transaction';
+    // A transaction that is begun in none holds nobody up while it waits: it stays out of the graph, whose judgement
+    // costs as much as there are waiters.
+    const around = isTransaction ? request.frame?.parent : request.frame;
+    const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
+    const leaveGraph = around && waitGraph.waiting({ frame: around, pool: this, describe, refuse });
+    if (isTransaction && this.#waiting.size === 0) this.#pool.on('remove', this.#refuseAtEnd);
+    if (isTransaction) this.#waiting.add(refuse);
+    return () => {
+      leaveGraph?.();
+      if (this.#waiting.delete(refuse) && this.#waiting.size === 0)
+        this.#pool.removeListener('remove', this.#refuseAtEnd);
+    };
+  }
+
+  /** pg-pool serves nobody once it is ending, and leaves whoever waits waiting for ever. */
+  readonly #refuseAtEnd = (): void => {
+    if (!this.ended) return;
+    for (const refuse of this.#waiting) refuse(new Error('the pool ended while it waited for a connection'));
+  };
 
   #open(request: PgRequest, client: PgClient, giveBack: PgRelease): PgLease {
     const loan = { pool: this.name, client, giveBack, now: this.clock.now() };
@@ -263,11 +288,6 @@ export class PgManagedPool implements ManagedPool {
     const { totalCount, idleCount, waitingCount, options } = this.#pool;
     return idleCount + options.max - totalCount <= waitingCount;
   }
-
-  readonly #isHeldByTransactions = (): boolean => {
-    const { totalCount, options } = this.#pool;
-    return totalCount >= options.max && this.#graph.held >= totalCount;
-  };
 
   #explain(error: unknown, holder: TransactionHolder): unknown {
     if (this.ended) {

@@ -1,4 +1,4 @@
-import { type Clock, delay, messageOf } from '../../../core/index.js';
+import { type Clock, messageOf } from '../../../core/index.js';
 import { ConnectionLostError } from '../../errors.js';
 import type { CommitAnswer, Session, SessionStatus } from '../../session.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
@@ -9,11 +9,19 @@ import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transactio
 const SETTLE_MS = 1000;
 const CANCEL_CONNECT_MS = 2000;
 
+export interface PgSessionOptions {
+  readonly pool: PgPool;
+  readonly clock: Clock;
+  /** Called when no statement runs on the connection any more. */
+  readonly onRest: () => void;
+}
+
 /** A `pg` client while a transaction holds it. */
 export class PgSession implements Session {
   readonly client: PgClient;
   readonly #pool: PgPool;
   readonly #clock: Clock;
+  readonly #onRest: () => void;
   /** Whether something was sent that COMMIT may have to keep. */
   #mayHaveWritten = false;
   #transactionId: string | null | undefined;
@@ -21,13 +29,15 @@ export class PgSession implements Session {
   #endedByStatement = false;
   #lost: Error | undefined;
 
-  constructor(client: PgClient, pool: PgPool, clock: Clock) {
+  constructor(client: PgClient, { pool, clock, onRest }: PgSessionOptions) {
     this.client = client;
     this.#pool = pool;
     this.#clock = clock;
+    this.#onRest = onRest;
     // Without a listener a session that the server terminates while idle ends the process.
     client.on('error', this.#onError);
     client.once('end', this.#onEnd);
+    client.connection.on('readyForQuery', onRest);
   }
 
   get backendId(): number | undefined {
@@ -44,6 +54,11 @@ export class PgSession implements Session {
 
   get streaming(): boolean {
     return this.#streaming;
+  }
+
+  /** Whether a statement runs that ends by itself: a cursor or stream waits for its reader. */
+  get isRunning(): boolean {
+    return this.status() === 'busy' && !this.#streaming && !this.#lost;
   }
 
   status(): SessionStatus {
@@ -78,9 +93,12 @@ export class PgSession implements Session {
     for (const text of prefix) await this.control(text);
     if (this.#lost) throw this.#lostError();
     this.#streaming = true;
-    this.client.query(submittable);
-    await this.#ready();
-    this.#streaming = false;
+    try {
+      this.client.query(submittable);
+      await this.#ready();
+    } finally {
+      this.#streaming = false;
+    }
   }
 
   async control(text: string): Promise<void> {
@@ -143,6 +161,7 @@ export class PgSession implements Session {
   detach(): void {
     this.client.removeListener('error', this.#onError);
     this.client.removeListener('end', this.#onEnd);
+    this.client.connection.removeListener('readyForQuery', this.#onRest);
   }
 
   get #Client(): PgClientConstructor {
@@ -164,6 +183,7 @@ export class PgSession implements Session {
 
   readonly #onError = (error: Error): void => {
     this.#lost ??= error;
+    this.#onRest();
   };
 
   readonly #onEnd = (): void => {
@@ -198,17 +218,20 @@ export class PgSession implements Session {
     } else {
       // A value that cannot be sent fails inside submit(), before pg counts the query as sent.
       await Promise.resolve();
-      await Promise.race([this.#ready(), delay(this.#clock, SETTLE_MS)]);
+      await this.#ready(SETTLE_MS);
       if (!this.client.readyForQuery) this.#lost ??= error;
     }
     return error;
   }
 
-  #ready(): Promise<void> {
+  /** Resolves when the connection can take the next statement, or never will; with a limit, at the latest then. */
+  #ready(limitMs?: number): Promise<void> {
     if (this.client.readyForQuery || this.#lost) return Promise.resolve();
     const { connection } = this.client;
     return new Promise((resolve) => {
+      const timer = limitMs === undefined ? undefined : this.#clock.setTimer(() => done(), limitMs);
       const done = (): void => {
+        timer?.clear();
         connection.removeListener('readyForQuery', done);
         connection.removeListener('end', done);
         resolve();

@@ -37,7 +37,6 @@ export interface PgConnection extends EventEmitter {
   connect(port: number | string, host?: string): void;
   cancel(processId: number, secretKey: unknown): void;
   flush(): void;
-  sync(): void;
 }
 
 export interface PgClient extends EventEmitter {
@@ -46,7 +45,6 @@ export interface PgClient extends EventEmitter {
   readonly port: number;
   readonly processID?: number | null;
   readonly secretKey?: unknown;
-  readonly pipeline?: boolean;
   /** False while the server has not said ReadyForQuery after the last statement. */
   readonly readyForQuery: boolean;
   readonly _ending?: boolean;
