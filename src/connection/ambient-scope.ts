@@ -44,6 +44,8 @@ export interface ManualOpening extends ManualModes {
 export interface AmbientScope {
   /** The physical transaction: scopes that share it share one connection. */
   readonly transaction: object;
+  /** Whether it takes nothing any more: whatever it is asked for is rejected, and says why. */
+  readonly closed: boolean;
   /** Queues `work` behind the statements before it. Rejects with TransactionClosedError once the scope is closed. */
   submit<T>(work: SessionWork<T>): Promise<T>;
   /** Takes the transaction's connection now, without a statement. */

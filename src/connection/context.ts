@@ -20,6 +20,8 @@ export interface Frame {
   readonly scope: AmbientScope | undefined;
   /** The method that joined the scope; `undefined` where the frame is of the method that opened it. */
   readonly joinedBy?: string;
+  /** Takes in work that was begun in the frame, so that whoever waits for the frame's own work waits for it as well. */
+  readonly alsoAwait?: (work: Promise<void>) => void;
 }
 
 // Both copies of a dual package must see one context, or a transaction begun through `import` would not be
@@ -70,7 +72,7 @@ export function frameOf(name: string): Frame | undefined {
  */
 export function scopeOnPool(source: SourceKey): AmbientScope | undefined {
   const frame = frameOf(source.name);
-  if (frame?.scope && frame.source !== source) {
+  if (frame?.scope && !frame.scope.closed && frame.source !== source) {
     throw new DuplicateDataSourceError(
       `Another pool is managed as "${source.name}" than when this call's transaction began, so the statement cannot be part of it and was not sent. ` +
         'Let the transactions of a pool end before another takes its name, or call runOutsideTransaction().',

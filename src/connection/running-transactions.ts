@@ -12,33 +12,51 @@ export interface RunningTransaction {
   abort(reason: Error): void;
 }
 
-/** The transactions that run in this process. */
+/** The transactions of this process, from the call of their method until the caller is answered. */
 export class RunningTransactions {
-  readonly #all = new Set<RunningTransaction>();
+  readonly #open = new Set<RunningTransaction>();
+  readonly #ended = new Set<RunningTransaction>();
   readonly #afterLast = new Map<ManagedSource, () => void>();
 
   add(transaction: RunningTransaction): void {
-    this.#all.add(transaction);
+    this.#open.add(transaction);
   }
 
+  /** It is committed or rolled back; its hooks have still to run. */
+  end(transaction: RunningTransaction): void {
+    if (this.#close(transaction)) this.#ended.add(transaction);
+  }
+
+  /** Its caller is answered, or nobody waits for its hooks any longer. */
   delete(transaction: RunningTransaction): void {
-    this.#all.delete(transaction);
-    const { source } = transaction;
-    const work = this.#afterLast.size > 0 && this.#afterLast.get(source);
-    if (!work || this.on(source).length > 0) return;
-    this.#afterLast.delete(source);
-    work();
+    if (!this.#ended.delete(transaction)) this.#close(transaction);
   }
 
   /** Those on one data source, or on all, oldest first. */
   on(source?: ManagedSource): readonly RunningTransaction[] {
-    return [...this.#all].filter((transaction) => !source || transaction.source === source);
+    return [...this.#open].filter((transaction) => !source || transaction.source === source);
+  }
+
+  /** Those on one data source that have ended, and whose hooks still run. */
+  endedOn(source: ManagedSource): readonly RunningTransaction[] {
+    return [...this.#ended].filter((transaction) => transaction.source === source);
   }
 
   /** Does `work` when the last one on `source` has ended: at once where none runs. Of several, only the latest is done. */
   afterLast(source: ManagedSource, work: () => void): void {
     if (this.on(source).length === 0) work();
     else this.#afterLast.set(source, work);
+  }
+
+  #close(transaction: RunningTransaction): boolean {
+    const wasOpen = this.#open.delete(transaction);
+    const { source } = transaction;
+    const work = this.#afterLast.size > 0 && this.#afterLast.get(source);
+    if (work && this.on(source).length === 0) {
+      this.#afterLast.delete(source);
+      work();
+    }
+    return wasOpen;
   }
 }
 

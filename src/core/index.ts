@@ -18,7 +18,7 @@ export {
   withDefault,
 } from './options.js';
 export type { Reader, Shape } from './options.js';
-export { getLogger, setLogger } from './logger.js';
+export { getLogger, readLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
 export { processGlobal } from './process-global.js';
 export { ISOLATION_LEVELS, postgresDialect } from './dialect.js';

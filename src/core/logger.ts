@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { invalid } from './options.js';
+import { invalid, type Reader } from './options.js';
 import { processGlobal } from './process-global.js';
 
 /**
@@ -35,16 +35,15 @@ const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1',
  * ```
  */
 export function setLogger(logger: Logger | undefined): void {
-  if (logger !== undefined && !isLogger(logger)) {
-    throw invalid('setLogger(logger)', logger, 'a pino-shaped logger: { debug, info, warn, error }');
-  }
-  state.logger = logger;
+  state.logger = logger === undefined ? undefined : readLogger(logger, 'setLogger(logger)');
 }
 
-function isLogger(value: unknown): value is Logger {
+export const readLogger: Reader<Logger> = (value, path) => {
   const { debug, info, warn, error } = (value ?? {}) as Partial<Logger>;
-  return [debug, info, warn, error].every((method) => typeof method === 'function');
-}
+  if (![debug, info, warn, error].every((method) => typeof method === 'function'))
+    throw invalid(path, value, 'a pino-shaped logger: { debug, info, warn, error }');
+  return value as Logger;
+};
 
 /** The logger in use. One that throws loses its message; it never disturbs what is logged about. */
 export function getLogger(): Logger {

@@ -14,9 +14,9 @@ import {
   prismaSource,
   UnsupportedPrismaClientError,
 } from '../prisma/index.js';
-import { abortTransactions } from '../transaction/index.js';
+import { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS } from '../transaction/index.js';
 import { manageDataSource } from '../typeorm/index.js';
-import { DEFAULT_SHUTDOWN_TIMEOUT_MS, type HoldfastModuleOptions } from './options.js';
+import type { HoldfastModuleOptions } from './options.js';
 
 type TypeormDataSource = Parameters<typeof manageDataSource>[0];
 

@@ -8,7 +8,7 @@ import {
   resolveSource,
   runInFrame,
 } from '../connection/index.js';
-import { type Completion, type CompletionHook, type Hook, type Hooks, runHook } from './hooks.js';
+import { type CompletionHook, type Hook, type Hooks, runAtOnce } from './hooks.js';
 import { isPromise } from './returned-value.js';
 import type { TransactionScope } from './transaction.js';
 
@@ -85,7 +85,7 @@ export function beforeCommit(hook: Hook): void {
 /**
  * Runs `hook` after the COMMIT of the outermost transaction; the transactional call resolves only after it. A
  * hook of a NESTED scope that is rolled back is dropped. What a hook throws is logged and changes nothing.
- * Outside a transaction the hook runs at once.
+ * Outside a transaction the hook runs at once; where another after hook registers it, it is awaited with that one.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
  * @throws InvalidOptionsError when `hook` is no function.
@@ -177,6 +177,5 @@ function register(moment: Parameters<Hooks['add']>[0], hook: CompletionHook): vo
   const scope = innermostFrame()?.scope as TransactionScope | undefined;
   if (scope?.closed) throw scope.closedError();
   if (scope) scope.hooks.add(moment, hook);
-  else if (moment !== 'after rollback')
-    void runHook(hook, 'committed' satisfies Completion, { moment, transaction: 'no transaction' });
+  else runAtOnce(moment, hook);
 }

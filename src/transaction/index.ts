@@ -13,8 +13,7 @@ export {
 } from './current.js';
 export type { CurrentTransaction } from './current.js';
 export type { Completion, CompletionHook, Hook } from './hooks.js';
-export { abortTransactions, endTransactions, listActiveTransactions } from './active.js';
-export type { ActiveTransaction } from './active.js';
+export { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS, endTransactions } from './shutdown.js';
 export type { Participant } from './participants.js';
 export type { Transaction, TransactionScope } from './transaction.js';
 export {

@@ -199,9 +199,13 @@ export class Transaction implements ScopeOwner {
 
   /** Runs what wants to run before COMMIT, while statements are still taken. Where none will be sent, nothing runs. */
   async prepareCommit(): Promise<void> {
-    if (this.root.rollbackOnly || this.broken || this.status === 'failed') return;
-    if (!this.root.hooks.empty) await this.root.hooks.runBeforeCommit();
-    await this.participants.beforeCommit();
+    const { hooks } = this.root;
+    do {
+      if (this.root.rollbackOnly || this.broken || this.status === 'failed') return;
+      if (!hooks.prepared) await hooks.runBeforeCommit();
+      await this.participants.beforeCommit();
+      // A subscriber may have registered hooks.
+    } while (!hooks.prepared);
   }
 
   /**

@@ -17,7 +17,12 @@ import {
   unmanagePool,
   UnsupportedDriverError,
 } from '../connection/index.js';
-import { endTransactions, runInTransaction, type TransactionScope } from '../transaction/index.js';
+import {
+  DEFAULT_SHUTDOWN_TIMEOUT_MS,
+  endTransactions,
+  runInTransaction,
+  type TransactionScope,
+} from '../transaction/index.js';
 import { DataSourceNotInitializedError } from './errors.js';
 import { type JoinedQueryRunnerConstructor, joinedQueryRunnerOf } from './joined-query-runner.js';
 import { TypeormParticipant } from './typeorm-participant.js';
@@ -56,7 +61,10 @@ const MANAGED = Symbol.for('holdfast.managed-data-source/1');
 export function manageDataSource(dataSource: DataSource, options?: ManageDataSourceOptions): ManagedSource {
   const parsed = readOptions<ParsedOptions>(
     options,
-    { name: optional(readString), shutdownTimeoutMs: withDefault(readDurationMs, 10_000) },
+    {
+      name: optional(readString),
+      shutdownTimeoutMs: withDefault(readDurationMs, DEFAULT_SHUTDOWN_TIMEOUT_MS),
+    },
     'manageDataSource options',
   );
   if (!isDataSource(dataSource)) {
