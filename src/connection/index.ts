@@ -34,7 +34,7 @@ export {
   scopeInFrame,
 } from './context.js';
 export type { Frame } from './context.js';
-export { addSourceFinder, choosePool, DEFAULT_SOURCE, resolveSource } from './registry.js';
+export { addSourceFinder, choosePool, DEFAULT_SOURCE, resolveSource, unregisterSource } from './registry.js';
 export { runningTransactions } from './running-transactions.js';
 export type { RunningTransaction } from './running-transactions.js';
 export {

@@ -62,7 +62,7 @@ export function resolveSource(name: string): ManagedSource {
     throw new UnknownDataSourceError(
       `No managed data source is named "${name.slice(0, 100)}". ` +
         (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
-        'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application.',
+        'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application and start it.',
     );
   }
   if (source.primary.ended) {

@@ -1,11 +1,11 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import {
+  InvalidOptionsError,
   type IsolationLevel,
   optional,
   readDurationMs,
   readOptions,
   readString,
-  withDefault,
 } from '../core/index.js';
 import {
   ambientScope,
@@ -38,19 +38,21 @@ export interface ManageDataSourceOptions {
 
 interface ParsedOptions {
   readonly name: string | undefined;
-  readonly shutdownTimeoutMs: number;
+  readonly shutdownTimeoutMs: number | undefined;
 }
 
 const MANAGED = Symbol.for('holdfast.managed-data-source/1');
 
+type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
+
 /**
  * Puts a TypeORM DataSource under holdfast's management: its pool, and its replicas where it has any. Inside a
  * transaction every way into TypeORM uses the transaction's connection; outside, TypeORM behaves as before.
- * Idempotent. Only this instance is changed. `destroy()` waits for running transactions, and `initialize()`
- * after it manages the new pool under the same name.
+ * Idempotent: a repeated call may leave options out, and may not change them. Only this instance is changed. `destroy()`
+ * waits for running transactions, and `initialize()` after it manages the new pool under the same name.
  *
  * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL,
- * `DuplicateDataSourceError` and `InvalidOptionsError`.
+ * `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
  *
  * @example
  * ```ts
@@ -61,10 +63,7 @@ const MANAGED = Symbol.for('holdfast.managed-data-source/1');
 export function manageDataSource(dataSource: DataSource, options?: ManageDataSourceOptions): ManagedSource {
   const parsed = readOptions<ParsedOptions>(
     options,
-    {
-      name: optional(readString),
-      shutdownTimeoutMs: withDefault(readDurationMs, DEFAULT_SHUTDOWN_TIMEOUT_MS),
-    },
+    { name: optional(readString), shutdownTimeoutMs: optional(readDurationMs) },
     'manageDataSource options',
   );
   if (!isDataSource(dataSource)) {
@@ -72,23 +71,28 @@ export function manageDataSource(dataSource: DataSource, options?: ManageDataSou
       "manageDataSource takes a TypeORM DataSource. For a pg.Pool call managePool(pool) of 'holdfast'.",
     );
   }
-  const managed = dataSource as DataSource & { [MANAGED]?: ManagedDataSource };
-  if (managed[MANAGED]) return managed[MANAGED].again(parsed.name);
+  const managed = (dataSource as Manageable)[MANAGED];
+  if (managed) return managed.again(parsed);
   const created = new ManagedDataSource(dataSource, parsed);
   Object.defineProperty(dataSource, MANAGED, { value: created });
   return created.source;
 }
 
+/** Whether `manageDataSource` has taken this data source, in either copy of the package. */
+export function isManagedDataSource(dataSource: DataSource): boolean {
+  return (dataSource as Manageable)[MANAGED] !== undefined;
+}
+
 class ManagedDataSource {
   readonly #dataSource: DataSource;
-  readonly #options: ParsedOptions;
+  readonly #shutdownTimeoutMs: number;
   readonly #original: DataSourceMethods;
   readonly #JoinedQueryRunner: JoinedQueryRunnerConstructor;
   #pool: ManagedPool;
 
   constructor(dataSource: DataSource, options: ParsedOptions) {
     this.#dataSource = dataSource;
-    this.#options = options;
+    this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
     this.#pool = this.#managePools(options.name);
     this.#original = {
       createEntityManager: dataSource.createEntityManager.bind(dataSource),
@@ -119,7 +123,13 @@ class ManagedDataSource {
     return this.#pool.source;
   }
 
-  again(name: string | undefined): ManagedSource {
+  again({ name, shutdownTimeoutMs }: ParsedOptions): ManagedSource {
+    if (shutdownTimeoutMs !== undefined && shutdownTimeoutMs !== this.#shutdownTimeoutMs) {
+      throw new InvalidOptionsError(
+        `manageDataSource options.shutdownTimeoutMs is ${shutdownTimeoutMs}, but data source "${this.source.name}" is managed with ` +
+          `${this.#shutdownTimeoutMs}. Give it in the first call, or leave it out.`,
+      );
+    }
     this.#pool = this.#managePools(name ?? this.source.name);
     return this.source;
   }
@@ -177,7 +187,7 @@ class ManagedDataSource {
   }
 
   async #destroy(): Promise<void> {
-    await endTransactions(this.source, this.#options.shutdownTimeoutMs);
+    await endTransactions(this.source, this.#shutdownTimeoutMs);
     await this.#original.destroy();
     unmanagePool(this.#pool);
   }
