@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
-import { type Clock, messageOf, postgresDialect } from '../../../core/index.js';
+import { type Clock, getLogger, messageOf, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame, type Frame, runInFrame, scopeOnPool } from '../../context.js';
-import { AcquireTimeoutError, PoolEndedError } from '../../errors.js';
+import { AcquireTimeoutError, ConnectionLostError, PoolEndedError } from '../../errors.js';
 import type { HandWrittenTransactions } from '../../hand-written.js';
 import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from '../../lease.js';
 import type {
@@ -113,9 +113,14 @@ export class PgManagedPool implements ManagedPool, WaitedPool {
   }
 
   async acquire(holder: TransactionHolder): Promise<TransactionLease> {
+    const borrow = (): Promise<Loan> => this.#borrow(this.#request('transaction', holder.frame, holder.name));
     let loan: Loan;
     try {
-      loan = await this.#borrow(this.#request('transaction', holder.frame, holder.name));
+      loan = await borrow();
+      for (let tries = this.#pool.options.max; isInTransaction(loan.client); tries--) {
+        this.#discard(loan.lease, tries);
+        loan = await borrow();
+      }
     } catch (error) {
       throw this.#explain(error, holder);
     }
@@ -152,6 +157,19 @@ export class PgManagedPool implements ManagedPool, WaitedPool {
       else Reflect.deleteProperty(this.#pool, key);
     }
     this.#onUnwrap();
+  }
+
+  /** What its last holder left open on a connection would be committed together with the next transaction. */
+  #discard(lease: PgLease, triesLeft: number): void {
+    const reason = new ConnectionLostError(
+      `A connection of pool "${this.name}" (pid ${lease.backendId ?? 'unknown'}) was given back inside a transaction and is closed. ` +
+        'Look for a BEGIN outside of holdfast, on a client of this pool, without its COMMIT or ROLLBACK.',
+      { retryable: true },
+    );
+    lease.release(reason);
+    // Each try has closed one: those that come now are opened like that.
+    if (triesLeft === 0) throw reason;
+    getLogger().warn({ pool: this.name, transaction: lease.holder }, `holdfast: ${reason.message}`);
   }
 
   #lendTo(callback: PgConnectCallback | undefined): Promise<PgClient> | undefined {
@@ -305,6 +323,11 @@ export class PgManagedPool implements ManagedPool, WaitedPool {
       { cause: error, retryable: true },
     );
   }
+}
+
+function isInTransaction(client: PgClient): boolean {
+  const status = client.getTransactionStatus?.();
+  return status === 'T' || status === 'E';
 }
 
 /** Binds a callback among a query's arguments to the caller's async context: pg-pool would call it in the releaser's. */
