@@ -7,23 +7,11 @@ export {
   unmanagePool,
 } from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
-export type {
-  ManagedPool,
-  ManagedSource,
-  PoolCounts,
-  TransactionHolder,
-  TransactionLease,
-} from './managed-pool.js';
+export type { ManagedPool, ManagedSource, PoolCounts, TransactionLease } from './managed-pool.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
-export type {
-  AmbientScope,
-  ManualModes,
-  ManualOpening,
-  ManualSavepoint,
-  SessionWork,
-} from './ambient-scope.js';
+export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
 export { HandWrittenTransactions } from './hand-written.js';
-export type { CommitAnswer, Session, SessionStatus, SettledOutcome } from './session.js';
+export type { CommitAnswer, Session, SessionStatus } from './session.js';
 export {
   ambientScope,
   currentFrame,

@@ -29,7 +29,7 @@ type TypeormDataSource = Parameters<typeof manageDataSource>[0];
  * The applications whose start has not ended. Nest tells nobody of a start that fails, so an application that begins
  * takes those before it for dead: until their next hook, which says that they live, they keep no name and find nothing.
  */
-const starting = processGlobal('holdfast.nestjs.starting/1', () => new Set<DataSourceDiscovery>());
+const starting = processGlobal('holdfast.starting-applications/1', () => new Set<DataSourceDiscovery>());
 
 /** Finds the DataSources and PrismaClients among the application's providers and manages each. */
 export class DataSourceDiscovery
