@@ -17,7 +17,7 @@ export {
   readString,
   withDefault,
 } from './options.js';
-export type { Reader, Shape } from './options.js';
+export type { Reader } from './options.js';
 export { getLogger, readLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
 export { processGlobal } from './process-global.js';

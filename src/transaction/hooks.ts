@@ -63,7 +63,7 @@ export class Hooks {
 }
 
 /** Which hook it is, and of which transaction. */
-export interface HookPlace {
+interface HookPlace {
   readonly moment: string;
   readonly transaction: string;
 }

@@ -1,7 +1,6 @@
 export { runInTransaction, transactional, Transactional } from './transactional.js';
 export type { AsyncMethod, TransactionalDecorator } from './transactional.js';
 export type { ErrorMatcher, RetryOptions, TransactionOptions } from './options.js';
-export { PROPAGATIONS } from './propagation.js';
 export type { Propagation } from './propagation.js';
 export {
   afterCommit,

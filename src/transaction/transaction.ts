@@ -13,6 +13,7 @@ import {
   type Frame,
   type ManagedPool,
   type ManagedSource,
+  runningTransactions,
   type Session,
   type SessionStatus,
   type SessionWork,
@@ -228,6 +229,7 @@ export class Transaction implements ScopeOwner {
     if (this.#lease && this.#begun) await this.#commitOn(this.#lease.session);
     else this.#giveBack();
     this.committed = true;
+    runningTransactions.end(this);
     if (!this.participants.empty) await this.participants.tell('afterCommit', this.name);
     return 'committed';
   }

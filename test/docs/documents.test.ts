@@ -3,8 +3,12 @@ import { dirname, join } from 'node:path';
 import { managePool, runInTransaction, Transactional } from 'holdfast';
 import { manageDataSource } from 'holdfast/typeorm';
 import { useDatabase } from '../harness/database.js';
-import { PROPAGATIONS } from '../../src/transaction/index.js';
-import { decide, type Propagation, type PropagationAction } from '../../src/transaction/propagation.js';
+import {
+  decide,
+  type Propagation,
+  type PropagationAction,
+  PROPAGATIONS,
+} from '../../src/transaction/propagation.js';
 import { allBlocks, blocksOf, documents, readDocument, root, tableBelow } from './markdown.js';
 
 const db = useDatabase();

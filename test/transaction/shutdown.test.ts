@@ -88,6 +88,27 @@ test('a hook that never settles is waited for as long as shutdownTimeoutMs, name
   expect(await committed()).toEqual(['work']);
 });
 
+test('nor is a subscriber after the commit', async () => {
+  await start(50);
+  const begun = gate();
+  dataSource.subscribers.push({
+    afterTransactionCommit() {
+      begun.open();
+      return never();
+    },
+  });
+  void runInTransaction(() => insert('work'), { name: 'Orders.place' });
+  await begun.opened;
+  const managed = source();
+  await dataSource.destroy();
+
+  expect(log.warnings.map(([, message]) => message)).toEqual([
+    expect.stringContaining('a hook of "Orders.place", which has ended, still ran'),
+  ]);
+  expect([runningTransactions.on(managed), runningTransactions.endedOn(managed)]).toEqual([[], []]);
+  expect(await committed()).toEqual(['work']);
+});
+
 test('nor is a hook of the rollback that the shutdown itself brought about', async () => {
   await start(50);
   const begun = gate();
