@@ -29,10 +29,11 @@ export interface Dialect {
 /** https://www.postgresql.org/docs/current/sql-begin.html, errcodes-appendix.html */
 export const postgresDialect: Dialect = {
   begin({ isolationLevel, readOnly }) {
+    if (!isolationLevel && !readOnly) return 'BEGIN';
     const modes = [];
     if (isolationLevel) modes.push(`ISOLATION LEVEL ${isolationLevel}`);
     if (readOnly) modes.push('READ ONLY');
-    return modes.length === 0 ? 'BEGIN' : `BEGIN ${modes.join(' ')}`;
+    return `BEGIN ${modes.join(' ')}`;
   },
   savepoint: (name) => `SAVEPOINT ${name}`,
   releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,

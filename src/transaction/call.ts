@@ -15,6 +15,8 @@ export interface Call<T> {
    * synchronous method of a class that is transactional as a whole: it cannot have awaited a statement.
    */
   readonly plainValue: 'wrapped' | 'passed';
+  /** The function that the application called. */
+  readonly entry: Function;
 }
 
 /** A method that has been called inside a transaction. */

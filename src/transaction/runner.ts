@@ -13,6 +13,7 @@ import { type Call, start, type StartedCall } from './call.js';
 import { CommitOutcomeUnknownError, UnsupportedReturnError } from './errors.js';
 import type { Completion } from './hooks.js';
 import { rollsBackOn } from './options.js';
+import { Opening } from './opening.js';
 import { decide } from './propagation.js';
 import { mismatch, outOfPlace, refuse } from './refusal.js';
 import { isRetryable, pauseAfter } from './retry.js';
@@ -61,10 +62,12 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
 
 function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   const outer = currentFrame();
+  const opening = new Opening(call.name, call.entry);
   const { isolationLevel, readOnly, retry } = call.options;
   const open = (): Transaction => {
     const pool = choosePool(source, readOnly);
-    const transaction = new Transaction({ name: call.name, source, pool, isolationLevel, readOnly, outer });
+    const asked = { name: call.name, source, pool, isolationLevel, readOnly, outer, opening };
+    const transaction = new Transaction(asked);
     runningTransactions.add(transaction);
     return transaction;
   };

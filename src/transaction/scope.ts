@@ -72,8 +72,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   readonly savepoint: string | undefined;
   readonly lane = new Lane();
   readonly hooks = new Hooks();
-  /** Methods that joined, or opened a savepoint here, and have not returned yet; oldest first. */
-  readonly inside = new Set<{ readonly name: string }>();
+  #inside: Set<{ readonly name: string }> | undefined;
   /** Outermost first, as the server has them. */
   readonly #manual: OpenManual[] = [];
   /** The first statement that failed, for the message when nobody told the caller. */
@@ -101,6 +100,11 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     for (let scope = this.parent as Scope | undefined; scope; scope = scope.parent)
       if (scope === other) return true;
     return false;
+  }
+
+  /** Methods that joined, or opened a savepoint here, and have not returned yet; oldest first. */
+  get inside(): Set<{ readonly name: string }> {
+    return (this.#inside ??= new Set());
   }
 
   /** 1 for the outermost scope, one more for each savepoint. */
@@ -186,7 +190,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
 
   /** Why this scope's work cannot be kept although its method returned normally. */
   obstacle(): UnexpectedRollbackError | undefined {
-    const [unfinished] = this.inside;
+    const [unfinished] = this.#inside ?? [];
     if (unfinished) {
       return this.#unexpected(
         `"${unfinished.name}", which runs inside it, had not returned yet. Await every transactional call`,

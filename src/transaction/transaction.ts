@@ -24,6 +24,7 @@ import { settleCommit } from './commit-outcome.js';
 import { DueControl } from './due-control.js';
 import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
 import type { Completion } from './hooks.js';
+import type { Opening } from './opening.js';
 import { Participants } from './participants.js';
 import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
@@ -46,6 +47,7 @@ export interface TransactionOpening {
   readonly readOnly: boolean;
   /** The frame around the call that opens it. */
   readonly outer: Frame | undefined;
+  readonly opening: Opening;
 }
 
 /** A scope of a {@link Transaction}. */
@@ -56,7 +58,7 @@ export type TransactionScope = Scope<Transaction>;
  * connection when its first statement comes; BEGIN, SAVEPOINT and RELEASE travel in front of the next statement.
  */
 export class Transaction implements ScopeOwner {
-  readonly id = `tx-${counter.next++}`;
+  readonly #number = counter.next++;
   readonly name: string;
   readonly source: ManagedSource;
   readonly isolationLevel: IsolationLevel | undefined;
@@ -67,15 +69,14 @@ export class Transaction implements ScopeOwner {
   readonly root: TransactionScope;
   readonly queue: StatementQueue;
   readonly participants = new Participants();
-  /** Where it was opened. Its stack is put into words only when somebody reads it. */
-  readonly openedAt: Error;
   /** Why no further statement can run, once there is a reason. */
   broken: Error | undefined;
   /** Whether the server confirmed COMMIT, or there was nothing to commit. */
   committed = false;
   readonly #pool: ManagedPool;
+  readonly #opening: Opening;
   /** Rejects what waits for the method while it runs. */
-  readonly #onAbort = new Set<(error: Error) => void>();
+  readonly #onAbort: ((error: Error) => void)[] = [];
   #lease: TransactionLease | undefined;
   #cancelling: Promise<void> | undefined;
   #over = false;
@@ -85,18 +86,27 @@ export class Transaction implements ScopeOwner {
   #savepoints = 0;
   readonly #due: DueControl;
 
-  constructor({ name, source, pool, isolationLevel, readOnly, outer }: TransactionOpening) {
+  constructor({ name, source, pool, isolationLevel, readOnly, outer, opening }: TransactionOpening) {
     this.name = name;
     this.source = source;
     this.#pool = pool;
     this.isolationLevel = isolationLevel;
     this.readOnly = readOnly;
     this.dialect = pool.dialect;
-    this.openedAt = new Error(`transaction "${name}" was opened here`);
+    this.#opening = opening;
     this.root = new Scope<Transaction>(this, { name, parent: undefined, savepoint: undefined });
     this.frame = { parent: outer, source, scope: this.root };
     this.queue = new StatementQueue(this.root.lane);
     this.#due = new DueControl(pool.dialect, { isolationLevel, readOnly });
+  }
+
+  get id(): string {
+    return `tx-${this.#number}`;
+  }
+
+  /** Where it was opened, as the cause of errors about it. */
+  get openedAt(): Error {
+    return this.#opening.toError();
   }
 
   /** The server's last word, where a connection is borrowed. */
@@ -184,8 +194,9 @@ export class Transaction implements ScopeOwner {
   orAborted<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#abortReason) reject(this.#abortReason);
-      this.#onAbort.add(reject);
-      const ended = (): boolean => this.#onAbort.delete(reject);
+      this.#onAbort.push(reject);
+      // The last to come is mostly the first to go.
+      const ended = (): unknown => this.#onAbort.splice(this.#onAbort.lastIndexOf(reject), 1);
       work.then(
         (value) => (ended(), resolve(value)),
         (error: Error) => (ended(), reject(error)),

@@ -74,7 +74,7 @@ export function runInTransaction<T>(work: () => Promise<T>, options?: Transactio
     readFunction()(work, 'runInTransaction(work)');
     const parsed = parseTransactionOptions(options);
     const name = parsed.name ?? (work.name || 'runInTransaction');
-    return runCall({ name, options: parsed, work, plainValue: 'wrapped' });
+    return runCall({ name, options: parsed, work, plainValue: 'wrapped', entry: runInTransaction });
   } catch (error) {
     return Promise.reject(error as Error);
   }
@@ -96,7 +96,7 @@ export function transactional<This, A extends unknown[], R>(
   readFunction()(fn, 'transactional(fn)');
   const parsed = parseTransactionOptions(options);
   const name = parsed.name ?? (fn.name || 'transactional function');
-  return function (this: This, ...args: A): Promise<R> {
-    return runCall({ name, options: parsed, work: () => fn.apply(this, args), plainValue: 'wrapped' });
+  return function entry(this: This, ...args: A): Promise<R> {
+    return runCall({ name, options: parsed, work: () => fn.apply(this, args), plainValue: 'wrapped', entry });
   };
 }

@@ -68,7 +68,13 @@ function wrap(method: Method, options: ParsedOptions, { key, owner, plainValue }
     return options.name ?? (className ? `${className}.${methodName}` : methodName);
   };
   const wrapped: Method = function (...args) {
-    return runCall({ name: nameFor(this), options, work: () => method.apply(this, args), plainValue });
+    return runCall({
+      name: nameFor(this),
+      options,
+      work: () => method.apply(this, args),
+      plainValue,
+      entry: wrapped,
+    });
   };
   Object.defineProperty(wrapped, 'name', { value: method.name, configurable: true });
   Object.defineProperty(wrapped, 'length', { value: method.length, configurable: true });

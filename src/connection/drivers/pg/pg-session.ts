@@ -1,6 +1,7 @@
 import { type Clock, messageOf } from '../../../core/index.js';
 import { ConnectionLostError } from '../../errors.js';
 import type { CommitAnswer, Session, SessionStatus } from '../../session.js';
+import { submitInOneWrite } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery } from './pg-types.js';
 import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transaction-id.js';
@@ -204,6 +205,7 @@ export class PgSession implements Session {
           resolve(result);
         }
       };
+      if (!Object.hasOwn(query, 'submit')) query.submit = (connection) => submitInOneWrite(query, connection);
       this.client.query(query);
     });
   }
@@ -260,8 +262,8 @@ const ROLLBACK_AS_A_WHOLE = /\b(?:rollback|abort)\b(?!\s+(?:work\s+|transaction\
 
 /** Whether one of several statements in a text ended the transaction, by the command tags that the server answered. */
 function endsTransaction({ text, _results }: PgQuery): boolean {
-  const tags = [_results ?? []].flat().map(({ command }) => command);
-  if (tags.length < 2) return false;
+  if (!Array.isArray(_results)) return false;
+  const tags = (_results as readonly { command?: string | null }[]).map(({ command }) => command);
   // ROLLBACK TO SAVEPOINT has the tag of a ROLLBACK.
   return tags.includes('COMMIT') || (tags.includes('ROLLBACK') && ROLLBACK_AS_A_WHOLE.test(text));
 }

@@ -30,10 +30,19 @@ export interface PgQuery {
 
 export type PgQueryConstructor = new (config: unknown, values?: unknown) => PgQuery;
 
+/** The socket of a connection, or what stands in for it. */
+export interface PgStream {
+  readonly writable: boolean;
+  cork?(): void;
+  uncork?(): void;
+  write(bytes: Uint8Array): unknown;
+  destroy(): void;
+}
+
 export interface PgConnection extends EventEmitter {
   /** Texts of the named statements that this connection knows, by name. */
   readonly parsedStatements: Readonly<Record<string, string | undefined>>;
-  stream: { cork?(): void; uncork?(): void; write(bytes: Uint8Array): unknown; destroy(): void };
+  stream: PgStream;
   connect(port: number | string, host?: string): void;
   cancel(processId: number, secretKey: unknown): void;
   flush(): void;
