@@ -10,6 +10,7 @@ const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
 const args = process.argv.slice(2);
 
 install();
+run(process.execPath, ['scripts/generate-prisma.mjs'], root);
 // A copy of its own: the benchmark can run while others build, and `dist` stays as it is.
 buildLibrary('holdfast', root);
 const before = valueOf('--before');

@@ -1,4 +1,4 @@
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BenchDatabase, measureRoundTrip, startDatabase } from './database.js';
@@ -16,11 +16,12 @@ async function main(): Promise<void> {
   const options = readBenchOptions(process.argv.slice(2));
   const began = performance.now();
   const database = await startDatabase({ durable: options.durable, writers: options.variants.length });
-  const proxy = await startDelayProxy(database.url, options.delayMs);
+  const proxy = await startDelayProxy(database.url);
   try {
     await sayMachine(database, options);
     const urls = { loopback: database.url, delayed: proxy.url };
     for (const link of options.links) {
+      await proxy.delay(options.delayMs);
       const times = sort(await measureRoundTrip(urls[link]));
       say(
         `round trip ${link}: median ${median(times).toFixed(2)} ms, p99 ${quantile(times, 0.99).toFixed(2)} ms`,
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
     say(`\n## What each variant sends\n\n${wireTable(await checkWire(database, options.variants))}`);
     await sayEmpty(database, options);
     const progress = (line: string): void => console.error(line);
-    const measured = await measure(database, options, { urls, progress });
+    const measured = await measure(database, options, { urls, proxy, progress });
     for (const link of options.links) {
       for (const scenario of options.scenarios) {
         for (const concurrency of options.concurrency) {
@@ -38,7 +39,8 @@ async function main(): Promise<void> {
         }
       }
     }
-    say(`\nTook ${Math.round((performance.now() - began) / 1000)} s.`);
+    say(`\nLoad of the machine at the end, the benchmark's own included: ${loadavg()[1]?.toFixed(1)}.`);
+    say(`Took ${Math.round((performance.now() - began) / 1000)} s.`);
   } finally {
     proxy.stop();
     await database.stop();

@@ -1,4 +1,5 @@
 import { type BenchDatabase, checkWork, reset } from './database.js';
+import type { DelayProxy } from './delay-proxy.js';
 import { type BenchOptions, type Link, POOL_SIZE } from './options.js';
 import { shuffled } from './statistics.js';
 import { VARIANTS } from './variants.js';
@@ -17,6 +18,8 @@ export interface Measured {
   readonly variant: string;
   /** Transactions per second, one of each slice. */
   readonly throughput: number[];
+  /** Processor time of the client's process, in microseconds per transaction, one of each slice. */
+  readonly cpuMicros: number[];
   /** Throughput over the baseline's in the same round, one of each round. */
   readonly ratios: number[];
   readonly latencies: number[];
@@ -31,7 +34,7 @@ export type Progress = (line: string) => void;
 export async function measure(
   database: BenchDatabase,
   options: BenchOptions,
-  { urls, progress }: { urls: Readonly<Record<Link, string>>; progress: Progress },
+  { urls, proxy, progress }: { urls: Readonly<Record<Link, string>>; proxy: DelayProxy; progress: Progress },
 ): Promise<Measured[]> {
   const results = new Map<string, Measured>();
   for (let epoch = 1; epoch <= options.epochs; epoch++) {
@@ -44,6 +47,7 @@ export async function measure(
         const start = { variant, url: urls[link], poolSize: POOL_SIZE, writer };
         workers.push(await Worker.start(start, execArgv));
       }
+      await warmUp(workers, options, proxy);
       for (const scenario of options.scenarios) {
         for (const concurrency of options.concurrency) {
           await measureCell(workers, { link, scenario, concurrency }, { options, results });
@@ -57,22 +61,41 @@ export async function measure(
   return [...results.values()];
 }
 
+/** Lets every process compile its hot paths. Without the delay, which would leave it hardly a transaction to learn from. */
+async function warmUp(workers: readonly Worker[], options: BenchOptions, proxy: DelayProxy): Promise<void> {
+  await proxy.delay(0);
+  for (const scenario of options.scenarios) {
+    for (const worker of shuffled(workers)) {
+      await worker.order({
+        kind: 'slice',
+        scenario,
+        concurrency: 8,
+        forMs: 0,
+        atLeast: options.warmUp,
+      });
+    }
+  }
+  await proxy.delay(options.delayMs);
+}
+
 async function measureCell(
   workers: readonly Worker[],
   cell: Cell,
   { options, results }: { options: BenchOptions; results: Map<string, Measured> },
 ): Promise<void> {
   const { scenario, concurrency } = cell;
-  for (const worker of shuffled([...workers, ...workers])) {
-    await worker.order({ kind: 'slice', scenario, concurrency, forMs: options.warmUpMs });
+  for (const worker of shuffled(workers)) {
+    await worker.order({ kind: 'slice', scenario, concurrency, forMs: options.sliceMs });
   }
   for (let round = 0; round < options.rounds; round++) {
     const inRound = new Map<string, number>();
     for (const worker of shuffled(workers)) {
       const order = { kind: 'slice', scenario, concurrency, forMs: options.sliceMs } as const;
-      const { transactions, seconds, latencies } = await worker.order(order);
+      const { transactions, seconds, cpuSeconds, latencies } = await worker.order(order);
       inRound.set(worker.variant, transactions / seconds);
-      resultOf(results, cell, worker.variant).latencies.push(...latencies);
+      const measured = resultOf(results, cell, worker.variant);
+      measured.cpuMicros.push((cpuSeconds / transactions) * 1e6);
+      measured.latencies.push(...latencies);
     }
     for (const [variant, throughput] of inRound) {
       const measured = resultOf(results, cell, variant);
@@ -87,7 +110,7 @@ function resultOf(results: Map<string, Measured>, cell: Cell, variant: string): 
   const key = [cell.link, cell.scenario, cell.concurrency, variant].join('/');
   let measured = results.get(key);
   if (!measured) {
-    measured = { cell, variant, throughput: [], ratios: [], latencies: [] };
+    measured = { cell, variant, throughput: [], cpuMicros: [], ratios: [], latencies: [] };
     results.set(key, measured);
   }
   return measured;

@@ -18,7 +18,8 @@ export interface BenchOptions {
   /** Slices of each variant, per cell and epoch. */
   readonly rounds: number;
   readonly sliceMs: number;
-  readonly warmUpMs: number;
+  /** Transactions of each scenario before anything counts: V8 needs some thousands to compile all of TypeORM's path. */
+  readonly warmUp: number;
   readonly delayMs: number;
   readonly cpuProfile: string | undefined;
 }
@@ -54,9 +55,9 @@ export function readBenchOptions(args: string[]): BenchOptions {
     scenarios: choose(values.scenarios, SCENARIOS) ?? SCENARIOS,
     concurrency: values.concurrency?.split(',').map(Number) ?? [1, 32],
     epochs: Number(values.epochs ?? (quick ? 1 : 2)),
-    rounds: Number(values.rounds ?? (quick ? 6 : 14)),
+    rounds: Number(values.rounds ?? (quick ? 5 : 11)),
     sliceMs: Number(values['slice-ms'] ?? (quick ? 80 : 180)),
-    warmUpMs: quick ? 150 : 300,
+    warmUp: quick ? 2500 : 8000,
     delayMs: Number(values['delay-ms'] ?? 1),
     cpuProfile: values['cpu-profile'],
   };

@@ -7,6 +7,8 @@ import type { WireRow } from './wire-check.js';
 const TARGETS: Readonly<Record<string, Readonly<Record<Cell['link'], number>>>> = {
   'raw-ours': { loopback: 1, delayed: 1.25 },
   'typeorm-ours': { loopback: 0.97, delayed: 1.2 },
+  // At a concurrency of 16 and above.
+  'prisma-ours': { loopback: 1.4, delayed: 1.4 },
 };
 
 export function wireTable(rows: readonly WireRow[]): string {
@@ -24,15 +26,20 @@ export function wireTable(rows: readonly WireRow[]): string {
 }
 
 export function cellTable(cell: Cell, measured: readonly Measured[]): string {
-  const rows = measured.filter((row) => row.cell.link === cell.link && row.cell.scenario === cell.scenario);
+  const order = Object.keys(VARIANTS);
+  const rows = measured
+    .filter(({ cell: { link, scenario, concurrency } }) => {
+      return link === cell.link && scenario === cell.scenario && concurrency === cell.concurrency;
+    })
+    .sort((a, b) => order.indexOf(a.variant) - order.indexOf(b.variant));
   return [
-    cells(['variant', 'tx/s', 'ratio (95 % interval)', 'target', 'p50 ms', 'p99 ms']),
-    cells(['---', '---:', '---:', '---:', '---:', '---:']),
-    ...rows.filter((row) => row.cell.concurrency === cell.concurrency).map(variantRow),
+    cells(['variant', 'tx/s', 'ratio (95 % interval)', 'target', 'p50 ms', 'p99 ms', 'client CPU µs/tx']),
+    cells(['---', '---:', '---:', '---:', '---:', '---:', '---:']),
+    ...rows.map(variantRow),
   ].join('\n');
 }
 
-function variantRow({ cell, variant, throughput, ratios, latencies }: Measured): string {
+function variantRow({ cell, variant, throughput, cpuMicros, ratios, latencies }: Measured): string {
   const { title, baseline } = VARIANTS[variant]!;
   const sorted = sort(latencies);
   const target = TARGETS[variant]?.[cell.link];
@@ -46,6 +53,7 @@ function variantRow({ cell, variant, throughput, ratios, latencies }: Measured):
     verdict,
     quantile(sorted, 0.5).toFixed(2),
     quantile(sorted, 0.99).toFixed(2),
+    median(cpuMicros).toFixed(0),
   ]);
 }
 

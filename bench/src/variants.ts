@@ -1,4 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type * as Holdfast from 'holdfast';
+import type * as HoldfastTypeorm from 'holdfast/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { openPrismaNestjsCls, openPrismaOurs, openPrismaTransaction } from './prisma-variants.js';
 import { type Queryable, rawWork, type Scenario, type Target, typeormWork } from './workload.js';
 
 /** One way to run a transaction, opened on one database. */
@@ -22,12 +26,17 @@ export interface Variant {
   open(connect: Connect): Promise<OpenVariant>;
 }
 
-type RunInTransaction<Db> = (work: (db: Db) => Promise<void>) => Promise<void>;
+export type RunInTransaction<Db> = (work: (db: Db) => Promise<void>) => Promise<void>;
 
 /** Each variant is opened in a process of its own: some of them change what the others stand on. */
 export const VARIANTS: Readonly<Record<string, Variant>> = {
   'raw-by-hand': { title: 'raw pg by hand', baseline: 'raw-by-hand', open: openRawByHand },
   'raw-control': { title: 'raw pg by hand, once more', baseline: 'raw-by-hand', open: openRawByHand },
+  'raw-in-als': {
+    title: 'raw pg by hand, in an AsyncLocalStorage',
+    baseline: 'raw-by-hand',
+    open: (connect) => inAsyncLocalStorage(openRawByHand(connect)),
+  },
   'raw-ours': { title: 'holdfast, raw pg', baseline: 'raw-by-hand', open: (c) => openRawOurs(c, 'holdfast') },
   'raw-before': {
     title: 'holdfast before, raw pg',
@@ -35,6 +44,11 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     open: (c) => openRawOurs(c, 'holdfast-before'),
   },
   'query-runner': { title: 'QueryRunner by hand', baseline: 'query-runner', open: openQueryRunner },
+  'query-runner-in-als': {
+    title: 'QueryRunner by hand, in an AsyncLocalStorage',
+    baseline: 'query-runner',
+    open: (connect) => inAsyncLocalStorage(openQueryRunner(connect)),
+  },
   'data-source-transaction': {
     title: 'dataSource.transaction',
     baseline: 'query-runner',
@@ -61,9 +75,20 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     baseline: 'query-runner',
     open: (c) => openTypeormOurs(c, 'holdfast-before'),
   },
+  'prisma-transaction': {
+    title: 'Prisma $transaction',
+    baseline: 'prisma-transaction',
+    open: openPrismaTransaction,
+  },
+  'prisma-nestjs-cls': {
+    title: 'nestjs-cls + Prisma',
+    baseline: 'prisma-transaction',
+    open: openPrismaNestjsCls,
+  },
+  'prisma-ours': { title: 'holdfast, Prisma', baseline: 'prisma-transaction', open: openPrismaOurs },
 };
 
-function variant<Db>(
+export function variant<Db>(
   work: Readonly<Record<Scenario, (db: Db, target: Target) => Promise<void>>>,
   runInTransaction: RunInTransaction<Db>,
   close: () => Promise<void>,
@@ -79,7 +104,18 @@ function variant<Db>(
   };
 }
 
-async function openPool({ url, poolSize }: Connect) {
+/** What any way with an async context pays before it does anything: on Node 20 each promise carries the context along. */
+async function inAsyncLocalStorage(opening: Promise<OpenVariant>): Promise<OpenVariant> {
+  const opened = await opening;
+  const storage = new AsyncLocalStorage<object>();
+  return {
+    run: (...args) => storage.run({}, () => opened.run(...args)),
+    empty: () => storage.run({}, () => opened.empty()),
+    close: () => opened.close(),
+  };
+}
+
+export async function openPool({ url, poolSize }: Connect) {
   const { Pool } = await import('pg');
   return new Pool({ connectionString: url, max: poolSize, idleTimeoutMillis: 0 });
 }
@@ -103,7 +139,7 @@ async function openRawByHand(connect: Connect): Promise<OpenVariant> {
 }
 
 async function openRawOurs(connect: Connect, library: string): Promise<OpenVariant> {
-  const { managePool, runInTransaction } = (await import(library)) as typeof import('holdfast');
+  const { managePool, runInTransaction } = (await import(library)) as typeof Holdfast;
   const pool = await openPool(connect);
   managePool(pool);
   return variant<Queryable>(
@@ -203,8 +239,8 @@ async function openNestjsCls(connect: Connect): Promise<OpenVariant> {
 }
 
 async function openTypeormOurs(connect: Connect, library: string): Promise<OpenVariant> {
-  const { runInTransaction } = (await import(library)) as typeof import('holdfast');
-  const { manageDataSource } = (await import(`${library}/typeorm`)) as typeof import('holdfast/typeorm');
+  const { runInTransaction } = (await import(library)) as typeof Holdfast;
+  const { manageDataSource } = (await import(`${library}/typeorm`)) as typeof HoldfastTypeorm;
   const dataSource = await openDataSource(connect);
   manageDataSource(dataSource);
   return variant<EntityManager>(

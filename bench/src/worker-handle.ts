@@ -22,6 +22,8 @@ export class Worker {
     const child = fork(script, [JSON.stringify(start)], {
       serialization: 'advanced',
       execArgv: [...execArgv],
+      // As services run.
+      env: { ...process.env, NODE_ENV: 'production' },
     });
     const worker = new Worker(child, start);
     await worker.#answer();

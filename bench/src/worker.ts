@@ -8,6 +8,8 @@ export type Order =
       readonly scenario: Scenario;
       readonly concurrency: number;
       readonly forMs: number;
+      /** Goes on until there were so many transactions, even when the time is over. */
+      readonly atLeast?: number;
     }
   /** One transaction, committed, or rolled back by an error after its statements. */
   | { readonly kind: 'once'; readonly scenario: Scenario | 'empty'; readonly rollBack?: boolean }
@@ -16,6 +18,8 @@ export type Order =
 export interface SliceResult {
   readonly transactions: number;
   readonly seconds: number;
+  /** Processor time of the whole process, in seconds. */
+  readonly cpuSeconds: number;
   /** Milliseconds of each transaction. */
   readonly latencies: Float64Array;
 }
@@ -34,12 +38,14 @@ async function main(): Promise<void> {
   let next = 0;
   const nextAccount = (): number => writer * ACCOUNTS + (next++ % ACCOUNTS);
 
-  const slice = async ({ scenario, concurrency, forMs }: Order & { kind: 'slice' }): Promise<SliceResult> => {
+  const slice = async (order: Order & { kind: 'slice' }): Promise<SliceResult> => {
+    const { scenario, concurrency, forMs, atLeast = 0 } = order;
     const latencies: number[] = [];
+    const cpu = process.cpuUsage();
     const began = performance.now();
     const end = began + forMs;
     const loop = async (): Promise<void> => {
-      for (let from = performance.now(); from < end;) {
+      for (let from = performance.now(); from < end || latencies.length < atLeast;) {
         await variant.run(scenario, { account: nextAccount(), writer });
         const now = performance.now();
         latencies.push(now - from);
@@ -48,7 +54,13 @@ async function main(): Promise<void> {
     };
     await Promise.all(Array.from({ length: concurrency }, loop));
     const seconds = (performance.now() - began) / 1000;
-    return { transactions: latencies.length, seconds, latencies: Float64Array.from(latencies) };
+    const { user, system } = process.cpuUsage(cpu);
+    return {
+      transactions: latencies.length,
+      seconds,
+      cpuSeconds: (user + system) / 1e6,
+      latencies: Float64Array.from(latencies),
+    };
   };
 
   const once = async ({ scenario, rollBack }: Order & { kind: 'once' }): Promise<SliceResult> => {
@@ -60,14 +72,14 @@ async function main(): Promise<void> {
         if (error !== failure) throw error;
       });
     }
-    return { transactions: rollBack ? 0 : 1, seconds: 0, latencies: new Float64Array() };
+    return { transactions: rollBack ? 0 : 1, seconds: 0, cpuSeconds: 0, latencies: new Float64Array() };
   };
 
   const empty = async ({ times }: Order & { kind: 'empty' }): Promise<SliceResult> => {
     const began = performance.now();
     for (let count = 0; count < times; count++) await variant.empty();
     const seconds = (performance.now() - began) / 1000;
-    return { transactions: times, seconds, latencies: new Float64Array() };
+    return { transactions: times, seconds, cpuSeconds: seconds, latencies: new Float64Array() };
   };
 
   const obey = (order: Order): Promise<SliceResult> => {

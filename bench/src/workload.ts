@@ -1,4 +1,5 @@
 import { type EntityManager, EntitySchema } from 'typeorm';
+import type { PrismaClient } from './generated/client.js';
 
 /** Accounts per writer: enough that 32 transactions at once seldom meet on a row. */
 export const ACCOUNTS = 2000;
@@ -83,5 +84,21 @@ export const typeormWork: Work<EntityManager> = {
   async select(manager, { account }) {
     const found = await manager.findOneBy(AccountEntity, { id: account });
     if (found?.id !== account) throw new Error(`account ${account} was not found`);
+  },
+};
+
+/** What a PrismaClient and the client of one of its interactive transactions have in common. */
+export type PrismaModels = Pick<PrismaClient, 'account' | 'event'>;
+
+/** The same through Prisma's models: the same calls for every variant that speaks Prisma. */
+export const prismaWork: Work<PrismaModels> = {
+  async 'insert-update'({ account, event }, target) {
+    await event.create({ data: { writer: target.writer, amount: 1 }, select: { id: true } });
+    const where = { id: target.account };
+    await account.update({ where, data: { balance: { increment: 1 } }, select: { id: true } });
+  },
+  async select({ account }, target) {
+    const found = await account.findUnique({ where: { id: target.account } });
+    if (found?.id !== target.account) throw new Error(`account ${target.account} was not found`);
   },
 };

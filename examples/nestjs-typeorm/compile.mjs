@@ -1,29 +1,12 @@
 // Compiles the example into dist/ with plain tsc, as an application's own build would.
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compile as compileExample } from '../compile.mjs';
 
-const here = fileURLToPath(new URL('.', import.meta.url));
-export const root = join(here, '../..');
+export { root } from '../compile.mjs';
 
 /** Builds the library first when its source has changed since. Ends the process when tsc does not like something. */
 export function compile() {
-  if (!isBuilt()) node(['scripts/build.mjs']);
-  node(['node_modules/typescript/bin/tsc', '-p', here]);
-}
-
-function isBuilt() {
-  const built = join(root, 'dist/esm/index.js');
-  if (!existsSync(built)) return false;
-  const { mtimeMs } = statSync(built);
-  const sources = readdirSync(join(root, 'src'), { recursive: true });
-  return sources.every((file) => statSync(join(root, 'src', file)).mtimeMs < mtimeMs);
-}
-
-function node(args) {
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
+  compileExample(fileURLToPath(new URL('.', import.meta.url)));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) compile();

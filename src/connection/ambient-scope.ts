@@ -4,6 +4,10 @@ import type { Session } from './session.js';
 export interface SessionWork<T> {
   /** The SQL, where the driver knows it: for messages only. */
   readonly text: string | undefined;
+  /** The hand-written transactions of the client that it was asked through. */
+  readonly by?: object;
+  /** Whether it may leave something behind that a rollback would take. Default: it may. */
+  mayWrite?(): boolean;
   /**
    * Runs on the session. `prefix` holds control statements (BEGIN, SAVEPOINT …) that the server must have
    * executed successfully before this work; if one fails, this work must not be executed.
@@ -14,10 +18,12 @@ export interface SessionWork<T> {
 
 /** A transaction that was begun by hand inside of ours; it is a savepoint. */
 export interface ManualSavepoint {
-  /** What the hand-written code calls commit. */
-  release(): Promise<void>;
+  /** Settles when it has begun, or could not. */
+  readonly begun: Promise<void>;
+  /** What the hand-written code calls commit. `from` is the scope that the running call belongs to. */
+  release(from: AmbientScope): Promise<void>;
   /** What the hand-written code calls rollback. */
-  rollback(): Promise<void>;
+  rollback(from: AmbientScope): Promise<void>;
 }
 
 /** What a hand-written BEGIN asks for. */
@@ -26,14 +32,24 @@ export interface ManualModes {
   readonly readOnly: boolean;
 }
 
+/** A hand-written BEGIN. */
+export interface ManualOpening extends ManualModes {
+  /** Names it in messages. */
+  readonly label: string;
+  /** Work that carries the same `by` is its own. */
+  readonly by: object;
+}
+
 /** What a driver needs to know of the transaction that is in force where its pool is asked for a connection. */
 export interface AmbientScope {
   /** The physical transaction: scopes that share it share one connection. */
   readonly transaction: object;
+  /** Whether it takes nothing any more: whatever it is asked for is rejected, and says why. */
+  readonly closed: boolean;
   /** Queues `work` behind the statements before it. Rejects with TransactionClosedError once the scope is closed. */
   submit<T>(work: SessionWork<T>): Promise<T>;
   /** Takes the transaction's connection now, without a statement. */
   connect(): Promise<Session>;
-  /** Begins a hand-written transaction inside this one. `label` names it in messages. */
-  beginManual(label: string, modes: ManualModes): Promise<ManualSavepoint>;
+  /** Begins a hand-written transaction inside this one. Throws when it asks for what a savepoint cannot have. */
+  beginManual(opening: ManualOpening): ManualSavepoint;
 }

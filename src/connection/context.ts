@@ -1,15 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { InvalidOptionsError, processGlobal } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
+import { DuplicateDataSourceError } from './errors.js';
 
 /** What frames tell data sources apart by: the source itself. */
 export interface SourceKey {
   readonly name: string;
 }
 
+/** Stands for no data source: frames of it say nothing of any. */
+export const NO_SOURCE: SourceKey = Object.freeze({ name: '' });
+
 /**
  * One call's view of the transactions around it. Frames form an immutable chain: a frame is handed to
- * {@link runInFrame} and is never changed, so branches that run at once cannot disturb one another.
+ * {@link runInFrame} and is never changed (but see {@link detachFrame}), so branches that run at once cannot disturb one another.
  */
 export interface Frame {
   readonly parent: Frame | undefined;
@@ -19,6 +23,8 @@ export interface Frame {
   readonly scope: AmbientScope | undefined;
   /** The method that joined the scope; `undefined` where the frame is of the method that opened it. */
   readonly joinedBy?: string;
+  /** Takes in work that was begun in the frame, so that whoever waits for the frame's own work waits for it as well. */
+  readonly alsoAwait?: (work: Promise<void>) => void;
 }
 
 /** Where the frame of a call is kept while the call, and whatever it awaits, runs. */
@@ -61,16 +67,12 @@ export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
   return context.storage.run(frame, work);
 }
 
-const detached = processGlobal('holdfast.detached-frames/1', () => new WeakSet<Frame>());
-
-/** Says that the caller of the work in `frame` does not wait for it. */
+/**
+ * Says that the caller of the work in `frame`, which hides every source, does not wait for it. Nothing looks past such
+ * a frame except the search for a self-deadlock, and work that starts itself again and again must not keep them all.
+ */
 export function detachFrame(frame: Frame): void {
-  detached.add(frame);
-}
-
-/** Whether the work in `frame` goes on by itself: the frames around it do not wait for it. */
-export function isDetached(frame: Frame): boolean {
-  return detached.has(frame);
+  (frame as { parent: Frame | undefined }).parent = undefined;
 }
 
 /** The scope of the running call on `source`. A closed scope is found as well: it is the caller's to refuse. */
@@ -84,6 +86,28 @@ export function scopeInFrame(frame: Frame | undefined, source: SourceKey): Ambie
     if (current.source === source || current.source === undefined) return current.scope;
   }
   return undefined;
+}
+
+/** The innermost frame of the running call that speaks of the data source of this name, whether or not it is managed still. */
+export function frameOf(name: string): Frame | undefined {
+  let frame = currentFrame();
+  while (frame && frame.source !== undefined && frame.source.name !== name) frame = frame.parent;
+  return frame;
+}
+
+/**
+ * {@link ambientScope} for a statement that a pool of `source` is asked for. Throws {@link DuplicateDataSourceError}
+ * in a transaction of another source of that name: on this pool the statement would commit by itself.
+ */
+export function scopeOnPool(source: SourceKey): AmbientScope | undefined {
+  const frame = frameOf(source.name);
+  if (frame?.scope && !frame.scope.closed && frame.source !== source) {
+    throw new DuplicateDataSourceError(
+      `Another pool is managed as "${source.name}" than when this call's transaction began, so the statement cannot be part of it and was not sent. ` +
+        'Let the transactions of a pool end before another takes its name, or call runOutsideTransaction().',
+    );
+  }
+  return frame?.scope;
 }
 
 /** The innermost frame of the running call that stands in a transaction, whichever source it belongs to. */

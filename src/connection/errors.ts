@@ -6,7 +6,7 @@ export class UnknownDataSourceError extends HoldfastError {
   readonly code = UnknownDataSourceError.code;
 }
 
-/** Two different pools or data sources were managed under one name. */
+/** Two different pools or data sources were managed under one name, at once or one after the other in one transaction. */
 export class DuplicateDataSourceError extends HoldfastError {
   static readonly code = 'DUPLICATE_DATA_SOURCE';
   readonly code = DuplicateDataSourceError.code;
@@ -43,8 +43,8 @@ export class StaleLeaseError extends HoldfastError {
 }
 
 /**
- * Every connection of the pool is held by a transaction that itself waits for one more, so none can ever be
- * returned. Thrown at once, instead of a hang.
+ * Every connection of the pool is held by a transaction that itself waits for one more, of this pool or of another
+ * that is stuck likewise, so none can ever be returned. Thrown at once, instead of a hang.
  */
 export class SelfDeadlockError extends HoldfastError {
   static readonly code = 'SELF_DEADLOCK';

@@ -1,26 +1,32 @@
-export { managedPool, managePool, manageReplica, preparePool, unmanagePool } from './manage-pool.js';
+export {
+  findManagedPool,
+  managedPool,
+  managePool,
+  manageReplica,
+  preparePool,
+  unmanagePool,
+} from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
-export type {
-  ManagedPool,
-  ManagedSource,
-  PoolCounts,
-  TransactionHolder,
-  TransactionLease,
-} from './managed-pool.js';
+export type { ManagedPool, ManagedSource, PoolCounts, TransactionLease } from './managed-pool.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
-export type { AmbientScope, ManualModes, ManualSavepoint, SessionWork } from './ambient-scope.js';
-export type { CommitAnswer, Session, SessionStatus, SettledOutcome } from './session.js';
+export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
+export { HandWrittenTransactions } from './hand-written.js';
+export type { CommitAnswer, Session, SessionStatus } from './session.js';
 export {
   ambientScope,
   currentFrame,
   detachFrame,
+  frameOf,
   innermostFrame,
+  NO_SOURCE,
   runInFrame,
   scopeInFrame,
   useContextStorage,
 } from './context.js';
 export type { ContextStorage, Frame, SourceKey } from './context.js';
-export { addSourceFinder, choosePool, DEFAULT_SOURCE, managedSources, resolveSource } from './registry.js';
+export { addSourceFinder, choosePool, DEFAULT_SOURCE, resolveSource, unregisterSource } from './registry.js';
+export { runningTransactions } from './running-transactions.js';
+export type { RunningTransaction } from './running-transactions.js';
 export {
   AcquireTimeoutError,
   ConnectionLostError,

@@ -1,4 +1,4 @@
-import { getLogger, processGlobal } from '../core/index.js';
+import { describeError, getLogger, processGlobal } from '../core/index.js';
 import type { Frame } from './context.js';
 
 /**
@@ -98,7 +98,7 @@ export class LeaseBook {
         (observer[event] as ((...values: unknown[]) => void) | undefined)?.apply(observer, args);
       } catch (error) {
         getLogger().error(
-          { err: error, event },
+          { error: describeError(error), event },
           'holdfast: a lease observer threw; the pool goes on without it',
         );
       }

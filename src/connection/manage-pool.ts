@@ -1,9 +1,18 @@
-import { type Clock, readClock, readOptions, readString, systemClock, withDefault } from '../core/index.js';
-import { isPgPool, managePgPool } from './drivers/pg/manage-pg-pool.js';
+import {
+  type Clock,
+  InvalidOptionsError,
+  optional,
+  readClock,
+  readOptions,
+  readString,
+  systemClock,
+} from '../core/index.js';
+import { findManagedPgPool, isPgPool, managePgPool } from './drivers/pg/manage-pg-pool.js';
 import type { PgPoolLike } from './drivers/pg/pg-types.js';
 import { DuplicateDataSourceError, UnsupportedDriverError } from './errors.js';
 import type { ManagedPool } from './managed-pool.js';
-import { DEFAULT_SOURCE, registerSource, resolveSource, unregisterSource } from './registry.js';
+import { DEFAULT_SOURCE, isRegistered, registerSource, resolveSource, unregisterSource } from './registry.js';
+import { runningTransactions } from './running-transactions.js';
 
 /** Options of {@link managePool}. */
 export interface ManagePoolOptions {
@@ -13,17 +22,22 @@ export interface ManagePoolOptions {
   readonly clock?: Clock;
 }
 
+interface ParsedOptions {
+  readonly name: string | undefined;
+  readonly clock: Clock | undefined;
+}
+
 /** A driver pool that {@link managePool} takes. */
 export type ManageablePool = PgPoolLike;
 
 /**
  * Puts a driver pool under holdfast's management and registers it as a data source. Inside a transaction the
- * pool lends the transaction's connection; outside it behaves as before. Idempotent for the same pool and name.
- * Only this instance is changed, never a prototype.
+ * pool lends the transaction's connection; outside it behaves as before. Idempotent: a repeated call may leave options
+ * out, and may not change them. Only this instance is changed, never a prototype.
  *
  * Throws {@link UnsupportedDriverError} for an object that is no `pg.Pool` of pg 8.21 or newer, `PoolEndedError`
  * for one that has ended, {@link DuplicateDataSourceError} when the name belongs to another pool or the pool to
- * another name, and `InvalidOptionsError`.
+ * another name, and `InvalidOptionsError`, also for another clock than the pool is managed with.
  *
  * @example
  * ```ts
@@ -35,18 +49,19 @@ export type ManageablePool = PgPoolLike;
  * ```
  */
 export function managePool(pool: ManageablePool, options?: ManagePoolOptions): ManagedPool {
-  const { name, clock } = readOptions<Required<ManagePoolOptions>>(
+  const asked = readOptions<ParsedOptions>(
     options,
-    { name: withDefault(readString, DEFAULT_SOURCE), clock: withDefault(readClock, systemClock) },
+    { name: optional(readString), clock: optional(readClock) },
     'managePool options',
   );
-  const managed = wrap(pool, name, clock);
-  if (managed.serving) {
-    if (managed.name === name) return managed;
-    throw new DuplicateDataSourceError(
-      `This pool is already managed as "${managed.name}"; it cannot be "${name}" as well.`,
+  const name = asked.name ?? DEFAULT_SOURCE;
+  const managed = wrap(pool, name, asked.clock ?? systemClock);
+  if (asked.clock && asked.clock !== managed.clock) {
+    throw new InvalidOptionsError(
+      `managePool options.clock is not the clock that pool "${managed.name}" is managed with. Give it in the first call, or leave it out.`,
     );
   }
+  if (managed.serving) return manageAgain(managed, asked.name);
   const source = { name, primary: managed, replicas: [] };
   try {
     registerSource(source);
@@ -55,6 +70,18 @@ export function managePool(pool: ManageablePool, options?: ManagePoolOptions): M
     throw error;
   }
   managed.serve(source, name);
+  return managed;
+}
+
+function manageAgain(managed: ManagedPool, name: string | undefined): ManagedPool {
+  const { source } = managed;
+  if (source.primary !== managed || (name !== undefined && name !== source.name)) {
+    throw new DuplicateDataSourceError(
+      `This pool is already managed as "${managed.name}"; it cannot be "${name ?? DEFAULT_SOURCE}" as well.`,
+    );
+  }
+  // Its name was given free if it is on its way out of management.
+  registerSource(source);
   return managed;
 }
 
@@ -82,6 +109,11 @@ export function preparePool(pool: ManageablePool): ManagedPool {
   return wrap(pool, DEFAULT_SOURCE, systemClock);
 }
 
+/** The management of a driver pool, where it has one, whichever copy of the package made it. */
+export function findManagedPool(pool: object): ManagedPool | undefined {
+  return findManagedPgPool(pool);
+}
+
 /**
  * Manages a pool as a read replica of the primary's data source. Idempotent. Throws as {@link managePool} does;
  * a pool that is a primary already, or serves another data source, is a {@link DuplicateDataSourceError}.
@@ -89,7 +121,7 @@ export function preparePool(pool: ManageablePool): ManagedPool {
 export function manageReplica(pool: ManageablePool, primary: ManagedPool): ManagedPool {
   const { source } = primary;
   const name = `${source.name}/replica-${source.replicas.length + 1}`;
-  const managed = wrap(pool, name, systemClock);
+  const managed = wrap(pool, name, primary.clock);
   if (source.replicas.includes(managed)) return managed;
   if (managed.serving) {
     throw new DuplicateDataSourceError(
@@ -102,8 +134,9 @@ export function manageReplica(pool: ManageablePool, primary: ManagedPool): Manag
 }
 
 /**
- * Takes the management off a pool and its replicas and gives the name free; an unmanaged pool is left alone.
- * Transactions that run on it are not waited for; the pool itself is not ended.
+ * Takes the management off a pool and its replicas and gives the name free: from now on no transaction begins on it.
+ * Those that run go on as before, and what they ask the pool for stays part of them: while there are any, the instance
+ * is not as it was yet. An unmanaged pool is left alone, and the pool itself is not ended.
  *
  * @example
  * ```ts
@@ -121,7 +154,10 @@ export function unmanagePool(managed: ManagedPool): void {
   }
   const { source } = managed;
   unregisterSource(source);
-  for (const pool of [source.primary, ...source.replicas]) pool.unwrap();
+  runningTransactions.afterLast(source, () => {
+    if (isRegistered(source)) return;
+    for (const pool of [source.primary, ...source.replicas]) pool.unwrap();
+  });
 }
 
 function wrap(pool: ManageablePool, name: string, clock: Clock): ManagedPool {

@@ -1,6 +1,7 @@
-import type { Dialect } from '../core/index.js';
+import type { Clock, Dialect } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 import type { Frame } from './context.js';
+import type { HandWrittenTransactions } from './hand-written.js';
 import type { LeaseInfo, LeaseObserver } from './lease.js';
 import type { Session, SettledOutcome } from './session.js';
 
@@ -32,10 +33,11 @@ export interface TransactionHolder {
 /** A driver pool under holdfast's management, whichever driver it is of. */
 export interface ManagedPool {
   readonly name: string;
-  readonly driver: 'pg';
   /** The driver's own pool, as it was given: for `pg` a `Pool`. Inside a transaction it lends the transaction's connection. */
   readonly native: object;
   readonly dialect: Dialect;
+  /** Where its leases take their times from. */
+  readonly clock: Clock;
   /** The data source that the pool serves, as its primary or as a replica. */
   readonly source: ManagedSource;
   /** Whether the pool serves a data source yet. */
@@ -49,8 +51,11 @@ export interface ManagedPool {
   observe(observer: LeaseObserver): () => void;
   /** Borrows a connection for a transaction. */
   acquire(holder: TransactionHolder): Promise<TransactionLease>;
-  /** A client of the driver's own kind whose statements run in `scope`'s transaction. Borrows nothing until its first statement. */
-  transactionClient(scope: AmbientScope): object;
+  /**
+   * A client of the driver's own kind whose statements run in `scope`'s transaction. Borrows nothing until its first
+   * statement. `handWritten` holds the transactions that are begun by hand on it, where somebody else ends them.
+   */
+  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object;
   /** Asks the server, over another connection, what became of a transaction. Never rejects. */
   settle(transactionId: string): Promise<SettledOutcome>;
   /** Makes the pool part of a data source, under a name of its own. */

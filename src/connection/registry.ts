@@ -28,12 +28,17 @@ export function registerSource(source: ManagedSource): void {
         `or unmanagePool(…) the first.`,
     );
   }
+  for (const [name, { primary }] of registry.sources) if (primary.ended) registry.sources.delete(name);
   registry.sources.set(source.name, source);
 }
 
-/** Forgets a source, so that its name can be given again. */
+/** Gives the source's name free; whatever uses the source already goes on. */
 export function unregisterSource(source: ManagedSource): void {
-  if (registry.sources.get(source.name) === source) registry.sources.delete(source.name);
+  if (isRegistered(source)) registry.sources.delete(source.name);
+}
+
+export function isRegistered(source: ManagedSource): boolean {
+  return registry.sources.get(source.name) === source;
 }
 
 /** Lets an adapter supply sources that are not registered yet; returns the function that takes it out. */
@@ -55,9 +60,9 @@ export function resolveSource(name: string): ManagedSource {
   if (!source) {
     const names = [...registry.sources.keys()].map((known) => `"${known}"`);
     throw new UnknownDataSourceError(
-      `No managed data source is named "${name}". ` +
+      `No managed data source is named "${name.slice(0, 100)}". ` +
         (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
-        'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application.',
+        'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application and start it.',
     );
   }
   if (source.primary.ended) {
@@ -66,11 +71,6 @@ export function resolveSource(name: string): ManagedSource {
     );
   }
   return source;
-}
-
-/** Every registered source, in the order of registration. */
-export function managedSources(): readonly ManagedSource[] {
-  return [...registry.sources.values()];
 }
 
 /** The pool that a transaction on `source` begins on: a replica for a read-only one, where there is any. */

@@ -20,6 +20,8 @@ export interface Session {
   readonly lost: Error | undefined;
   /** Whether a cursor, a stream or COPY holds the connection: it ends when its reader lets it. */
   readonly streaming: boolean;
+  /** Whether a statement ended the transaction by itself, even if it began another one. */
+  readonly endedByStatement: boolean;
   status(): SessionStatus;
   /** Runs one control statement by itself. */
   control(text: string): Promise<void>;

@@ -1,70 +1,137 @@
+import { processGlobal } from '../core/index.js';
+import type { Frame } from './context.js';
 import { SelfDeadlockError } from './errors.js';
-import { type Frame, isDetached } from './context.js';
+
+/** A pool that requests wait for. */
+export interface WaitedPool {
+  readonly name: string;
+  /** Whether that many connections are all that the pool may have. */
+  isFilledBy(connections: number): boolean;
+}
+
+/** A transaction that holds a connection. */
+export interface Holder {
+  readonly name: string;
+  readonly frame: Frame;
+  readonly pool: WaitedPool;
+  /** Whether a statement runs on its connection. */
+  isBusy(): boolean;
+}
 
 /** A request for a connection that was made inside a transaction and is not answered yet. */
-interface Waiter {
+export interface Waiter {
+  /** The frames around the request. */
   readonly frame: Frame;
-  readonly pool: string;
+  readonly pool: WaitedPool;
   readonly describe: string;
   refuse(error: SelfDeadlockError): void;
 }
 
 /**
- * Tells a pool that is merely full from one that is deadlocked against itself: every connection is lent to a
- * transaction, and inside each of those transactions somebody waits for one more connection of the same pool.
- * Holders and waiters are joined by async context, so the verdict needs no threshold.
+ * Tells pools that are merely full from those that are deadlocked against themselves: all their connections are held
+ * by transactions, and inside each of those somebody waits for one more connection, of the same pool or of another
+ * that is stuck likewise. Holders and waiters are joined by async context, so the verdict needs no threshold.
  */
 export class WaitGraph {
-  readonly #holders = new Map<Frame, string>();
+  readonly #holders = new Map<Frame, Holder>();
   readonly #waiters = new Set<Waiter>();
+  #judging = false;
 
-  /** A transaction got a connection. `inUse` and `max` are the pool's counts at this moment. */
-  granted(frame: Frame, name: string, isFull: () => boolean): void {
-    this.#holders.set(frame, name);
-    if (this.#waiters.size > 0) this.#judge(isFull);
+  /** A transaction got a connection. */
+  granted(holder: Holder): void {
+    this.#holders.set(holder.frame, holder);
+    this.reconsider();
   }
 
   returned(frame: Frame): void {
     this.#holders.delete(frame);
   }
 
-  /**
-   * Registers a request and judges once the caller's synchronous part is over: only then is it known whether
-   * anybody can wait for what it started. Returns the function that takes the request out again.
-   */
-  waiting(waiter: Waiter, isFull: () => boolean): () => void {
+  /** Registers a request; the returned function takes it out again. */
+  waiting(waiter: Waiter): () => void {
     this.#waiters.add(waiter);
-    queueMicrotask(() => this.#judge(isFull));
+    this.reconsider();
     return () => void this.#waiters.delete(waiter);
   }
 
-  /** How many connections of the pool are held by transactions. */
-  get held(): number {
-    return this.#holders.size;
+  /**
+   * Judges in the next turn of the event loop: a method that can go on has sent its next statement by then, or has
+   * returned. Call it also when the connection of a holder comes to rest.
+   */
+  readonly reconsider = (): void => {
+    if (this.#waiters.size === 0 || this.#judging) return;
+    this.#judging = true;
+    setImmediate(() => {
+      this.#judging = false;
+      this.#judge();
+    });
+  };
+
+  #judge(): void {
+    const stuck = this.#stuck();
+    // Whoever merely waits in line behind a deadlock is no part of it; refusing that one would end nothing.
+    const last = [...stuck].findLast((waiter) => this.#waitsForItself(waiter, stuck));
+    if (!last) return;
+    this.#waiters.delete(last);
+    last.refuse(this.#error(last));
+    this.reconsider();
   }
 
-  #judge(isFull: () => boolean): void {
-    if (!isFull()) return;
-    const blocked = new Set<Frame>();
-    let last: Waiter | undefined;
-    for (const waiter of this.#waiters) {
-      for (let frame: Frame | undefined = waiter.frame; frame && !isDetached(frame); frame = frame.parent) {
-        if (!this.#holders.has(frame)) continue;
-        blocked.add(frame);
-        last = waiter;
+  /**
+   * The waiters that nobody can ever serve: of all, those are left out, until none is left to leave out, whose pool has
+   * a connection that is not held by a transaction with such a waiter inside.
+   */
+  #stuck(): Set<Waiter> {
+    const stuck = new Set(this.#waiters);
+    for (let before = -1; before !== stuck.size;) {
+      before = stuck.size;
+      const blocked = this.#blockedBy(stuck);
+      for (const waiter of stuck) {
+        const held = blocked.filter(({ pool }) => pool === waiter.pool).length;
+        if (!waiter.pool.isFilledBy(held)) stuck.delete(waiter);
       }
     }
-    // Whoever merely waits in line behind the deadlock is no part of it; refusing that one would end nothing.
-    if (!last || blocked.size < this.#holders.size) return;
-    this.#waiters.delete(last);
-    const names = [...this.#holders.values()].map((name) => `"${name}"`).join(', ');
-    last.refuse(
-      new SelfDeadlockError(
-        `${last.describe} needs one more connection of pool "${last.pool}", but all ${this.#holders.size} are held by ` +
-          `transactions that wait for one themselves: ${names}. Join the outer transaction (REQUIRED or NESTED ` +
-          `instead of REQUIRES_NEW or NOT_SUPPORTED), or raise the pool's max above the number of such calls that run at once.`,
-        { retryable: true },
-      ),
+    return stuck;
+  }
+
+  /** The holders around these waiters. One whose connection runs a statement can still go on. */
+  #blockedBy(waiters: Iterable<Waiter>): Holder[] {
+    const blocked = new Set<Holder>();
+    for (const waiter of waiters) for (const holder of this.#around(waiter)) blocked.add(holder);
+    return [...blocked].filter((holder) => !holder.isBusy());
+  }
+
+  *#around(waiter: Waiter): Generator<Holder> {
+    for (let frame: Frame | undefined = waiter.frame; frame; frame = frame.parent) {
+      const holder = this.#holders.get(frame);
+      if (holder) yield holder;
+    }
+  }
+
+  /** Whether the waiter holds up, through others or directly, a connection of the pool that it waits for. */
+  #waitsForItself(waiter: Waiter, stuck: ReadonlySet<Waiter>): boolean {
+    const pools = new Set([waiter.pool]);
+    for (const pool of pools) {
+      for (const other of stuck) {
+        if (![...this.#around(other)].some((holder) => holder.pool === pool)) continue;
+        if (other === waiter) return true;
+        pools.add(other.pool);
+      }
+    }
+    return false;
+  }
+
+  #error({ describe, pool }: Waiter): SelfDeadlockError {
+    const holders = [...this.#holders.values()].filter((holder) => holder.pool === pool);
+    const names = holders.map((holder) => `"${holder.name}"`).join(', ');
+    return new SelfDeadlockError(
+      `${describe} needs one more connection of pool "${pool.name}", but all ${holders.length} are held by ` +
+        `transactions that wait for one themselves: ${names}. Join the outer transaction (REQUIRED or NESTED ` +
+        `instead of REQUIRES_NEW or NOT_SUPPORTED), or raise the pool's max above the number of such calls that run at once.`,
+      { retryable: true },
     );
   }
 }
+
+/** One for all pools of the process, and for both copies of the package: transactions of two pools may wait for each other. */
+export const waitGraph = processGlobal('holdfast.wait-graph/1', () => new WaitGraph());

@@ -30,3 +30,15 @@ export function delay(clock: Clock, delayMs: number): Promise<void> {
   if (clock === systemClock) return new Promise((resolve) => setTimeout(resolve, delayMs));
   return new Promise((resolve) => void clock.setTimer(resolve, delayMs));
 }
+
+/** Resolves when `work` has settled, either way, or after `limitMs` milliseconds of the given clock. Never rejects. */
+export function settledWithin(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(resolve, limitMs);
+    const stop = (): void => {
+      timer.clear();
+      resolve();
+    };
+    work.then(stop, stop);
+  });
+}

@@ -17,7 +17,6 @@ export interface BeginOptions {
 
 /** Everything in which two databases differ as far as transactions go. */
 export interface Dialect {
-  readonly name: 'postgres';
   begin(options: BeginOptions): string;
   savepoint(name: string): string;
   releaseSavepoint(name: string): string;
@@ -29,12 +28,12 @@ export interface Dialect {
 
 /** https://www.postgresql.org/docs/current/sql-begin.html, errcodes-appendix.html */
 export const postgresDialect: Dialect = {
-  name: 'postgres',
   begin({ isolationLevel, readOnly }) {
+    if (!isolationLevel && !readOnly) return 'BEGIN';
     const modes = [];
     if (isolationLevel) modes.push(`ISOLATION LEVEL ${isolationLevel}`);
     if (readOnly) modes.push('READ ONLY');
-    return modes.length === 0 ? 'BEGIN' : `BEGIN ${modes.join(' ')}`;
+    return `BEGIN ${modes.join(' ')}`;
   },
   savepoint: (name) => `SAVEPOINT ${name}`,
   releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,

@@ -37,6 +37,10 @@ export abstract class HoldfastError extends Error {
     Object.defineProperty(this, BRAND, { value: true });
   }
 
+  static {
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
     if (this === HoldfastError) return true;
@@ -44,6 +48,11 @@ export abstract class HoldfastError extends Error {
     if (!Object.hasOwn(this, 'code')) return super[Symbol.hasInstance](value);
     return (value as { code?: unknown }).code === (this as { readonly code?: unknown }).code;
   }
+}
+
+/** Whether a function is `HoldfastError` or one of the classes derived from it, whichever copy of the package made it. */
+export function isHoldfastErrorClass(value: object): boolean {
+  return BRAND in value;
 }
 
 /** Thrown when an option has the wrong type or an unknown name. The message holds the path, the value's type and what is allowed. */
@@ -55,17 +64,4 @@ export class InvalidOptionsError extends HoldfastError {
 /** The message of anything that was thrown, for building another message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** The SQLSTATE or driver code of anything that was thrown, looked up through wrappers such as TypeORM's QueryFailedError. */
-export function sqlStateOf(error: unknown): string | undefined {
-  for (let current = error, depth = 0; isRecord(current) && depth < 5; depth++) {
-    if (typeof current['code'] === 'string' && /^[0-9A-Z]{5}$/.test(current['code'])) return current['code'];
-    current = current['driverError'] ?? current['cause'];
-  }
-  return undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,6 +1,9 @@
-export { HoldfastError, InvalidOptionsError, messageOf, sqlStateOf } from './errors.js';
+export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf } from './errors.js';
 export type { HoldfastErrorDetails } from './errors.js';
-export { delay, systemClock } from './clock.js';
+export { CallSite } from './call-site.js';
+export { codeOf, errorChain } from './error-chain.js';
+export { describeError } from './describe-error.js';
+export { delay, settledWithin, systemClock } from './clock.js';
 export type { Clock, Timer } from './clock.js';
 export {
   invalid,
@@ -15,8 +18,8 @@ export {
   readString,
   withDefault,
 } from './options.js';
-export type { Reader, Shape } from './options.js';
-export { getLogger, setLogger } from './logger.js';
+export type { Reader } from './options.js';
+export { getLogger, readLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
 export { imitate } from './imitate.js';
 export { processGlobal } from './process-global.js';

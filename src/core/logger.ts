@@ -1,11 +1,15 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { invalid } from './options.js';
+import { invalid, type Reader } from './options.js';
 import { processGlobal } from './process-global.js';
 
 /**
  * What holdfast needs of a logger. Any pino-shaped logger fits: structured fields first, the message second.
- * holdfast never logs the value of a SQL parameter, a connection string or a password.
+ *
+ * holdfast never logs the value of a SQL parameter, a connection string or a password. Where an error is logged, the
+ * field `error` is a plain object with its name, code, constraint, table, column, schema and frames, and the same of
+ * what led to it. The message of a database, a query builder or an ORM is left out, since it may hold values; that of
+ * an application's own error is logged as the application wrote it.
  */
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -31,16 +35,15 @@ const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1',
  * ```
  */
 export function setLogger(logger: Logger | undefined): void {
-  if (logger !== undefined && !isLogger(logger)) {
-    throw invalid('setLogger(logger)', logger, 'a pino-shaped logger: { debug, info, warn, error }');
-  }
-  state.logger = logger;
+  state.logger = logger === undefined ? undefined : readLogger(logger, 'setLogger(logger)');
 }
 
-function isLogger(value: unknown): value is Logger {
+export const readLogger: Reader<Logger> = (value, path) => {
   const { debug, info, warn, error } = (value ?? {}) as Partial<Logger>;
-  return [debug, info, warn, error].every((method) => typeof method === 'function');
-}
+  if (![debug, info, warn, error].every((method) => typeof method === 'function'))
+    throw invalid(path, value, 'a pino-shaped logger: { debug, info, warn, error }');
+  return value as Logger;
+};
 
 /** The logger in use. One that throws loses its message; it never disturbs what is logged about. */
 export function getLogger(): Logger {

@@ -13,10 +13,11 @@ export type Shape<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
  * known one) and a value of the wrong type.
  */
 export function readOptions<T>(raw: unknown, shape: Shape<T>, path: string): Readonly<T> {
-  const source = raw ?? {};
-  if (typeof source !== 'object' || Array.isArray(source)) throw invalid(path, raw, 'an options object');
+  const source = raw === undefined ? {} : raw;
+  if (Object.prototype.toString.call(source) !== '[object Object]')
+    throw invalid(path, raw, 'an options object');
   const known = Object.keys(shape) as (keyof T & string)[];
-  for (const key of Object.keys(source)) {
+  for (const key of Object.keys(source as object)) {
     if (!(known as string[]).includes(key)) {
       const near = nearest(key, known);
       throw new InvalidOptionsError(

@@ -6,24 +6,41 @@ import type {
   OnModuleInit,
 } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { getLogger, setLogger, systemClock } from '../core/index.js';
-import { addSourceFinder, UnsupportedDriverError } from '../connection/index.js';
-import { abortTransactions } from '../transaction/index.js';
-import { manageDataSource } from '../typeorm/index.js';
-import { DEFAULT_SHUTDOWN_TIMEOUT_MS, type HoldfastModuleOptions } from './options.js';
+import { getLogger, processGlobal, setLogger, systemClock } from '../core/index.js';
+import {
+  addSourceFinder,
+  type ManagedSource,
+  UnsupportedDriverError,
+  unregisterSource,
+} from '../connection/index.js';
+import {
+  managePrisma,
+  type PrismaClientLike,
+  prismaSource,
+  UnsupportedPrismaClientError,
+} from '../prisma/index.js';
+import { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS } from '../transaction/index.js';
+import { isManagedDataSource, manageDataSource } from '../typeorm/index.js';
+import type { HoldfastModuleOptions } from './options.js';
 
 type TypeormDataSource = Parameters<typeof manageDataSource>[0];
 
-/** What `manageDataSource` leaves on a data source: one that the application has managed itself keeps its name. */
-const MANAGED = Symbol.for('holdfast.managed-data-source/1');
+/**
+ * The applications whose start has not ended. Nest tells nobody of a start that fails, so an application that begins
+ * takes those before it for dead: until their next hook, which says that they live, they keep no name and find nothing.
+ */
+const starting = processGlobal('holdfast.starting-applications/1', () => new Set<DataSourceDiscovery>());
 
-/** Finds the DataSources among the application's providers and manages each. */
+/** Finds the DataSources and PrismaClients among the application's providers and manages each. */
 export class DataSourceDiscovery
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #modules: ModulesContainer;
   readonly #shutdownTimeoutMs: number;
-  readonly #stopFinding: () => void;
+  #stopFinding: (() => void) | undefined;
+  /** What this application, and not its own code, has put under management. */
+  readonly #sources = new Set<ManagedSource>();
+  readonly #awaited = new WeakSet<TypeormDataSource>();
   #managesAny = false;
   readonly #unsupported = new Map<TypeormDataSource, UnsupportedDriverError>();
 
@@ -31,20 +48,39 @@ export class DataSourceDiscovery
     this.#modules = modules;
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
     if (options.logger) setLogger(options.logger);
-    // A module that is initialised before this one may begin a transaction already.
-    this.#stopFinding = addSourceFinder(() => this.#manageAll());
+    for (const other of starting) other.giveUp();
+    starting.add(this);
+    // A module that is initialised before this one, or in a test never, may begin a transaction already.
+    this.#startFinding();
+  }
+
+  /** Keeps nothing that another application could come by. */
+  giveUp(): void {
+    starting.delete(this);
+    this.#stopFinding?.();
+    this.#stopFinding = undefined;
+    for (const source of this.#sources) unregisterSource(source);
   }
 
   onModuleInit(): void {
+    starting.add(this);
+    this.#startFinding();
     this.#manageAll();
   }
 
   onApplicationBootstrap(): void {
+    starting.delete(this);
+    this.#startFinding();
+    // By now every module has had its chance to manage the pool that it gives its client.
+    for (const error of this.#manageAll()) {
+      if (error.adapter === undefined || !this.#managesAny) throw error;
+      getLogger().warn({}, `holdfast: ${error.message} It is not managed.`);
+    }
     if (this.#managesAny) return;
     getLogger().warn(
       {},
-      'holdfast: HoldfastModule found no initialised TypeORM DataSource in this application; @Transactional() will find none either. ' +
-        'Import TypeOrmModule.forRoot(), or manage a pool with managePool().',
+      'holdfast: HoldfastModule found no initialised TypeORM DataSource and no PrismaClient in this application; @Transactional() will find none either. ' +
+        'Import TypeOrmModule.forRoot(), provide a PrismaClient, or manage a pool with managePool().',
     );
   }
 
@@ -54,34 +90,63 @@ export class DataSourceDiscovery
    */
   beforeApplicationShutdown(): void {
     const limitMs = this.#shutdownTimeoutMs;
-    const managed = [...this.#find().keys()].filter((dataSource) => MANAGED in dataSource);
-    const sources = managed.map((dataSource) => manageDataSource(dataSource));
+    const sources = new Set<ManagedSource>();
+    for (const dataSource of this.#dataSources().keys())
+      if (dataSource.isInitialized && isManagedDataSource(dataSource))
+        sources.add(manageDataSource(dataSource));
+    for (const client of this.#instances(isPrismaClient)) {
+      const source = prismaSource(client);
+      if (source) sources.add(source);
+    }
     systemClock.setTimer(() => {
       for (const source of sources) abortTransactions(source, limitMs);
     }, limitMs);
   }
 
   onApplicationShutdown(): void {
-    this.#stopFinding();
+    this.giveUp();
   }
 
-  #manageAll(): void {
+  #startFinding(): void {
+    this.#stopFinding ??= addSourceFinder(() => void this.#manageAll());
+  }
+
+  /** Answers why, for each PrismaClient that cannot be managed, or not yet. */
+  #manageAll(): UnsupportedPrismaClientError[] {
     const known = this.#unsupported.size;
-    for (const [dataSource, name] of this.#find()) this.#manage(dataSource, name);
+    for (const [dataSource, name] of this.#dataSources()) this.#manage(dataSource, name);
     const unsupported = [...this.#unsupported.values()];
     if (unsupported[0] && !this.#managesAny) throw unsupported[0];
     for (const { message } of unsupported.slice(known)) {
       getLogger().warn({}, `holdfast: ${message} It is not managed.`);
     }
+    return this.#managePrismaClients();
+  }
+
+  #managePrismaClients(): UnsupportedPrismaClientError[] {
+    const unsupported = [];
+    for (const client of this.#instances(isPrismaClient)) {
+      try {
+        managePrisma(client);
+        this.#managesAny = true;
+      } catch (error) {
+        if (!(error instanceof UnsupportedPrismaClientError)) throw error;
+        unsupported.push(error);
+      }
+    }
+    return unsupported;
   }
 
   #manage(dataSource: TypeormDataSource, name: string | undefined): void {
     if (this.#unsupported.has(dataSource)) return;
+    if (!dataSource.isInitialized) return this.#manageOnceInitialized(dataSource);
     try {
-      manageDataSource(dataSource, {
-        shutdownTimeoutMs: this.#shutdownTimeoutMs,
-        ...(name && !(MANAGED in dataSource) && { name }),
-      });
+      // One that the application has managed itself keeps the options that it was given.
+      if (isManagedDataSource(dataSource)) manageDataSource(dataSource);
+      else {
+        const options = { shutdownTimeoutMs: this.#shutdownTimeoutMs, ...(name && { name }) };
+        this.#sources.add(manageDataSource(dataSource, options));
+      }
       this.#managesAny = true;
     } catch (error) {
       if (!(error instanceof UnsupportedDriverError)) throw error;
@@ -89,30 +154,59 @@ export class DataSourceDiscovery
     }
   }
 
-  /** The initialised DataSources, with the name that Nest knows each by, where it has one of its own. */
-  #find(): Map<TypeormDataSource, string | undefined> {
+  /** Later would be too late: a transaction under its name finds another application's, where that has one. */
+  #manageOnceInitialized(dataSource: TypeormDataSource): void {
+    if (isManagedDataSource(dataSource) || this.#awaited.has(dataSource)) return;
+    this.#awaited.add(dataSource);
+    const initialize = dataSource.initialize.bind(dataSource);
+    dataSource.initialize = async () => {
+      await initialize();
+      if (!isManagedDataSource(dataSource)) this.#manageAll();
+      return dataSource;
+    };
+  }
+
+  /** The DataSources, with the name that Nest knows each by, where it has one of its own. */
+  #dataSources(): Map<TypeormDataSource, string | undefined> {
     const found = new Map<TypeormDataSource, string | undefined>();
-    for (const module of this.#modules.values()) {
-      for (const [token, { instance }] of module.providers) {
-        if (!isDataSource(instance) || !instance.isInitialized) continue;
-        found.set(instance, found.get(instance) ?? nameInToken(token));
-      }
+    for (const [token, dataSource] of this.#providers(isDataSource)) {
+      found.set(dataSource, found.get(dataSource) ?? nameInToken(token));
     }
     return found;
   }
+
+  #instances<T>(isWanted: (instance: unknown) => instance is T): Set<T> {
+    return new Set([...this.#providers(isWanted)].map(([, instance]) => instance));
+  }
+
+  *#providers<T>(isWanted: (instance: unknown) => instance is T): Generator<[InjectionToken, T]> {
+    for (const module of this.#modules.values()) {
+      for (const [token, { instance }] of module.providers) {
+        if (isSafely(isWanted, instance)) yield [token, instance];
+      }
+    }
+  }
+}
+
+/** A provider may be a proxy that stands for something which is not there yet, and throws when it is looked at. */
+function isSafely<T>(isWanted: (instance: unknown) => instance is T, instance: unknown): instance is T {
+  try {
+    return isWanted(instance);
+  } catch {
+    return false;
+  }
+}
+
+function isPrismaClient(instance: unknown): instance is PrismaClientLike {
+  const { [Symbol.toStringTag]: tag, $transaction } = (instance ?? {}) as Record<PropertyKey, unknown>;
+  return tag === 'PrismaClient' && typeof $transaction === 'function';
 }
 
 /** TypeORM brands its objects, so that two copies of it recognise one another's. */
 function isDataSource(instance: unknown): instance is TypeormDataSource {
-  try {
-    return (
-      (instance as { '@instanceof'?: unknown } | null | undefined)?.['@instanceof'] ===
-      Symbol.for('DataSource')
-    );
-  } catch {
-    // A proxy that stands for something which is not there yet.
-    return false;
-  }
+  return (
+    (instance as { '@instanceof'?: unknown } | null | undefined)?.['@instanceof'] === Symbol.for('DataSource')
+  );
 }
 
 /** `getDataSourceToken('audit')` of @nestjs/typeorm answers `auditDataSource`. TypeORM 1 itself has no names. */

@@ -14,7 +14,8 @@ const DISCOVERY = Symbol.for('holdfast.nestjs.discovery/1');
 
 /**
  * Puts every TypeORM DataSource of the application under holdfast's management, under the name that TypeORM
- * knows it by. No other line of the service changes than the decorator. `app.close()` waits for running
+ * knows it by, and every PrismaClient on a managed pool. A PrismaClient on a pool of its own ends the start with
+ * `UnsupportedPrismaClientError`. No other line of the service changes than the decorator. `app.close()` waits for running
  * transactions, rolls back what does not end in time, and says which.
  *
  * @example

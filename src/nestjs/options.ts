@@ -6,11 +6,10 @@ import {
   readDurationMs,
   type Reader,
   readFunction,
+  readLogger,
   readOptions,
   withDefault,
 } from '../core/index.js';
-
-export const DEFAULT_SHUTDOWN_TIMEOUT_MS = 10_000;
 
 /** Options of {@link HoldfastModule}. */
 export interface HoldfastModuleOptions {
@@ -33,14 +32,6 @@ export interface HoldfastModuleAsyncOptions {
   /** Answers the options of `forRoot`, or a promise of them. */
   readonly useFactory: (...dependencies: never[]) => HoldfastModuleOptions | Promise<HoldfastModuleOptions>;
 }
-
-const readLogger: Reader<Logger> = (value, path) => {
-  const methods = (value ?? {}) as Record<string, unknown>;
-  if (!['debug', 'info', 'warn', 'error'].every((level) => typeof methods[level] === 'function')) {
-    throw invalid(path, value, 'a logger with debug, info, warn and error (fields, message), such as pino');
-  }
-  return value as Logger;
-};
 
 /** Reads the options once. Throws `InvalidOptionsError`. */
 export function parseModuleOptions(raw: HoldfastModuleOptions | undefined): HoldfastModuleOptions {

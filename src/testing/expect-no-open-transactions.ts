@@ -1,4 +1,4 @@
-import { listActiveTransactions } from '../transaction/index.js';
+import { runningTransactions } from '../connection/index.js';
 
 /**
  * Throws when a transaction is still running, naming each. Call it at the end of a test or in `afterEach`.
@@ -11,9 +11,9 @@ import { listActiveTransactions } from '../transaction/index.js';
  * ```
  */
 export function expectNoOpenTransactions(): void {
-  const open = listActiveTransactions();
+  const open = runningTransactions.on();
   if (open.length === 0) return;
-  const list = open.map(({ id, name, dataSource }) => `  "${name}" (${id}) on "${dataSource}"`).join('\n');
+  const list = open.map(({ id, name, source }) => `  "${name}" (${id}) on "${source.name}"`).join('\n');
   throw new Error(
     `${open.length} transaction(s) still run:\n${list}\nAwait the call that began each before the test ends.`,
   );

@@ -1,4 +1,4 @@
-import { getLogger, HoldfastError, messageOf } from '../core/index.js';
+import { describeError, getLogger, HoldfastError } from '../core/index.js';
 import type { CommitAnswer, ManagedPool } from '../connection/index.js';
 import { CommitFailedError, CommitOutcomeUnknownError } from './errors.js';
 
@@ -18,13 +18,13 @@ export async function settleCommit(
   if (!transactionId && readOnly) return undefined;
   const outcome = transactionId ? await pool.settle(transactionId) : 'unknown';
   getLogger().warn(
-    { transaction: name, transactionId, outcome, err: error },
+    { transaction: name, transactionId, outcome, error: describeError(error) },
     `holdfast: the connection was lost during COMMIT of "${name}"; outcome: ${outcome}`,
   );
   if (outcome === 'committed') return undefined;
   // The message of a timeout speaks of a rollback, which is just what is not known here.
   const why =
-    error instanceof HoldfastError ? `it was given up (${error.code}, see the cause)` : messageOf(error);
+    error instanceof HoldfastError ? `it was given up (${error.code}, see the cause)` : error.message;
   const what = `The connection was lost while "${name}" waited for the answer to COMMIT: ${why}.`;
   if (outcome === 'aborted') {
     const message = `${what} The server says that it was not committed; run it again.`;

@@ -1,14 +1,14 @@
 import { type IsolationLevel, readFunction } from '../core/index.js';
 import {
-  ambientScope,
   currentFrame,
   detachFrame,
   type Frame,
+  frameOf,
   innermostFrame,
   resolveSource,
   runInFrame,
 } from '../connection/index.js';
-import { type CompletionHook, type Hook, type Hooks, type RollbackHook, runHook } from './hooks.js';
+import { type CompletionHook, type Hook, type Hooks, type RollbackHook, runAtOnce } from './hooks.js';
 import { isPromise } from './returned-value.js';
 import type { TransactionScope } from './transaction.js';
 
@@ -85,7 +85,7 @@ export function beforeCommit(hook: Hook): void {
 /**
  * Runs `hook` after the COMMIT of the outermost transaction; the transactional call resolves only after it. A
  * hook of a NESTED scope that is rolled back is dropped. What a hook throws is logged and changes nothing.
- * Outside a transaction the hook runs at once.
+ * Outside a transaction the hook runs at once; where another after hook registers it, it is awaited with that one.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
  * @throws InvalidOptionsError when `hook` is no function.
@@ -154,7 +154,12 @@ export function runOutsideTransaction<T>(work: () => T): T {
   return runInFrame(frame, () => {
     const result = work();
     // A promise that begins its work only when it is awaited must begin it here.
-    if (isPromise(result)) return Promise.resolve(result) as T;
+    if (isPromise(result)) {
+      const promise = Promise.resolve(result);
+      const detach = (): void => detachFrame(frame);
+      promise.then(detach, detach);
+      return promise as T;
+    }
     detachFrame(frame);
     return result;
   });
@@ -162,10 +167,9 @@ export function runOutsideTransaction<T>(work: () => T): T {
 
 function findFrame(dataSource: string | undefined): Frame | undefined {
   if (dataSource === undefined) return innermostFrame();
-  const source = resolveSource(dataSource);
-  if (!ambientScope(source)) return undefined;
-  let frame = currentFrame();
-  while (frame && frame.source !== source) frame = frame.parent;
+  const frame = frameOf(dataSource);
+  // A name that nobody manages is a mistake, not the absence of a transaction.
+  if (!frame?.scope) resolveSource(dataSource);
   return frame;
 }
 
@@ -174,6 +178,5 @@ function register(moment: Parameters<Hooks['add']>[0], hook: CompletionHook): vo
   const scope = innermostFrame()?.scope as TransactionScope | undefined;
   if (scope?.closed) throw scope.closedError();
   if (scope) scope.hooks.add(moment, hook);
-  else if (moment !== 'after rollback')
-    void runHook(hook, { completion: 'committed' }, { moment, transaction: 'no transaction' });
+  else runAtOnce(moment, hook);
 }

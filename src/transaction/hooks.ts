@@ -1,4 +1,5 @@
-import { getLogger } from '../core/index.js';
+import { describeError, getLogger } from '../core/index.js';
+import { currentFrame, NO_SOURCE, runInFrame } from '../connection/index.js';
 
 /** How a transaction, or a nested part of one, ended. `unknown`: the connection was lost during COMMIT and nobody could say. */
 export type Completion = 'committed' | 'rolled back' | 'unknown';
@@ -25,9 +26,20 @@ interface Entry {
 /** The hooks of one scope, in the order of their registration. */
 export class Hooks {
   #entries: Entry[] = [];
+  /** How many have had their turn before the commit. */
+  #prepared = 0;
 
   get empty(): boolean {
     return this.#entries.length === 0;
+  }
+
+  /** Whether every before-commit hook that was registered up to now has run. */
+  get prepared(): boolean {
+    return this.#prepared === this.#entries.length;
+  }
+
+  has(moment: Entry['moment']): boolean {
+    return this.#entries.some((entry) => entry.moment === moment);
   }
 
   add(moment: Entry['moment'], run: CompletionHook): void {
@@ -39,10 +51,10 @@ export class Hooks {
     outer.#entries.push(...this.#entries.splice(0));
   }
 
-  /** Runs the before-commit hooks, those they add included. The first that fails ends it: nothing is committed. */
+  /** Runs the before-commit hooks that have not run yet, those they add included. The first that fails ends it: nothing is committed. */
   async runBeforeCommit(): Promise<void> {
-    for (let index = 0; index < this.#entries.length; index++) {
-      const { moment, run } = this.#entries[index]!;
+    while (!this.prepared) {
+      const { moment, run } = this.#entries[this.#prepared++]!;
       if (moment === 'before commit') await run('committed');
     }
   }
@@ -59,29 +71,61 @@ export class Hooks {
   }
 }
 
-/** Runs one hook; a failure is logged and goes no further. */
-export async function runHook(
-  run: CompletionHook,
-  { completion, error: reason }: ScopeEnd,
-  about: HookPlace,
-): Promise<void> {
-  try {
-    // After a commit there may be an error as well (`commitOn`); it is none of the transaction's.
-    await (completion === 'committed' ? run(completion) : run(completion, reason));
-  } catch (error) {
-    logFailedHook(error, completion, about);
-  }
-}
-
 /** Which hook it is, and of which transaction. */
-export interface HookPlace {
+interface HookPlace {
   readonly moment: string;
   readonly transaction: string;
 }
 
+/** Runs one hook, and those that it sets off; a failure is logged and goes no further. */
+async function runHook(
+  run: CompletionHook,
+  { completion, error: reason }: ScopeEnd,
+  about: HookPlace,
+): Promise<void> {
+  const followers = new Followers();
+  try {
+    // After a commit there may be an error as well (`commitOn`); it is none of the transaction's.
+    await followers.during(() => (completion === 'committed' ? run(completion) : run(completion, reason)));
+  } catch (error) {
+    logFailedHook(error, completion, about);
+  }
+  await followers.ended();
+}
+
 export function logFailedHook(error: unknown, completion: Completion, about: HookPlace): void {
   getLogger().error(
-    { err: error, ...about },
+    { error: describeError(error), ...about },
     `holdfast: a hook (${about.moment}) of "${about.transaction}" failed; the transaction is ${completion} all the same`,
   );
+}
+
+/** Runs a hook at once, for there is no transaction that it could wait for. */
+export function runAtOnce(moment: Entry['moment'], run: CompletionHook): void {
+  if (moment === 'after rollback') return;
+  const running = runHook(run, { completion: 'committed' }, { moment, transaction: 'no transaction' });
+  for (let frame = currentFrame(); frame?.source; frame = frame.parent) frame.alsoAwait?.(running);
+}
+
+/** The hooks that run at once because they were registered after the end, by a hook or a subscriber: whoever waits for that waits for them. */
+export class Followers {
+  #running: Promise<void>[] | undefined = [];
+
+  /** Runs `work` and takes in the hooks that it sets off, until they have {@link ended}. */
+  during<T>(work: () => T): T {
+    const alsoAwait = (hook: Promise<void>): void => void this.#running?.push(hook);
+    return runInFrame({ parent: currentFrame(), source: NO_SOURCE, scope: undefined, alsoAwait }, work);
+  }
+
+  /** Resolves when all have run; `undefined` where there were none. */
+  ended(): Promise<void> | undefined {
+    if (this.#running?.length) return this.#allOf(this.#running);
+    this.#running = undefined;
+    return undefined;
+  }
+
+  async #allOf(running: Promise<void>[]): Promise<void> {
+    for (const hook of running) await hook;
+    this.#running = undefined;
+  }
 }

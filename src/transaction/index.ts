@@ -1,7 +1,6 @@
 export { runInTransaction, transactional, Transactional } from './transactional.js';
 export type { AsyncMethod, TransactionalDecorator } from './transactional.js';
 export type { ErrorMatcher, RetryOptions, TransactionOptions } from './options.js';
-export { PROPAGATIONS } from './propagation.js';
 export type { Propagation } from './propagation.js';
 export {
   afterCommit,
@@ -14,8 +13,7 @@ export {
 export type { CurrentTransaction } from './current.js';
 export { Hooks } from './hooks.js';
 export type { Completion, CompletionHook, Hook, RollbackHook } from './hooks.js';
-export { abortTransactions, endTransactions, listActiveTransactions } from './active.js';
-export type { ActiveTransaction } from './active.js';
+export { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS, endTransactions } from './shutdown.js';
 export type { Participant } from './participants.js';
 export type { Transaction, TransactionScope } from './transaction.js';
 export {

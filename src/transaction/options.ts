@@ -1,8 +1,11 @@
 import {
+  describeError,
   getLogger,
+  HoldfastError,
   type IsolationLevel,
   invalid,
   InvalidOptionsError,
+  isHoldfastErrorClass,
   ISOLATION_LEVELS,
   optional,
   readBoolean,
@@ -45,9 +48,12 @@ export interface TransactionOptions {
   readonly readOnly?: boolean;
   /** Milliseconds after which what runs is cancelled and everything is rolled back. Default: none. */
   readonly timeoutMs?: number;
-  /** When given, only these errors roll back; after any other the work is committed and the error is thrown. */
+  /**
+   * When given, only these errors roll back; after any other the work is committed and the error is thrown. An error of
+   * holdfast always rolls back: it says that something of the work could not be kept.
+   */
   readonly rollbackOn?: ErrorMatcher | readonly ErrorMatcher[];
-  /** After these errors the work is committed, and the error is thrown. Stronger than `rollbackOn`. */
+  /** After these errors, but never after one of holdfast, the work is committed, and the error is thrown. Stronger than `rollbackOn`. */
   readonly commitOn?: ErrorMatcher | readonly ErrorMatcher[];
   /** Only the call that begins the transaction retries, and it runs the whole method again. Default: no retry. */
   readonly retry?: RetryOptions;
@@ -86,6 +92,15 @@ const readMatchers: Reader<readonly ErrorMatcher[]> = (value, path) => {
   return Object.freeze([...list]) as readonly ErrorMatcher[];
 };
 
+const readCommitOn: Reader<readonly ErrorMatcher[]> = (value, path) => {
+  const matchers = readMatchers(value, path);
+  const ours = matchers.find(isHoldfastErrorClass);
+  if (ours) {
+    throw invalid(path, ours, 'no class of holdfast, after whose errors the work is always rolled back');
+  }
+  return matchers;
+};
+
 const readRetry: Reader<ParsedRetry> = (value, path) =>
   readOptions<ParsedRetry>(
     value,
@@ -115,7 +130,7 @@ function parse(raw: TransactionOptions | undefined): ParsedOptions {
       readOnly: withDefault(readBoolean, false),
       timeoutMs: optional(readDurationMs),
       rollbackOn: optional(readMatchers),
-      commitOn: optional(readMatchers),
+      commitOn: optional(readCommitOn),
       retry: optional(readRetry),
       name: optional(readString),
     },
@@ -132,14 +147,18 @@ function parse(raw: TransactionOptions | undefined): ParsedOptions {
   return parsed;
 }
 
-/** Whether the work is rolled back after this error: it is when a predicate, by throwing, cannot say. */
+/**
+ * Whether the work is rolled back after this error: always after one of holdfast, which says that something of the
+ * work could not be kept, and when a predicate, by throwing, cannot say.
+ */
 export function rollsBackOn(error: unknown, { rollbackOn, commitOn }: ParsedOptions): boolean {
+  if (error instanceof HoldfastError) return true;
   try {
     if (commitOn && matches(error, commitOn)) return false;
     return rollbackOn === undefined || matches(error, rollbackOn);
   } catch (failure) {
     getLogger().error(
-      { err: failure },
+      { error: describeError(failure) },
       'holdfast: a predicate of rollbackOn or commitOn threw; the work is rolled back',
     );
     return true;
@@ -153,5 +172,7 @@ function matches(error: unknown, matchers: readonly ErrorMatcher[]): boolean {
 }
 
 function isErrorClass(matcher: ErrorMatcher): matcher is abstract new (...args: never[]) => Error {
-  return matcher === Error || matcher.prototype instanceof Error;
+  // Not `instanceof Error`: a class of another realm, as jest's, is one as well.
+  const { prototype } = matcher as { prototype?: object };
+  return prototype !== undefined && 'message' in prototype && 'name' in prototype;
 }

@@ -1,4 +1,4 @@
-import { logFailedHook } from './hooks.js';
+import { Followers, logFailedHook } from './hooks.js';
 
 /** An ORM that takes part in a transaction and wants to hear of its boundary. */
 export interface Participant {
@@ -13,6 +13,8 @@ export interface Participant {
 /** The participants of one transaction, in the order in which they joined. */
 export class Participants {
   readonly #byKey = new Map<object, Participant>();
+  /** Those that have prepared the commit, which is done once. */
+  readonly #prepared = new Set<Participant>();
 
   get empty(): boolean {
     return this.#byKey.size === 0;
@@ -28,22 +30,28 @@ export class Participants {
     return participant;
   }
 
+  /** Lets each prepare the commit that has anything to prepare, and has not done so before. */
   async beforeCommit(): Promise<void> {
     for (const participant of this.#byKey.values()) {
-      const preparing = participant.beforeCommit?.();
-      if (preparing) await preparing;
+      const preparing = this.#prepared.has(participant) ? undefined : participant.beforeCommit?.();
+      if (!preparing) continue;
+      this.#prepared.add(participant);
+      await preparing;
     }
   }
 
   async tell(moment: 'afterCommit' | 'beforeRollback' | 'afterRollback', transaction: string): Promise<void> {
     const completion = moment === 'afterCommit' ? 'committed' : 'rolled back';
+    const followers = new Followers();
     for (const participant of this.#byKey.values()) {
       try {
-        const telling = participant[moment]?.();
+        const telling = followers.during(() => participant[moment]?.());
         if (telling) await telling;
       } catch (error) {
         logFailedHook(error, completion, { moment, transaction });
       }
     }
+    const ended = followers.ended();
+    if (ended) await ended;
   }
 }

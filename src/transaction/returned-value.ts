@@ -1,16 +1,19 @@
 import { UnsupportedReturnError } from './errors.js';
 
-/** How a call of a method ended as far as the synchronous part goes. */
-export type Outcome<T> =
+/** What a call of a method came to, as far as its synchronous part goes. */
+export type CallResult<T> =
   | { readonly kind: 'promise'; readonly promise: Promise<T> }
   | { readonly kind: 'value'; readonly value: T }
   | { readonly kind: 'error'; readonly error: unknown };
+
+/** One that is there at once. */
+export type PlainResult<T> = Exclude<CallResult<T>, { kind: 'promise' }>;
 
 /**
  * Calls `work` and tells a promise from a plain value and from an error thrown at once. To be called in the frame
  * of the work: a promise that begins its work only when it is awaited (Prisma's, Drizzle's) begins it here.
  */
-export function settle<T>(work: () => T | PromiseLike<T>): Outcome<T> {
+export function callWork<T>(work: () => T | PromiseLike<T>): CallResult<T> {
   try {
     const result = work();
     return isPromise(result)
@@ -21,15 +24,25 @@ export function settle<T>(work: () => T | PromiseLike<T>): Outcome<T> {
   }
 }
 
-export function promiseOf<T>(outcome: Outcome<T>): Promise<T> {
-  if (outcome.kind === 'error') return Promise.reject(outcome.error);
-  return outcome.kind === 'promise' ? outcome.promise : Promise.resolve(outcome.value);
+export function promiseOf<T>(result: CallResult<T>): Promise<T> {
+  if (result.kind === 'error') return Promise.reject(result.error);
+  return result.kind === 'promise' ? result.promise : Promise.resolve(result.value);
 }
 
-/**
- * Throws {@link UnsupportedReturnError} for a result whose work begins, or goes on, after the method has
- * returned: an Observable, a readable stream, an iterator of async values.
- */
+/** The value, or the error, as the method itself answered it. */
+export function valueOf<T>(result: PlainResult<T>): T {
+  if (result.kind === 'error') throw result.error;
+  return result.value;
+}
+
+/** {@link valueOf} a result that is there before its transaction has ended. Throws {@link UnsupportedReturnError}. */
+export function passOn<T>(result: PlainResult<T>, name: string): T {
+  const value = valueOf(result);
+  refuseLazyResult(value, name);
+  return value;
+}
+
+/** Throws {@link UnsupportedReturnError} for an Observable, a readable stream, an iterator of async values. */
 export function refuseLazyResult(value: unknown, name: string): void {
   const kind = lazyKind(value);
   if (!kind) return;
@@ -39,7 +52,8 @@ export function refuseLazyResult(value: unknown, name: string): void {
   );
 }
 
-function lazyKind(value: unknown): string | undefined {
+/** What a result is whose work begins, or goes on, after the method has returned. */
+export function lazyKind(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { subscribe, pipe, read } = value as Record<string, unknown>;
   if (typeof subscribe === 'function' && typeof pipe === 'function') return 'an Observable';

@@ -1,44 +1,48 @@
-import { delay, getLogger, sqlStateOf, systemClock, type Timer } from '../core/index.js';
+import type { Timer } from '../core/index.js';
 import {
-  ambientScope,
   choosePool,
   currentFrame,
   type Frame,
+  frameOf,
   type ManagedSource,
   resolveSource,
   runInFrame,
+  runningTransactions,
 } from '../connection/index.js';
-import { activeTransactions } from './active.js';
-import {
-  CommitOutcomeUnknownError,
-  IsolationMismatchError,
-  PropagationError,
-  ReadOnlyMismatchError,
-  TransactionTimeoutError,
-} from './errors.js';
+import { type Call, start, type StartedCall } from './call.js';
+import { CommitOutcomeUnknownError, UnsupportedReturnError } from './errors.js';
 import type { Completion, ScopeEnd } from './hooks.js';
-import { type ParsedOptions, rollsBackOn } from './options.js';
+import { rollsBackOn } from './options.js';
+import { Opening } from './opening.js';
 import { decide } from './propagation.js';
-import { type Outcome, promiseOf, refuseLazyResult, settle } from './returned-value.js';
+import { mismatch, outOfPlace, refuse } from './refusal.js';
+import { isRetryable, pauseAfter } from './retry.js';
+import {
+  type CallResult,
+  callWork,
+  passOn,
+  type PlainResult,
+  promiseOf,
+  refuseLazyResult,
+  valueOf,
+} from './returned-value.js';
 import { Transaction, type TransactionScope } from './transaction.js';
 
-/** One transactional call. */
-export interface Call<T> {
-  readonly name: string;
-  readonly options: ParsedOptions;
-  readonly work: () => T | PromiseLike<T>;
-  /**
-   * What becomes of a plain value. `wrapped` answers a promise of it. `passed` hands it through as it is, for a
-   * synchronous method of a class that is transactional as a whole: it cannot have awaited a statement.
-   */
-  readonly plainValue: 'wrapped' | 'passed';
-}
-
 /** Runs a transactional call: the only place where the propagation decision is carried out. */
+export function runCall<T>(call: Call<T> & { readonly plainValue: 'wrapped' }): Promise<T>;
+export function runCall<T>(call: Call<T>): T | Promise<T>;
 export function runCall<T>(call: Call<T>): T | Promise<T> {
-  const source = resolveSource(call.options.dataSource);
-  const scope = ambientScope(source) as TransactionScope | undefined;
-  switch (decide(call.options.propagation, scope ? (scope.closed ? 'closed' : 'active') : 'none')) {
+  const { dataSource, propagation } = call.options;
+  const scope = frameOf(dataSource)?.scope as TransactionScope | undefined;
+  const action = decide(propagation, scope ? (scope.closed ? 'closed' : 'active') : 'none');
+  let source: ManagedSource;
+  try {
+    // What joins a transaction needs no living pool: that of a running one may have ended, or be managed no longer.
+    source = scope && action !== 'begin' ? scope.transaction.source : resolveSource(dataSource);
+  } catch (error) {
+    return refuse(call, error as Error, { name: dataSource });
+  }
+  switch (action) {
     case 'begin':
       return begin(call, source);
     case 'join':
@@ -50,48 +54,46 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
     case 'outside':
       return runInFrame({ parent: currentFrame(), source, scope: undefined }, () => withoutTransaction(call));
     case 'refuse closed':
-      throw scope!.closedError();
+      return refuse(call, scope!.closedError(), source);
     case 'refuse':
-      throw refusal(call.name, source, scope);
+      return refuse(call, outOfPlace(call.name, source, scope), source);
   }
 }
 
 function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   const outer = currentFrame();
-  const attempt = (): { transaction: Transaction; outcome: Outcome<T> } => {
-    const { isolationLevel, readOnly } = call.options;
-    const transaction = new Transaction({
-      name: call.name,
-      source,
-      pool: choosePool(source, readOnly),
-      isolationLevel,
-      readOnly,
-      outer,
-    });
-    return { transaction, outcome: runInFrame(transaction.frame, () => settle(call.work)) };
+  const opening = new Opening(call.name, call.entry);
+  const { isolationLevel, readOnly, retry } = call.options;
+  const open = (): Transaction => {
+    const pool = choosePool(source, readOnly);
+    const asked = { name: call.name, source, pool, isolationLevel, readOnly, outer, opening };
+    const transaction = new Transaction(asked);
+    runningTransactions.add(transaction);
+    return transaction;
   };
-  const first = attempt();
-  if (call.plainValue === 'passed' && first.outcome.kind !== 'promise') {
-    const { transaction } = first;
-    return passOn(first.outcome, call.name, (end) => {
-      const { asked, hooks } = transaction.root;
-      const completion = asked ? 'rolled back' : end.completion;
-      // Whatever it asked of the database without awaiting it is refused, and its asker is told.
-      void transaction.rollback().then(() => hooks.runAfter({ ...end, completion }, call.name));
-    });
+  const first = open();
+  const started = start(call, first.frame, first);
+  if (isPassed(call, started.result)) {
+    started.timer?.clear();
+    return endAtOnce(first, started.result);
   }
-  const { retry } = call.options;
-  if (!retry) return finish(call, first);
+  if (!retry) return finish(call, first, started);
   return (async () => {
-    for (let number = 1, run = first; ; number++, run = attempt()) {
+    for (let attempt = 1, transaction = first, run = started; ; attempt++) {
       try {
-        return await finish(call, run);
+        return await finish(call, transaction, run);
       } catch (error) {
-        if (number >= retry.attempts || !isRetryable(error, call.options, run.transaction)) throw error;
-        const longest = Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** (number - 1));
-        // Two that deadlocked must not meet again at the same moment: anywhere in the upper half of the pause.
-        await delay(systemClock, longest * (0.5 + Math.random() / 2));
+        if (attempt >= retry.attempts || !isRetryable(error, retry, transaction)) throw error;
       }
+      // Opened before the pause, so that a shutdown waits for it, and ends it.
+      transaction = open();
+      try {
+        await pauseAfter(attempt, retry, transaction);
+      } catch (error) {
+        runningTransactions.delete(transaction);
+        throw error;
+      }
+      run = start(call, transaction.frame, transaction);
     }
   })();
 }
@@ -99,12 +101,9 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
 /** Waits for the method, then commits or rolls back. */
 async function finish<T>(
   { name, options }: Call<T>,
-  run: { transaction: Transaction; outcome: Outcome<T> },
+  transaction: Transaction,
+  { result, timer }: StartedCall<T>,
 ): Promise<T> {
-  const { transaction, outcome } = run;
-  const { hooks } = transaction.root;
-  const timer = startTimer(transaction, name, options);
-  activeTransactions.add(transaction);
   let completion: Completion = 'rolled back';
   let failure: unknown;
   const complete = async (): Promise<void> => {
@@ -116,13 +115,18 @@ async function finish<T>(
       await transaction.rollback();
       throw error;
     }
-    // The time limit holds for COMMIT as well: a server that never answers must not hold the caller for ever.
-    completion = await transaction.commit();
+    try {
+      // The time limit holds for COMMIT as well: a server that never answers must not hold the caller for ever.
+      completion = await transaction.commit();
+    } catch (error) {
+      if (error instanceof CommitOutcomeUnknownError) completion = 'unknown';
+      throw error;
+    }
   };
   try {
     let value: T;
     try {
-      value = await transaction.orAborted(promiseOf(outcome));
+      value = await transaction.orAborted(promiseOf(result));
       refuseLazyResult(value, name);
     } catch (error) {
       if (transaction.broken || rollsBackOn(error, options)) await transaction.rollback();
@@ -132,31 +136,68 @@ async function finish<T>(
     await complete();
     return value;
   } catch (error) {
-    if (error instanceof CommitOutcomeUnknownError) completion = 'unknown';
     failure = error;
     throw error;
   } finally {
     timer?.clear();
-    activeTransactions.delete(transaction);
-    if (!hooks.empty) await hooks.runAfter({ completion, error: failure }, name);
+    if (transaction.root.hooks.empty) runningTransactions.delete(transaction);
+    else await runHooks(transaction, { completion, error: failure });
   }
+}
+
+/** Ends the transaction that was begun for a synchronous method, in which no statement can have been awaited. */
+function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
+  const { name, root } = transaction;
+  let completion: Completion = 'rolled back';
+  let failure: unknown;
+  try {
+    const value = passOn(result, name);
+    if (root.hooks.has('before commit')) {
+      throw new UnsupportedReturnError(
+        `"${name}" returned before its beforeCommit hook could run, and outside a transaction nobody waits for that; it was rolled back. ` +
+          'Make it async, or call it inside a transaction.',
+      );
+    }
+    // Whatever it asked of the database without awaiting it is refused, and its asker is told.
+    if (!root.asked) completion = 'committed';
+    return value;
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    void transaction.rollback().then(() => runHooks(transaction, { completion, error: failure }));
+  }
+}
+
+/** Runs the hooks of a transaction that has ended. Never rejects. */
+async function runHooks(transaction: Transaction, end: ScopeEnd): Promise<void> {
+  runningTransactions.end(transaction);
+  await transaction.root.hooks.runAfter(end, transaction.name);
+  runningTransactions.delete(transaction);
 }
 
 function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
   const { name, options } = call;
-  checkJoin(call, scope);
-  const frame: Frame = { parent: currentFrame(), source: scope.transaction.source, scope, joinedBy: name };
-  const outcome = runInFrame(frame, () => settle(call.work));
+  const { transaction } = scope;
+  const refused = mismatch(call, scope);
+  if (refused) return refuse(call, refused, transaction.source);
+  const frame: Frame = { parent: currentFrame(), source: transaction.source, scope, joinedBy: name };
+  const { result, timer } = start(call, frame, transaction);
   const markFailed = (error: unknown): void => {
     if (rollsBackOn(error, options)) scope.setRollbackOnly({ by: name, cause: error, requested: false });
   };
-  if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
-    if (outcome.kind === 'error') markFailed(outcome.error);
-    return passOn(outcome, name);
-  }
-  return whileInside(call, scope, async () => {
+  if (isPassed(call, result)) {
+    timer?.clear();
     try {
-      const value = await scope.transaction.orAborted(promiseOf(outcome));
+      return passOn(result, name);
+    } catch (error) {
+      markFailed(error);
+      throw error;
+    }
+  }
+  return whileInside(scope, { name, timer }, async () => {
+    try {
+      const value = await transaction.orAborted(promiseOf(result));
       refuseLazyResult(value, name);
       return value;
     } catch (error) {
@@ -169,24 +210,33 @@ function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
 function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   const { name, options } = call;
   const { transaction } = parent;
-  checkJoin(call, parent);
+  const refused = mismatch(call, parent);
+  if (refused) return refuse(call, refused, transaction.source);
   const scope = transaction.nest(name, parent);
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
-  const outcome = runInFrame(frame, () => settle(call.work));
-  if (call.plainValue === 'passed' && outcome.kind !== 'promise') {
-    return passOn(outcome, name, ({ completion, error }) => {
-      if (completion === 'committed' && !scope.asked) scope.hooks.promoteTo(parent.hooks);
-      const end: ScopeEnd = { completion: 'rolled back', error };
+  const { result, timer } = start(call, frame, transaction);
+  if (isPassed(call, result)) {
+    timer?.clear();
+    let failure: unknown;
+    try {
+      const value = passOn(result, name);
+      if (!scope.asked) scope.hooks.promoteTo(parent.hooks);
+      return value;
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      const end: ScopeEnd = { completion: 'rolled back', error: failure };
       void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter(end, name));
-    });
+    }
   }
-  return whileInside(call, parent, async () => {
+  return whileInside(parent, { name, timer }, async () => {
     let completion: Completion = 'rolled back';
     let failure: unknown;
     try {
       let value: T;
       try {
-        value = await transaction.orAborted(promiseOf(outcome));
+        value = await transaction.orAborted(promiseOf(result));
         refuseLazyResult(value, name);
       } catch (error) {
         if (transaction.broken || rollsBackOn(error, options)) await transaction.rollbackToSavepoint(scope);
@@ -205,17 +255,16 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   });
 }
 
-/** Lets the scope know that a method runs inside it, and for how long it may. */
+/** Lets the scope know that a method runs inside it, until `wait` is over. */
 async function whileInside<T>(
-  { name, options }: Call<T>,
   scope: TransactionScope,
-  run: () => Promise<T>,
+  { name, timer }: { name: string; timer: Timer | undefined },
+  wait: () => Promise<T>,
 ): Promise<T> {
   const visit = { name };
-  const timer = startTimer(scope.transaction, name, options);
   scope.inside.add(visit);
   try {
-    return await run();
+    return await wait();
   } finally {
     timer?.clear();
     scope.inside.delete(visit);
@@ -223,84 +272,10 @@ async function whileInside<T>(
 }
 
 function withoutTransaction<T>(call: Call<T>): T | Promise<T> {
-  const outcome = settle(call.work);
-  return call.plainValue === 'passed' && outcome.kind !== 'promise' ? unwrap(outcome) : promiseOf(outcome);
+  const result = callWork(call.work);
+  return isPassed(call, result) ? valueOf(result) : promiseOf(result);
 }
 
-/** Hands a synchronous method's result through; `onEnd` hears how it ended. */
-function passOn<T>(
-  outcome: Exclude<Outcome<T>, { kind: 'promise' }>,
-  name: string,
-  onEnd?: (end: ScopeEnd) => void,
-): T {
-  let end: ScopeEnd = { completion: 'committed' };
-  try {
-    const value = unwrap(outcome);
-    refuseLazyResult(value, name);
-    return value;
-  } catch (error) {
-    end = { completion: 'rolled back', error };
-    throw error;
-  } finally {
-    onEnd?.(end);
-  }
-}
-
-function unwrap<T>(outcome: Exclude<Outcome<T>, { kind: 'promise' }>): T {
-  if (outcome.kind === 'error') throw outcome.error;
-  return outcome.value;
-}
-
-function isRetryable(error: unknown, { retry }: ParsedOptions, { committed, dialect }: Transaction): boolean {
-  // What is committed, or may be, must not be done twice.
-  if (committed || error instanceof CommitOutcomeUnknownError) return false;
-  if (!retry?.on) return dialect.retryableCodes.has(sqlStateOf(error) ?? '');
-  try {
-    return retry.on(error);
-  } catch (failure) {
-    getLogger().error(
-      { err: failure },
-      'holdfast: a retry.on predicate threw; the transaction is not run again',
-    );
-    return false;
-  }
-}
-
-function startTimer(transaction: Transaction, name: string, { timeoutMs }: ParsedOptions): Timer | undefined {
-  if (timeoutMs === undefined) return undefined;
-  return systemClock.setTimer(() => {
-    transaction.abort(
-      new TransactionTimeoutError(
-        `"${name}" ran longer than its timeoutMs of ${timeoutMs}. What ran on the server was cancelled and the transaction is rolled back; ` +
-          'statements that the method still sends are refused.',
-        { cause: transaction.openedAt },
-      ),
-    );
-  }, timeoutMs);
-}
-
-function checkJoin({ name, options }: Call<unknown>, scope: TransactionScope): void {
-  const { transaction } = scope;
-  const { isolationLevel, readOnly, propagation } = options;
-  if (isolationLevel && isolationLevel !== transaction.isolationLevel) {
-    throw new IsolationMismatchError(
-      `"${name}" asks for ${isolationLevel}, but joins the transaction of "${transaction.name}", which runs at ` +
-        `${transaction.isolationLevel ?? "the server's default level"}. Begin "${transaction.name}" with ${isolationLevel}, or make "${name}" REQUIRES_NEW.`,
-    );
-  }
-  if (transaction.readOnly && !readOnly && propagation !== 'SUPPORTS') {
-    throw new ReadOnlyMismatchError(
-      `"${name}" may write, but joins the read-only transaction of "${transaction.name}". Mark "${name}" readOnly: true if it only reads, ` +
-        `or drop readOnly from "${transaction.name}".`,
-    );
-  }
-}
-
-function refusal(name: string, source: ManagedSource, scope: TransactionScope | undefined): PropagationError {
-  return new PropagationError(
-    scope
-      ? `"${name}" has propagation NEVER and was called inside the transaction of "${scope.transaction.name}". Call it outside, or through runOutsideTransaction().`
-      : `"${name}" has propagation MANDATORY and was called outside a transaction of data source "${source.name}". ` +
-          'Call it from a method that begins one, or make it REQUIRED.',
-  );
+function isPassed<T>({ plainValue }: Call<T>, result: CallResult<T>): result is PlainResult<T> {
+  return plainValue === 'passed' && result.kind !== 'promise';
 }

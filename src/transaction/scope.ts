@@ -1,7 +1,7 @@
 import type { Dialect } from '../core/index.js';
 import type {
   AmbientScope,
-  ManualModes,
+  ManualOpening,
   ManualSavepoint,
   Session,
   SessionStatus,
@@ -24,6 +24,19 @@ export interface RollbackReason {
   readonly cause: unknown;
   /** Asked for with `setRollbackOnly()` in the scope's own method: its caller is told nothing, for it knows. */
   readonly requested: boolean;
+  /** What happened, where it is no error that somebody swallowed. */
+  readonly why?: string;
+}
+
+/** A hand-written transaction that is open: a savepoint in its scope's own lane. */
+interface OpenManual {
+  readonly by: object;
+  readonly label: string;
+  readonly savepoint: string;
+  /** Its end was asked for, and has its turn still to come. */
+  ending: boolean;
+  /** The first work inside it that is not its own, and that its rollback would take. */
+  stranger?: string;
 }
 
 /** What a scope needs of the physical transaction that it is part of. */
@@ -59,9 +72,9 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   readonly savepoint: string | undefined;
   readonly lane = new Lane();
   readonly hooks = new Hooks();
-  /** Methods that joined, or opened a savepoint here, and have not returned yet; oldest first. */
-  readonly inside = new Set<{ readonly name: string }>();
-  readonly #manual: ManualSavepoint[] = [];
+  #inside: Set<{ readonly name: string }> | undefined;
+  /** Outermost first, as the server has them. */
+  readonly #manual: OpenManual[] = [];
   /** The first statement that failed, for the message when nobody told the caller. */
   failure: unknown;
   /** Whether it was ever asked for a statement or for its connection. */
@@ -83,6 +96,17 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     this.#entered = opening.parent === undefined;
   }
 
+  isInside(other: Scope): boolean {
+    for (let scope = this.parent as Scope | undefined; scope; scope = scope.parent)
+      if (scope === other) return true;
+    return false;
+  }
+
+  /** Methods that joined, or opened a savepoint here, and have not returned yet; oldest first. */
+  get inside(): Set<{ readonly name: string }> {
+    return (this.#inside ??= new Set());
+  }
+
   /** 1 for the outermost scope, one more for each savepoint. */
   get depth(): number {
     return this.parent ? this.parent.depth + 1 : 1;
@@ -101,14 +125,18 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   }
 
   submit<R>(work: SessionWork<R>): Promise<R> {
-    return this.#inTurn(() => this.transaction.run(work, this));
+    return this.#inTurn(() => {
+      const running = this.transaction.run(work, this);
+      if (this.#manual.length === 0) return running;
+      return running.then((result) => (this.noteKept(work), result));
+    });
   }
 
   connect(): Promise<Session> {
     return this.#inTurn(() => this.transaction.session());
   }
 
-  async beginManual(label: string, { isolationLevel, readOnly }: ManualModes): Promise<ManualSavepoint> {
+  beginManual({ by, label, isolationLevel, readOnly }: ManualOpening): ManualSavepoint {
     if (readOnly && !this.transaction.readOnly) {
       throw new ReadOnlyMismatchError(
         `${label} asks for READ ONLY inside "${this.name}", whose transaction may write. A savepoint cannot be read-only: drop it there, ` +
@@ -121,15 +149,22 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
           'A savepoint cannot have a level of its own: drop it there, or begin the outer transaction with it.',
       );
     }
-    const name = this.transaction.nextSavepoint();
     const { dialect } = this.transaction;
-    await this.#control(dialect.savepoint(name));
-    const open: ManualSavepoint = {
-      release: () => this.#endManual(open, label, dialect.releaseSavepoint(name)),
-      rollback: () => this.#endManual(open, label, dialect.undoSavepoint(name)),
+    const savepoint = this.transaction.nextSavepoint();
+    const open: OpenManual = { by, label, savepoint, ending: false };
+    return {
+      begun: this.#control(dialect.savepoint(savepoint), { sent: () => void this.#manual.push(open) }),
+      release: (from) => this.#endManual(open, from, 'release'),
+      rollback: (from) => this.#endManual(open, from, 'rollback'),
     };
-    this.#manual.push(open);
-    return open;
+  }
+
+  /** Remembers, in the hand-written transactions that are open, work whose asker was told that it is done. */
+  noteKept({ by, text, mayWrite }: Pick<SessionWork<unknown>, 'by' | 'text' | 'mayWrite'>): void {
+    for (const open of this.#manual) {
+      if (open.stranger || open.by === by || mayWrite?.() === false) continue;
+      open.stranger = text?.trimStart().split(/\s/, 1)[0] ?? 'a driver object';
+    }
   }
 
   /** Closes the scope: from now on it takes no statement. */
@@ -155,7 +190,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
 
   /** Why this scope's work cannot be kept although its method returned normally. */
   obstacle(): UnexpectedRollbackError | undefined {
-    const [unfinished] = this.inside;
+    const [unfinished] = this.#inside ?? [];
     if (unfinished) {
       return this.#unexpected(
         `"${unfinished.name}", which runs inside it, had not returned yet. Await every transactional call`,
@@ -168,22 +203,23 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
         undefined,
       );
     }
-    if (this.#manual.length > 0) {
-      return this.#unexpected(
-        'a hand-written transaction inside it was neither committed nor rolled back. End it in a finally block',
-        undefined,
-      );
-    }
     if (this.#rollbackOnly && !this.#rollbackOnly.requested) {
+      const { by, cause, why } = this.#rollbackOnly;
       return this.#unexpected(
-        `"${this.#rollbackOnly.by}" had marked it for rollback, and its error was swallowed. ` +
-          'Let the error through, or run that method with propagation NESTED',
-        this.#rollbackOnly.cause,
+        why ??
+          `"${by}" had marked it for rollback, and its error was swallowed. Let the error through, or run that method with propagation NESTED`,
+        cause,
       );
     }
     const { broken } = this.transaction;
     if (broken)
       return this.#unexpected('its connection or its BEGIN had failed, and the error was swallowed', broken);
+    if (this.#manual.some(({ ending }) => !ending)) {
+      return this.#unexpected(
+        'a hand-written transaction inside it was neither committed nor rolled back. End it in a finally block',
+        undefined,
+      );
+    }
     if (this.entered && this.transaction.status === 'failed') {
       return this.#unexpected(
         'a statement in it had failed, and the error was swallowed. Let the error through, or run what may fail with propagation NESTED',
@@ -227,27 +263,69 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     }).catch(() => this.refuseWaiting());
   }
 
-  async #endManual(open: ManualSavepoint, label: string, statement: string): Promise<void> {
-    if (this.#manual.at(-1) !== open) {
-      const error = new SavepointOrderError(
-        `${label} in "${this.name}" ended while one that began after it was still open. Hand-written transactions on one connection ` +
-          'must end in reverse order: await one before the next, or use dataSource.transaction(callback) or propagation NESTED, which take turns.',
+  async #endManual(open: OpenManual, from: AmbientScope, how: 'release' | 'rollback'): Promise<void> {
+    if (from !== this && (from as Scope).isInside(this)) {
+      // It would wait for the scope that it is asked in, which waits for it.
+      throw new SavepointOrderError(
+        `${open.label} of "${this.name}" cannot end inside "${(from as Scope).name}", which began after it. End it where it began.`,
       );
-      this.#manual.splice(this.#manual.indexOf(open), 1);
-      this.setRollbackOnly({ by: label, cause: error, requested: false });
-      throw error;
     }
-    this.#manual.pop();
-    await this.#control(statement);
-  }
-
-  #control(text: string): Promise<void> {
-    return this.submit({
-      text,
-      async run(session, prefix) {
-        for (const earlier of prefix) await session.control(earlier);
-        await session.control(text);
+    const { dialect } = this.transaction;
+    const text =
+      how === 'release' ? dialect.releaseSavepoint(open.savepoint) : dialect.undoSavepoint(open.savepoint);
+    open.ending = true;
+    const ended = this.#control(text, {
+      skip: () => {
+        if (this.#manual.at(-1) === open) return false;
+        // One that ended out of order has marked the scope: it is rolled back already, as far as it can be.
+        if (how === 'rollback' && !this.#manual.includes(open)) return true;
+        throw this.#outOfOrder(open);
+      },
+      sent: () => {
+        this.#manual.pop();
+        if (how === 'rollback' && open.stranger) this.#lost(open.label, open.stranger);
       },
     });
+    await ended.finally(() => (open.ending = false));
+  }
+
+  #outOfOrder(open: OpenManual): SavepointOrderError {
+    const index = this.#manual.indexOf(open);
+    if (index !== -1) this.#manual.splice(index, 1);
+    const error = new SavepointOrderError(
+      `${open.label} in "${this.name}" ended while one that began after it was still open. Hand-written transactions on one connection ` +
+        'must end in reverse order: await one before the next, or use dataSource.transaction(callback) or propagation NESTED, which take turns.',
+    );
+    this.setRollbackOnly({ by: open.label, cause: error, requested: false });
+    return error;
+  }
+
+  #lost(label: string, stranger: string): void {
+    this.setRollbackOnly({
+      by: label,
+      cause: undefined,
+      requested: false,
+      why:
+        `${label} inside it was rolled back, and took work with it that was asked for elsewhere meanwhile (${stranger}). Inside a hand-written ` +
+        'transaction use its own client or QueryRunner only, and await it before other work; or use propagation NESTED, which takes turns',
+    });
+  }
+
+  /** Runs a control statement in turn. `skip` may leave it out or refuse it when its turn comes. */
+  #control(text: string, { skip, sent }: { skip?: () => boolean; sent: () => void }): Promise<void> {
+    return this.#inTurn(() =>
+      this.transaction.run(
+        {
+          text,
+          async run(session, prefix) {
+            for (const earlier of prefix) await session.control(earlier);
+            if (skip?.()) return;
+            await session.control(text);
+            sent();
+          },
+        },
+        this,
+      ),
+    );
   }
 }

@@ -1,9 +1,10 @@
 import {
+  describeError,
   type Dialect,
   getLogger,
   type IsolationLevel,
-  messageOf,
   processGlobal,
+  settledWithin,
   systemClock,
 } from '../core/index.js';
 import {
@@ -12,6 +13,7 @@ import {
   type Frame,
   type ManagedPool,
   type ManagedSource,
+  runningTransactions,
   type Session,
   type SessionStatus,
   type SessionWork,
@@ -19,13 +21,15 @@ import {
   type TransactionLease,
 } from '../connection/index.js';
 import { settleCommit } from './commit-outcome.js';
+import { DueControl } from './due-control.js';
 import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
 import type { Completion } from './hooks.js';
+import type { Opening } from './opening.js';
 import { Participants } from './participants.js';
 import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
 
-/** How long ROLLBACK may take before the connection is closed instead. */
+/** How long ROLLBACK, and each subscriber of it, may take before the connection is closed instead. */
 const ROLLBACK_LIMIT_MS = 5000;
 /** The same when the caller waits for the end of a transaction that was ended from outside. */
 const ABORT_LIMIT_MS = 1000;
@@ -43,6 +47,7 @@ export interface TransactionOpening {
   readonly readOnly: boolean;
   /** The frame around the call that opens it. */
   readonly outer: Frame | undefined;
+  readonly opening: Opening;
 }
 
 /** A scope of a {@link Transaction}. */
@@ -53,7 +58,7 @@ export type TransactionScope = Scope<Transaction>;
  * connection when its first statement comes; BEGIN, SAVEPOINT and RELEASE travel in front of the next statement.
  */
 export class Transaction implements ScopeOwner {
-  readonly id = `tx-${counter.next++}`;
+  readonly #number = counter.next++;
   readonly name: string;
   readonly source: ManagedSource;
   readonly isolationLevel: IsolationLevel | undefined;
@@ -64,15 +69,14 @@ export class Transaction implements ScopeOwner {
   readonly root: TransactionScope;
   readonly queue: StatementQueue;
   readonly participants = new Participants();
-  /** Where it was opened. Its stack is put into words only when somebody reads it. */
-  readonly openedAt: Error;
   /** Why no further statement can run, once there is a reason. */
   broken: Error | undefined;
   /** Whether the server confirmed COMMIT, or there was nothing to commit. */
   committed = false;
   readonly #pool: ManagedPool;
+  readonly #opening: Opening;
   /** Rejects what waits for the method while it runs. */
-  readonly #onAbort = new Set<(error: Error) => void>();
+  readonly #onAbort: ((error: Error) => void)[] = [];
   #lease: TransactionLease | undefined;
   #cancelling: Promise<void> | undefined;
   #over = false;
@@ -80,21 +84,29 @@ export class Transaction implements ScopeOwner {
   #abortReason: Error | undefined;
   #committing = false;
   #savepoints = 0;
-  /** Control statements that nobody waits for yet. */
-  #prefix: string[];
+  readonly #due: DueControl;
 
-  constructor({ name, source, pool, isolationLevel, readOnly, outer }: TransactionOpening) {
+  constructor({ name, source, pool, isolationLevel, readOnly, outer, opening }: TransactionOpening) {
     this.name = name;
     this.source = source;
     this.#pool = pool;
     this.isolationLevel = isolationLevel;
     this.readOnly = readOnly;
     this.dialect = pool.dialect;
-    this.openedAt = new Error(`transaction "${name}" was opened here`);
+    this.#opening = opening;
     this.root = new Scope<Transaction>(this, { name, parent: undefined, savepoint: undefined });
     this.frame = { parent: outer, source, scope: this.root };
     this.queue = new StatementQueue(this.root.lane);
-    this.#prefix = [pool.dialect.begin({ isolationLevel, readOnly })];
+    this.#due = new DueControl(pool.dialect, { isolationLevel, readOnly });
+  }
+
+  get id(): string {
+    return `tx-${this.#number}`;
+  }
+
+  /** Where it was opened, as the cause of errors about it. */
+  get openedAt(): Error {
+    return this.#opening.toError();
   }
 
   /** The server's last word, where a connection is borrowed. */
@@ -117,7 +129,7 @@ export class Transaction implements ScopeOwner {
   }
 
   openSavepoint(name: string): void {
-    this.#prefix.push(this.dialect.savepoint(name));
+    this.#due.savepoint(name);
   }
 
   /** The transaction's connection, borrowed at the first call. Only in turn. */
@@ -144,16 +156,16 @@ export class Transaction implements ScopeOwner {
   /** Runs one piece of work in turn, with the control statements that are due in front of it. */
   async run<T>(work: SessionWork<T>, scope: Scope): Promise<T> {
     const session = this.#lease && !this.broken ? this.#lease.session : await this.session();
-    const prefix = this.#prefix;
-    this.#prefix = [];
+    const prefix = this.#due.take();
     const began = this.#begun;
     this.#begun = true;
     try {
       const result = await work.run(session, prefix);
-      if (session.status() === 'idle') throw this.#endedBehindOurBack();
+      if (session.endedByStatement) throw this.#endedBehindOurBack();
       return result;
     } catch (error) {
       scope.failure ??= error;
+      if (began && session.endedByStatement) this.broken ??= this.#endedBehindOurBack(error);
       if (session.lost) this.broken ??= error as Error;
       else if (session.status() === 'idle') {
         // BEGIN itself failed: by protocol the statement behind it was skipped.
@@ -182,8 +194,9 @@ export class Transaction implements ScopeOwner {
   orAborted<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#abortReason) reject(this.#abortReason);
-      this.#onAbort.add(reject);
-      const ended = (): boolean => this.#onAbort.delete(reject);
+      this.#onAbort.push(reject);
+      // The last to come is mostly the first to go.
+      const ended = (): unknown => this.#onAbort.splice(this.#onAbort.lastIndexOf(reject), 1);
       work.then(
         (value) => (ended(), resolve(value)),
         (error: Error) => (ended(), reject(error)),
@@ -198,9 +211,13 @@ export class Transaction implements ScopeOwner {
 
   /** Runs what wants to run before COMMIT, while statements are still taken. Where none will be sent, nothing runs. */
   async prepareCommit(): Promise<void> {
-    if (this.root.rollbackOnly || this.broken || this.status === 'failed') return;
-    if (!this.root.hooks.empty) await this.root.hooks.runBeforeCommit();
-    await this.participants.beforeCommit();
+    const { hooks } = this.root;
+    do {
+      if (this.root.rollbackOnly || this.broken || this.status === 'failed') return;
+      if (!hooks.prepared) await hooks.runBeforeCommit();
+      await this.participants.beforeCommit();
+      // A subscriber may have registered hooks.
+    } while (!hooks.prepared);
   }
 
   /**
@@ -223,18 +240,19 @@ export class Transaction implements ScopeOwner {
     if (this.#lease && this.#begun) await this.#commitOn(this.#lease.session);
     else this.#giveBack();
     this.committed = true;
+    runningTransactions.end(this);
     if (!this.participants.empty) await this.participants.tell('afterCommit', this.name);
     return 'committed';
   }
 
   /** Waits for the statements that are on their way. A cursor that nobody reads on, or closes, would never end: it is cut off. */
   async drained(): Promise<void> {
-    const session = this.#lease?.session;
-    if (session?.streaming) {
-      await this.#within(STREAM_LIMIT_MS, this.queue.drained());
-      if (session.streaming) this.#cutOff(session);
+    while (!this.queue.idle) {
+      const waiting = this.queue.drained();
+      await settledWithin(systemClock, STREAM_LIMIT_MS, waiting);
+      const session = this.#lease?.session;
+      if (!this.queue.idle && session?.streaming) this.#cutOff(session);
     }
-    await this.queue.drained();
   }
 
   /** Rolls back whatever was done. Never rejects: a connection that cannot roll back is closed, and the server does it. */
@@ -242,9 +260,9 @@ export class Transaction implements ScopeOwner {
     this.root.close();
     this.root.refuseWaiting();
     this.#over = true;
-    await this.participants.tell('beforeRollback', this.name);
+    await this.#tellOfRollback('beforeRollback');
     if (this.#lease) await this.#rollbackOn(this.#lease.session);
-    await this.participants.tell('afterRollback', this.name);
+    await this.#tellOfRollback('afterRollback');
   }
 
   /** Releases the savepoint of a nested scope whose method returned, or rolls back to it and throws why. */
@@ -259,7 +277,7 @@ export class Transaction implements ScopeOwner {
       return 'rolled back';
     }
     if (scope.entered) {
-      if (!this.#withdraw(scope)) this.#prefix.push(this.dialect.releaseSavepoint(scope.savepoint!));
+      if (this.#due.release(scope.savepoint!)) scope.parent!.noteKept({ text: `"${scope.name}"` });
       this.queue.leave(scope.lane);
     }
     return 'committed';
@@ -270,12 +288,12 @@ export class Transaction implements ScopeOwner {
     scope.close();
     scope.refuseWaiting();
     if (!scope.entered) return;
-    if (this.#lease?.session.streaming) this.#cutOff(this.#lease.session);
+    await this.drained();
     await this.queue.alone(async () => {
       // A scope around it that has ended is rolled back as a whole, and this savepoint with it.
-      if (!scope.parent?.closed && !this.#withdraw(scope) && !this.broken) {
+      if (!scope.parent?.closed && !this.#due.withdraw(scope.savepoint!) && !this.broken) {
         // What is due still was due inside the savepoint.
-        this.#prefix = [];
+        this.#due.take();
         try {
           await this.#lease!.session.control(this.dialect.undoSavepoint(scope.savepoint!));
         } catch (error) {
@@ -288,12 +306,14 @@ export class Transaction implements ScopeOwner {
     });
   }
 
-  /** Takes back a SAVEPOINT that was never sent. */
-  #withdraw(scope: TransactionScope): boolean {
-    const index = this.#prefix.indexOf(this.dialect.savepoint(scope.savepoint!));
-    if (index === -1) return false;
-    this.#prefix.length = index;
-    return true;
+  /** A subscriber that never settles must keep neither the connection nor the caller. */
+  async #tellOfRollback(moment: 'beforeRollback' | 'afterRollback'): Promise<void> {
+    if (this.participants.empty) return;
+    await settledWithin(systemClock, this.#rollbackLimitMs, this.participants.tell(moment, this.name));
+  }
+
+  get #rollbackLimitMs(): number {
+    return this.#abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
   }
 
   async #rollbackOn(session: Session): Promise<void> {
@@ -304,9 +324,10 @@ export class Transaction implements ScopeOwner {
       await this.#cancelling;
       if (session.status() !== 'idle' && session.status() !== 'busy') await session.control('ROLLBACK');
     };
-    if (session.streaming) this.#cutOff(session);
-    const limit = this.#abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
-    if (!session.lost) await this.#within(limit, this.queue.alone(rollback));
+    if (!session.lost) {
+      const rolledBack = this.drained().then(() => this.queue.alone(rollback));
+      await settledWithin(systemClock, this.#rollbackLimitMs, rolledBack);
+    }
     this.#giveBack();
   }
 
@@ -335,7 +356,7 @@ export class Transaction implements ScopeOwner {
     const { session } = this.#lease!;
     if (answer.kind === 'rolled back') {
       if (!session.lost && session.status() === 'failed')
-        await this.#within(ROLLBACK_LIMIT_MS, session.control('ROLLBACK'));
+        await settledWithin(systemClock, ROLLBACK_LIMIT_MS, session.control('ROLLBACK'));
       this.#giveBack();
       await this.participants.tell('afterRollback', this.name);
       throw (
@@ -363,28 +384,17 @@ export class Transaction implements ScopeOwner {
       session.lost ??
       new ConnectionLostError(`the connection was left ${session.status()} by "${this.name}"`);
     getLogger().warn(
-      { transaction: this.name, backendId: session.backendId, reason: messageOf(why) },
+      { transaction: this.name, backendId: session.backendId, reason: describeError(why).message },
       `holdfast: closed a connection that "${this.name}" could not leave clean`,
     );
     lease.end(why);
   }
 
-  async #within(limitMs: number, work: Promise<unknown>): Promise<void> {
-    let stop = (): void => {};
-    const limit = new Promise<void>((resolve) => {
-      const timer = systemClock.setTimer(resolve, limitMs);
-      stop = () => {
-        timer.clear();
-        resolve();
-      };
-    });
-    await Promise.race([work.then(stop, stop), limit]);
-  }
-
-  #endedBehindOurBack(): TransactionControlError {
+  #endedBehindOurBack(cause?: unknown): TransactionControlError {
     return new TransactionControlError(
       `A statement ended the transaction of "${this.name}" by itself. ` +
         'What came before it is committed or rolled back already. Remove COMMIT and ROLLBACK from it.',
+      { cause },
     );
   }
 }

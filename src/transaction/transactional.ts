@@ -1,6 +1,6 @@
 import { InvalidOptionsError, readFunction } from '../core/index.js';
 import { parseTransactionOptions, type TransactionOptions } from './options.js';
-import { type Call, runCall } from './runner.js';
+import { runCall } from './runner.js';
 import { wrapMethod } from './wrap-method.js';
 
 /** A method that a transaction can surround: one that answers a promise. */
@@ -28,7 +28,8 @@ export interface TransactionalDecorator {
  * rolled back. On a class it stands for every method of the class itself; a method's own decorator is stronger.
  *
  * Metadata and name of the method are kept, so other decorators work above and below it. A method that does not
- * return a promise is a compile error; synchronous methods of a decorated class are passed through.
+ * return a promise is a compile error. Synchronous methods of a decorated class are passed through, also where they are
+ * refused a transaction; what they ask of the database by themselves is refused.
  *
  * Throws `InvalidOptionsError` at decoration. The call rejects with the errors listed in docs/errors.md.
  *
@@ -73,7 +74,7 @@ export function runInTransaction<T>(work: () => Promise<T>, options?: Transactio
     readFunction()(work, 'runInTransaction(work)');
     const parsed = parseTransactionOptions(options);
     const name = parsed.name ?? (work.name || 'runInTransaction');
-    return runAsync({ name, options: parsed, work, plainValue: 'wrapped' });
+    return runCall({ name, options: parsed, work, plainValue: 'wrapped', entry: runInTransaction });
   } catch (error) {
     return Promise.reject(error as Error);
   }
@@ -95,15 +96,7 @@ export function transactional<This, A extends unknown[], R>(
   readFunction()(fn, 'transactional(fn)');
   const parsed = parseTransactionOptions(options);
   const name = parsed.name ?? (fn.name || 'transactional function');
-  return function (this: This, ...args: A): Promise<R> {
-    return runAsync({ name, options: parsed, work: () => fn.apply(this, args), plainValue: 'wrapped' });
+  return function entry(this: This, ...args: A): Promise<R> {
+    return runCall({ name, options: parsed, work: () => fn.apply(this, args), plainValue: 'wrapped', entry });
   };
-}
-
-function runAsync<T>(call: Call<T>): Promise<T> {
-  try {
-    return Promise.resolve(runCall(call));
-  } catch (error) {
-    return Promise.reject(error as Error);
-  }
 }

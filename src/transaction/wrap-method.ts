@@ -1,6 +1,7 @@
 import { imitate, InvalidOptionsError } from '../core/index.js';
 import type { ParsedOptions } from './options.js';
-import { type Call, runCall } from './runner.js';
+import type { Call } from './call.js';
+import { runCall } from './runner.js';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
 
@@ -42,10 +43,15 @@ function wrapClass(target: Function, options: ParsedOptions): void {
     descriptor.value = wrap(descriptor.value as Method, options, {
       key,
       owner: target,
-      plainValue: 'passed',
+      plainValue: isAsync(descriptor.value) ? 'wrapped' : 'passed',
     });
     Object.defineProperty(prototype, key, descriptor);
   }
+}
+
+/** Where it cannot be told, because the class was compiled for an older runtime, what the method answers tells it. */
+function isAsync(method: object): boolean {
+  return Object.prototype.toString.call(method) === '[object AsyncFunction]';
 }
 
 interface Place {
@@ -62,18 +68,13 @@ function wrap(method: Method, options: ParsedOptions, { key, owner, plainValue }
     return options.name ?? (className ? `${className}.${methodName}` : methodName);
   };
   const wrapped: Method = function (...args) {
-    const call: Call<unknown> = {
+    return runCall({
       name: nameFor(this),
       options,
       work: () => method.apply(this, args),
       plainValue,
-    };
-    if (plainValue === 'passed') return runCall(call);
-    try {
-      return Promise.resolve(runCall(call));
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+      entry: wrapped,
+    });
   };
   Object.defineProperty(wrapped, WRAPPED, { value: true });
   imitate(wrapped, method);

@@ -4,7 +4,6 @@ import {
   addSourceFinder,
   DEFAULT_SOURCE,
   DuplicateDataSourceError,
-  managedSources,
   unmanagePool,
 } from '../connection/index.js';
 import { runOutsideTransaction } from '../transaction/index.js';
@@ -87,8 +86,8 @@ export function deleteDataSourceByName(name: DataSourceName): boolean {
   const added = state.dataSources.get(name);
   if (!added) return false;
   state.dataSources.delete(name);
-  const source = managedSources().find((managed) => managed.name === name);
-  if (added.managed && source) unmanagePool(source.primary);
+  const { dataSource, managed } = added;
+  if (managed && dataSource.isInitialized) unmanagePool(manageDataSource(dataSource).primary);
   return true;
 }
 

@@ -1,14 +1,11 @@
 import { processGlobal } from '../core/index.js';
-import { currentFrame, type Frame, runInFrame } from '../connection/index.js';
+import { currentFrame, type Frame, NO_SOURCE, runInFrame } from '../connection/index.js';
 import type { TransactionalContext } from './context.js';
 
 const values = processGlobal(
   'holdfast.typeorm-transactional-values/1',
   () => new WeakMap<Frame, Map<string, unknown>>(),
 );
-
-/** Frames that carry values speak of no data source. */
-const source = Object.freeze({ name: 'typeorm-transactional' });
 
 /** A context whose values ride on holdfast's own frames. */
 export class FrameContext implements TransactionalContext {
@@ -25,7 +22,7 @@ export class FrameContext implements TransactionalContext {
   }
 
   async run<T>(cb: () => Promise<T>): Promise<T> {
-    const frame: Frame = { parent: currentFrame(), source, scope: undefined };
+    const frame: Frame = { parent: currentFrame(), source: NO_SOURCE, scope: undefined };
     values.set(frame, new Map(current()));
     return runInFrame(frame, cb);
   }

@@ -70,10 +70,10 @@ export async function runWithOwnHooks<T>(
 
 type Kind = 'commit' | 'rollback' | 'complete';
 
-/** Answers the hooks of a call without a transaction; undefined when the transaction's own are meant. */
+/** Answers the hooks of a call without a transaction; undefined when holdfast knows where the hook belongs. */
 function register(kind: Kind, cb: (...args: never[]) => void): Hooks | undefined {
   readFunction()(cb, `the callback (${kind})`);
-  const place = nearest();
+  const place = nearestPlace();
   if (!place) {
     throw new TransactionalError(
       `A ${kind} hook was registered outside any transactional call, so there is nothing whose end it could wait for. ` +
@@ -84,11 +84,11 @@ function register(kind: Kind, cb: (...args: never[]) => void): Hooks | undefined
   return place instanceof Hooks ? place : undefined;
 }
 
-function nearest(): Hooks | AmbientScope | undefined {
-  for (let frame = currentFrame(); frame; frame = frame.parent) {
-    const own = ownHooks.get(frame);
-    if (own) return own;
-    if (frame.scope) return frame.scope;
+/** A call without a transaction, a transaction, or the frame of a hook, from which others run at once. */
+function nearestPlace(): Hooks | AmbientScope | Frame | undefined {
+  for (let frame = currentFrame(); frame?.source; frame = frame.parent) {
+    const place = ownHooks.get(frame) ?? frame.scope ?? (frame.alsoAwait && frame);
+    if (place) return place;
   }
   return undefined;
 }

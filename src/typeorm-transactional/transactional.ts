@@ -1,5 +1,5 @@
 import { imitate, invalid } from '../core/index.js';
-import { ambientScope, DEFAULT_SOURCE, resolveSource } from '../connection/index.js';
+import { DEFAULT_SOURCE, frameOf, resolveSource } from '../connection/index.js';
 import { PropagationError, transactional, type TransactionOptions } from '../transaction/index.js';
 import { getTransactionalContext } from './context.js';
 import type { DataSourceName } from './data-sources.js';
@@ -94,8 +94,8 @@ function wrap(fn: (...args: never[]) => unknown, options: WrapInTransactionOptio
   const run = transactional(
     async (call: Call) => {
       call.started = true;
-      const source = resolveSource(dataSource);
-      return ambientScope(source) ? call.work() : runWithOwnHooks({ source, name }, call.work);
+      if (frameOf(dataSource)?.scope) return call.work();
+      return runWithOwnHooks({ source: resolveSource(dataSource), name }, call.work);
     },
     { ...coreOptions(options), dataSource, name },
   );

@@ -1,4 +1,4 @@
-export { manageDataSource } from './manage-data-source.js';
+export { isManagedDataSource, manageDataSource } from './manage-data-source.js';
 export type { ManageDataSourceOptions } from './manage-data-source.js';
 export { managedDriver } from './managed-driver.js';
 export type { PgModule } from './managed-driver.js';

@@ -1,62 +1,123 @@
-import type { QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { type AmbientScope, HandWrittenTransactions, StaleLeaseError } from '../connection/index.js';
 import { HoldfastError } from '../core/index.js';
-import { type ManualSavepoint, TransactionControlError } from '../connection/index.js';
-import type { TransactionScope } from '../transaction/index.js';
-import type { QueryRunnerInternals } from './typeorm-types.js';
+import type { QueryRunnerConstructor, QueryRunnerInternals } from './typeorm-types.js';
 
-/**
- * A view of the transaction's QueryRunner for one `createQueryRunner()` call inside the transaction: the same
- * connection, manager and subscriber data, with a life of its own. Releasing it gives nothing back, and a
- * transaction that is begun on it by hand is a savepoint.
- */
-export function joinQueryRunner(
-  runner: QueryRunnerInternals,
-  currentScope: () => TransactionScope,
-): QueryRunner {
-  // A copy, not Object.create(runner): V8 would turn every transaction's runner into a prototype, which is slow.
-  const view = Object.assign(Object.create(Object.getPrototypeOf(runner)), runner) as QueryRunnerInternals;
-  return Object.assign(view, { isReleased: false }, handWrittenTransactions(view, currentScope));
+/** What a QueryRunner inside a transaction needs of the transaction. */
+export interface JoinedTransaction {
+  /** The scope that the running call belongs to. */
+  readonly scope: AmbientScope & { setRollbackOnly(reason: object): void };
+  /** What a QueryRunner gives to subscribers that was given no data of its own. */
+  readonly data: object;
+  /** The transaction's connection, once its subscribers have heard of the start. */
+  connect(client: object | undefined): Promise<object>;
+  /** A client of the transaction for a QueryRunner that begins transactions by hand. */
+  clientFor(handWritten: HandWrittenTransactions): object;
 }
 
-/** The transaction methods of a QueryRunner that stands inside a transaction already. */
-export function handWrittenTransactions(
-  runner: QueryRunnerInternals,
-  currentScope: () => TransactionScope,
-): Pick<QueryRunner, 'startTransaction' | 'commitTransaction' | 'rollbackTransaction' | 'release'> &
-  AsyncDisposable {
-  const open: ManualSavepoint[] = [];
-  const last = (verb: 'commitTransaction' | 'rollbackTransaction'): ManualSavepoint => {
-    const savepoint = open.pop();
-    if (savepoint) return savepoint;
-    throw new TransactionControlError(
-      `queryRunner.${verb}() without a startTransaction() of its own would end the transaction of "${currentScope().transaction.name}"; ` +
-        'nothing was sent. Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-    );
-  };
-  const release = async (): Promise<void> => {
-    runner.isReleased = true;
-    for (const savepoint of open.splice(0).reverse()) await savepoint.rollback();
-  };
-  return {
-    async startTransaction(isolationLevel) {
-      open.push(
-        await currentScope().beginManual('a hand-written QueryRunner transaction', {
-          isolationLevel,
-          readOnly: false,
-        }),
-      );
-    },
-    commitTransaction: async () => last('commitTransaction').release(),
-    rollbackTransaction: async () => last('rollbackTransaction').rollback(),
-    release,
-    [Symbol.asyncDispose]: release,
-  };
+/** Makes the QueryRunners of one data source inside transactions. */
+export type JoinedQueryRunnerConstructor = new (transaction: JoinedTransaction) => QueryRunnerInternals;
+
+/**
+ * The driver's own QueryRunner, as `createQueryRunner()` answers it inside a transaction: on the transaction's
+ * connection, which it believes open, with manager, subscriber data and life of its own. Releasing it gives nothing
+ * back, and a transaction that is begun on it by hand is a savepoint.
+ */
+export function joinedQueryRunnerOf(
+  dataSource: DataSource,
+  createManager: (runner: QueryRunner) => EntityManager,
+): JoinedQueryRunnerConstructor {
+  const { driver } = dataSource;
+  const Base = driver.createQueryRunner('master').constructor as QueryRunnerConstructor;
+
+  class JoinedQueryRunner extends Base {
+    readonly #transaction: JoinedTransaction;
+    #manager: EntityManager | undefined;
+    #data: object | undefined;
+    #handWritten: HandWrittenTransactions | undefined;
+    /** The client of {@link #handWritten}: what is asked for through it belongs to them. */
+    #client: object | undefined;
+
+    constructor(transaction: JoinedTransaction) {
+      super(driver, 'master');
+      this.#transaction = transaction;
+      this.isTransactionActive = true;
+      this.transactionDepth = 1;
+    }
+
+    get manager(): EntityManager {
+      return (this.#manager ??= createManager(this as unknown as QueryRunner));
+    }
+
+    /** TypeORM's EntityManager sets it when it is made for a QueryRunner. */
+    set manager(manager: EntityManager) {
+      this.#manager = manager;
+    }
+
+    get data(): object {
+      return this.#data ?? this.#transaction.data;
+    }
+
+    /** `save(entity, { data })` sets it for one call. TypeORM's constructor, which runs before ours, sets an empty object. */
+    set data(data: object) {
+      if (#data in this) this.#data = data;
+    }
+
+    override connect(): Promise<object> {
+      return this.#transaction.connect(this.#client);
+    }
+
+    override query(...args: unknown[]): Promise<unknown> {
+      return super.query(...args).catch(unwrapHoldfastError);
+    }
+
+    override async startTransaction(isolationLevel?: string): Promise<void> {
+      if (this.isReleased) {
+        throw new StaleLeaseError(
+          'startTransaction() was called on a QueryRunner after its release. Create a new one, and release it in a finally block.',
+        );
+      }
+      this.isTransactionActive = true;
+      if (!this.#handWritten) {
+        this.#handWritten = new HandWrittenTransactions('a hand-written QueryRunner transaction');
+        this.#client = this.#transaction.clientFor(this.#handWritten);
+      }
+      await this.#handWritten.begin(this.#transaction.scope, { isolationLevel, readOnly: false });
+    }
+
+    // Code that asks `isTransactionActive` and so begins none of its own joins: the commit is its owner's.
+    override async commitTransaction(): Promise<void> {
+      await this.#end('release');
+    }
+
+    override async rollbackTransaction(): Promise<void> {
+      if (await this.#end('rollback')) return;
+      const by = 'a hand-written QueryRunner';
+      this.#transaction.scope.setRollbackOnly({ by, cause: undefined, requested: false });
+    }
+
+    override async release(): Promise<void> {
+      this.isReleased = true;
+      await this.#handWritten?.rollBackAll(this.#transaction.scope);
+    }
+
+    override [Symbol.asyncDispose](): Promise<void> {
+      return this.release();
+    }
+
+    async #end(how: 'release' | 'rollback'): Promise<boolean> {
+      const ended = await this.#handWritten?.end(how, this.#transaction.scope);
+      if (!ended) return false;
+      // After a transaction of its own it tells of that one, as hand-written code expects.
+      this.isTransactionActive = this.#handWritten!.any;
+      return true;
+    }
+  }
+  return JoinedQueryRunner as unknown as JoinedQueryRunnerConstructor;
 }
 
 /** TypeORM wraps whatever a driver throws; an error of ours has its own name and code, and says so better unwrapped. */
-export function unwrapHoldfastError<T>(query: () => Promise<T>): Promise<T> {
-  return query().catch((error: unknown) => {
-    const { driverError } = error as { driverError?: unknown };
-    throw driverError instanceof HoldfastError ? driverError : error;
-  });
+function unwrapHoldfastError(error: unknown): never {
+  const { driverError } = error as { driverError?: unknown };
+  throw driverError instanceof HoldfastError ? driverError : error;
 }

@@ -1,11 +1,11 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import {
+  InvalidOptionsError,
   type IsolationLevel,
   optional,
   readDurationMs,
   readOptions,
   readString,
-  withDefault,
 } from '../core/index.js';
 import {
   ambientScope,
@@ -17,8 +17,14 @@ import {
   unmanagePool,
   UnsupportedDriverError,
 } from '../connection/index.js';
-import { endTransactions, runInTransaction, type TransactionScope } from '../transaction/index.js';
+import {
+  DEFAULT_SHUTDOWN_TIMEOUT_MS,
+  endTransactions,
+  runInTransaction,
+  type TransactionScope,
+} from '../transaction/index.js';
 import { DataSourceNotInitializedError } from './errors.js';
+import { type JoinedQueryRunnerConstructor, joinedQueryRunnerOf } from './joined-query-runner.js';
 import { TypeormParticipant } from './typeorm-participant.js';
 import type { DataSourceMethods, PostgresDriverLike, TransactionMethod } from './typeorm-types.js';
 
@@ -32,19 +38,21 @@ export interface ManageDataSourceOptions {
 
 interface ParsedOptions {
   readonly name: string | undefined;
-  readonly shutdownTimeoutMs: number;
+  readonly shutdownTimeoutMs: number | undefined;
 }
 
 const MANAGED = Symbol.for('holdfast.managed-data-source/1');
 
+type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
+
 /**
  * Puts a TypeORM DataSource under holdfast's management: its pool, and its replicas where it has any. Inside a
  * transaction every way into TypeORM uses the transaction's connection; outside, TypeORM behaves as before.
- * Idempotent. Only this instance is changed. `destroy()` waits for running transactions, and `initialize()`
- * after it manages the new pool under the same name.
+ * Idempotent: a repeated call may leave options out, and may not change them. Only this instance is changed. `destroy()`
+ * waits for running transactions, and `initialize()` after it manages the new pool under the same name.
  *
  * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL,
- * `DuplicateDataSourceError` and `InvalidOptionsError`.
+ * `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
  *
  * @example
  * ```ts
@@ -55,25 +63,36 @@ const MANAGED = Symbol.for('holdfast.managed-data-source/1');
 export function manageDataSource(dataSource: DataSource, options?: ManageDataSourceOptions): ManagedSource {
   const parsed = readOptions<ParsedOptions>(
     options,
-    { name: optional(readString), shutdownTimeoutMs: withDefault(readDurationMs, 10_000) },
+    { name: optional(readString), shutdownTimeoutMs: optional(readDurationMs) },
     'manageDataSource options',
   );
-  const managed = dataSource as DataSource & { [MANAGED]?: ManagedDataSource };
-  if (managed[MANAGED]) return managed[MANAGED].again(parsed.name);
+  if (!isDataSource(dataSource)) {
+    throw new UnsupportedDriverError(
+      "manageDataSource takes a TypeORM DataSource. For a pg.Pool call managePool(pool) of 'holdfast'.",
+    );
+  }
+  const managed = (dataSource as Manageable)[MANAGED];
+  if (managed) return managed.again(parsed);
   const created = new ManagedDataSource(dataSource, parsed);
   Object.defineProperty(dataSource, MANAGED, { value: created });
   return created.source;
 }
 
+/** Whether `manageDataSource` has taken this data source, in either copy of the package. */
+export function isManagedDataSource(dataSource: DataSource): boolean {
+  return (dataSource as Manageable)[MANAGED] !== undefined;
+}
+
 class ManagedDataSource {
   readonly #dataSource: DataSource;
-  readonly #options: ParsedOptions;
+  readonly #shutdownTimeoutMs: number;
   readonly #original: DataSourceMethods;
+  readonly #JoinedQueryRunner: JoinedQueryRunnerConstructor;
   #pool: ManagedPool;
 
   constructor(dataSource: DataSource, options: ParsedOptions) {
     this.#dataSource = dataSource;
-    this.#options = options;
+    this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
     this.#pool = this.#managePools(options.name);
     this.#original = {
       createEntityManager: dataSource.createEntityManager.bind(dataSource),
@@ -81,6 +100,11 @@ class ManagedDataSource {
       destroy: dataSource.destroy.bind(dataSource),
       initialize: dataSource.initialize.bind(dataSource),
     };
+    this.#JoinedQueryRunner = joinedQueryRunnerOf(dataSource, (runner) => {
+      const manager = this.#original.createEntityManager(runner);
+      this.#takeTurnsIn(manager);
+      return manager;
+    });
     replace(dataSource, {
       createEntityManager: (runner) => {
         const manager = this.#original.createEntityManager(runner);
@@ -99,7 +123,13 @@ class ManagedDataSource {
     return this.#pool.source;
   }
 
-  again(name: string | undefined): ManagedSource {
+  again({ name, shutdownTimeoutMs }: ParsedOptions): ManagedSource {
+    if (shutdownTimeoutMs !== undefined && shutdownTimeoutMs !== this.#shutdownTimeoutMs) {
+      throw new InvalidOptionsError(
+        `manageDataSource options.shutdownTimeoutMs is ${shutdownTimeoutMs}, but data source "${this.source.name}" is managed with ` +
+          `${this.#shutdownTimeoutMs}. Give it in the first call, or leave it out.`,
+      );
+    }
     this.#pool = this.#managePools(name ?? this.source.name);
     return this.source;
   }
@@ -129,25 +159,22 @@ class ManagedDataSource {
     if (!scope) return undefined;
     if (scope.closed) throw scope.closedError();
     const { transaction } = scope;
-    return transaction.participants.of(this, () => {
-      const participant = new TypeormParticipant(this.#dataSource, transaction, () =>
-        this.#original.createQueryRunner(),
-      );
-      this.#takeTurnsIn(participant.runner.manager);
-      return participant;
-    });
+    return transaction.participants.of(
+      this,
+      () => new TypeormParticipant(this.#dataSource, transaction, this.#JoinedQueryRunner),
+    );
   }
 
   /** `manager.transaction(callback)` inside a transaction is a nested scope, so that two at once take turns. */
   #takeTurnsIn(manager: EntityManager): void {
     const original = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
-    const transaction = (...args: unknown[]): Promise<unknown> => {
+    const transaction = async (...args: unknown[]): Promise<unknown> => {
       const work = args.find((arg) => typeof arg === 'function') as
         ((manager: EntityManager) => Promise<unknown>) | undefined;
       const participant = work && this.#participant();
       if (!participant) return original(...args);
       const isolationLevel = args.find((arg) => typeof arg === 'string') as IsolationLevel | undefined;
-      return runInTransaction(async () => work(participant.runner.manager), {
+      return runInTransaction(async () => work(participant.join().manager), {
         dataSource: this.source.name,
         propagation: 'NESTED',
         // It asks for nothing that the transaction around it does not have.
@@ -160,7 +187,7 @@ class ManagedDataSource {
   }
 
   async #destroy(): Promise<void> {
-    await endTransactions(this.source, this.#options.shutdownTimeoutMs);
+    await endTransactions(this.source, this.#shutdownTimeoutMs);
     await this.#original.destroy();
     unmanagePool(this.#pool);
   }
@@ -177,4 +204,9 @@ function replace<T extends object>(target: T, methods: Partial<T>): void {
   for (const [key, value] of Object.entries(methods)) {
     Object.defineProperty(target, key, { value, configurable: true, writable: true });
   }
+}
+
+function isDataSource(value: unknown): value is DataSource {
+  const { driver, options } = (value ?? {}) as Partial<DataSource>;
+  return typeof driver === 'object' && typeof options === 'object';
 }

@@ -1,52 +1,65 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { ambientScope } from '../connection/index.js';
-import type { Participant, TransactionScope, Transaction } from '../transaction/index.js';
-import { handWrittenTransactions, joinQueryRunner, unwrapHoldfastError } from './joined-query-runner.js';
-import type { QueryFunction, QueryRunnerInternals, TransactionEvent } from './typeorm-types.js';
+import { ambientScope, type HandWrittenTransactions } from '../connection/index.js';
+import type { Participant, Transaction, TransactionScope } from '../transaction/index.js';
+import type { JoinedQueryRunnerConstructor, JoinedTransaction } from './joined-query-runner.js';
+import type { QueryRunnerInternals, TransactionEvent } from './typeorm-types.js';
 
 /** The participant whose start the running call is part of. */
 const starting = new AsyncLocalStorage<TypeormParticipant>();
 
 /**
- * TypeORM's part in one transaction: one QueryRunner on the transaction's connection, which believes its
- * transaction open, and subscribers that hear of the real boundary, once.
+ * TypeORM's part in one transaction: QueryRunners on the transaction's connection, and subscribers that hear of the
+ * real boundary, once.
  */
-export class TypeormParticipant implements Participant {
+export class TypeormParticipant implements Participant, JoinedTransaction {
+  data: object = {};
   readonly #dataSource: DataSource;
   readonly #transaction: Transaction;
-  readonly #runner: QueryRunnerInternals;
+  readonly #Runner: JoinedQueryRunnerConstructor;
   readonly #client: Promise<object>;
+  /** The QueryRunner that subscribers are given at the boundary. */
+  #boundary: QueryRunnerInternals | undefined;
   #started: Promise<void> | undefined;
 
-  constructor(dataSource: DataSource, transaction: Transaction, createQueryRunner: () => QueryRunner) {
+  constructor(dataSource: DataSource, transaction: Transaction, Runner: JoinedQueryRunnerConstructor) {
     this.#dataSource = dataSource;
     this.#transaction = transaction;
+    this.#Runner = Runner;
     this.#client = Promise.resolve(transaction.source.primary.transactionClient(transaction.root));
-    this.#runner = createQueryRunner() as QueryRunnerInternals;
-    const { query } = this.#runner as { query: QueryFunction };
-    Object.assign(this.#runner, handWrittenTransactions(this.#runner, this.#scope), {
-      isTransactionActive: true,
-      transactionDepth: 1,
-      connect: () => this.#connect(),
-      query(this: QueryRunner, ...args: unknown[]) {
-        return unwrapHoldfastError(() => query.apply(this, args));
-      },
-    });
-  }
-
-  /** The transaction's own QueryRunner: the one that subscribers are given. */
-  get runner(): QueryRunner {
-    return this.#runner;
   }
 
   get readOnly(): boolean {
     return this.#transaction.readOnly;
   }
 
+  /** A QueryRunner that was captured outside a nested scope and is used inside it belongs to that scope. */
+  get scope(): TransactionScope {
+    const ambient = ambientScope(this.#transaction.source) as TransactionScope | undefined;
+    return ambient?.transaction === this.#transaction ? ambient : this.#transaction.root;
+  }
+
   /** What `createQueryRunner()` answers inside the transaction. */
   join(): QueryRunner {
-    return joinQueryRunner(this.#runner, this.#scope);
+    return new this.#Runner(this);
+  }
+
+  clientFor(handWritten: HandWrittenTransactions): object {
+    return this.#transaction.source.primary.transactionClient(this.#transaction.root, handWritten);
+  }
+
+  connect(own: object | undefined): Promise<object> {
+    const { scope } = this;
+    if (scope.closed) return Promise.reject(scope.closedError());
+    const client = own ? Promise.resolve(own) : this.#client;
+    if (!this.#hasListeners) {
+      this.#started ??= Promise.resolve();
+      return client;
+    }
+    // A subscriber of the start may ask for statements itself; it must not wait for its own end. All others must.
+    if (starting.getStore() === this) return client;
+    this.#started ??= starting.run(this, () => this.#start());
+    return this.#started.then(() => client);
   }
 
   beforeCommit(): Promise<void> | undefined {
@@ -65,33 +78,15 @@ export class TypeormParticipant implements Participant {
     return this.#end('AfterTransactionRollback');
   }
 
-  /** A QueryRunner that was captured outside a nested scope and is used inside it belongs to that scope. */
-  readonly #scope = (): TransactionScope => {
-    const ambient = ambientScope(this.#transaction.source) as TransactionScope | undefined;
-    return ambient?.transaction === this.#transaction ? ambient : this.#transaction.root;
-  };
-
-  #connect(): Promise<object> {
-    const scope = this.#scope();
-    if (scope.closed) return Promise.reject(scope.closedError());
-    if (!this.#hasListeners) {
-      this.#started ??= Promise.resolve();
-      return this.#client;
-    }
-    // A subscriber of the start may ask for statements itself; it must not wait for its own end. All others must.
-    if (starting.getStore() === this) return this.#client;
-    this.#started ??= starting.run(this, () => this.#start());
-    return this.#started.then(() => this.#client);
-  }
-
   async #start(): Promise<void> {
     await this.#broadcast('BeforeTransactionStart');
     await this.#broadcast('AfterTransactionStart');
+    // What a subscriber of the start leaves for the others is theirs in the whole transaction.
+    this.data = this.#boundary!.data;
   }
 
   #end(event: TransactionEvent): Promise<void> | undefined {
-    this.#runner.isTransactionActive = false;
-    this.#runner.transactionDepth = 0;
+    if (this.#boundary) Object.assign(this.#boundary, { isTransactionActive: false, transactionDepth: 0 });
     return this.#tell(event);
   }
 
@@ -100,7 +95,8 @@ export class TypeormParticipant implements Participant {
   }
 
   #broadcast(event: TransactionEvent): Promise<void> {
-    return this.#runner.broadcaster.broadcast(event);
+    this.#boundary ??= new this.#Runner(this);
+    return this.#boundary.broadcaster.broadcast(event);
   }
 
   /** Asked at each event: a subscriber may be added while the application runs. */

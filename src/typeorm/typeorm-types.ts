@@ -1,7 +1,7 @@
 /**
  * The parts of TypeORM that its own types keep to themselves. Read in TypeORM 0.3.28 and 1.1.1.
  */
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { DataSource, Driver, EntityManager, QueryRunner, ReplicationMode } from 'typeorm';
 import type { ManageablePool } from '../connection/index.js';
 
 /** `dataSource.driver` of PostgreSQL. */
@@ -15,11 +15,26 @@ export type QueryRunnerInternals = QueryRunner & {
   isReleased: boolean;
   isTransactionActive: boolean;
   transactionDepth: number;
+  readonly data: object;
   readonly broadcaster: { broadcast(event: TransactionEvent): Promise<void> };
 };
 
-/** `QueryRunner.query` as a value. */
-export type QueryFunction = (this: QueryRunner, ...args: unknown[]) => Promise<unknown>;
+/** A driver's QueryRunner class, with the members that a subclass overrides. `manager` is set from outside. */
+export type QueryRunnerConstructor = new (
+  driver: Driver,
+  mode: ReplicationMode,
+) => {
+  isReleased: boolean;
+  isTransactionActive: boolean;
+  transactionDepth: number;
+  connect(): Promise<object>;
+  query(...args: unknown[]): Promise<unknown>;
+  startTransaction(isolationLevel?: string): Promise<void>;
+  commitTransaction(): Promise<void>;
+  rollbackTransaction(): Promise<void>;
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
 
 export type TransactionEvent = `${'Before' | 'After'}Transaction${'Start' | 'Commit' | 'Rollback'}`;
 

@@ -24,6 +24,23 @@ export async function labelsIn(db: TestDatabase): Promise<string[]> {
   return rows.map(({ label }) => label);
 }
 
+/** Matches the server's error of this SQLSTATE, as the driver throws it or as Prisma wraps it. */
+export function withSqlState(code: string): object {
+  const stateOf = (error: unknown): unknown => {
+    const { code: own, meta } = error as {
+      code?: string;
+      meta?: { driverAdapterError?: { cause: { originalCode: string } } };
+    };
+    return meta?.driverAdapterError?.cause.originalCode ?? own;
+  };
+  return {
+    $$typeof: Symbol.for('jest.asymmetricMatcher'),
+    asymmetricMatch: (error: unknown) => error instanceof Error && stateOf(error) === code,
+    toString: () => `SQLSTATE ${code}`,
+    toAsymmetricMatcher: () => `SQLSTATE ${code}`,
+  };
+}
+
 /** Waits for a condition; rejects after five seconds, naming it. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 5000;

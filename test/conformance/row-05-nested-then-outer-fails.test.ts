@@ -7,7 +7,15 @@ import {
   runInTransaction,
 } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
-import { conformanceSchema, everyWay, expectCleanPool, failureOf, labelsIn, useWork } from './ways-in.js';
+import {
+  conformanceSchema,
+  everyWay,
+  expectCleanPool,
+  failureOf,
+  labelsIn,
+  useWork,
+  withSqlState,
+} from './ways-in.js';
 
 const db = useDatabase({ schema: conformanceSchema });
 const boom = new Error('outer');
@@ -38,7 +46,7 @@ describe.each(everyWay)('NESTED succeeds, then the outer fails: $name', ({ way, 
       await nested(() => work.insert('nested'));
       await work.fail();
     });
-    expect(await failureOf(called)).toMatchObject({ code: '23502' });
+    expect(await failureOf(called)).toEqual(withSqlState('23502'));
     expect(await labelsIn(db)).toEqual([]);
     await expectCleanPool(work.pool, db);
   });

@@ -9,6 +9,7 @@ import {
   labelsIn,
   signal,
   useWork,
+  withSqlState,
   type Work,
 } from './ways-in.js';
 
@@ -57,7 +58,7 @@ const cases: readonly Case[] = [
     title: 'b fails with an SQL error',
     ending: only('b', (work) => work.fail()),
     kept: allOf('a', 'c'),
-    told: [undefined, { code: '23502' }, undefined],
+    told: [undefined, withSqlState('23502'), undefined],
   },
   {
     title: 'b swallows an SQL error',

@@ -21,6 +21,8 @@ import { useWitness } from './witness.js';
 
 const db = useDatabase({ schema: conformanceSchema });
 const boom = new Error('hook');
+/** What is logged of it. */
+const logged = expect.objectContaining({ name: 'Error', message: 'hook' });
 
 /** Ways in which a hook fails. */
 const failures: readonly (readonly [string, () => unknown])[] = [
@@ -59,7 +61,7 @@ describe.each(everyWay)('after-commit hooks: $name', ({ way, opening }) => {
     expect(value).toBe(42);
     expect(ran).toEqual(['first', 'second', 'committed']);
     await new Promise(setImmediate);
-    expect(witness.logged).toEqual([boom, boom]);
+    expect(witness.logged).toEqual([logged, logged]);
     expect(witness.escaped).toEqual([]);
     expect(await labelsIn(db)).toEqual(['kept']);
     await expectCleanPool(work.pool, db);
@@ -78,7 +80,7 @@ describe.each(everyWay)('after-commit hooks: $name', ({ way, opening }) => {
     expect(await failureOf(called)).toBe(cause);
     expect(ran).toEqual(['second']);
     await new Promise(setImmediate);
-    expect([witness.logged, witness.escaped]).toEqual([[boom], []]);
+    expect([witness.logged, witness.escaped]).toEqual([[logged], []]);
     expect(await labelsIn(db)).toEqual([]);
     await expectCleanPool(work.pool, db);
   });
@@ -199,7 +201,7 @@ describe.each(everyWay)('after-commit hooks: $name', ({ way, opening }) => {
       afterCommit(() => work.fail());
       afterCommit(() => work.insert('second hook'));
     });
-    expect(witness.logged).toMatchObject([{ code: '23502' }]);
+    expect(JSON.stringify(witness.logged)).toContain('"code":"23502"');
     expect(await labelsIn(db)).toEqual(['transaction', 'second hook']);
     await expectCleanPool(work.pool, db);
   });
@@ -223,7 +225,7 @@ describe.each(everyWay)('after-commit hooks: $name', ({ way, opening }) => {
       );
     });
     expect(ran).toEqual(['own commit', 'own rollback']);
-    expect(witness.logged).toEqual([boom]);
+    expect(witness.logged).toEqual([logged]);
     expect(await labelsIn(db)).toEqual(['transaction', 'own']);
     await expectCleanPool(work.pool, db);
   });

@@ -8,6 +8,7 @@ import {
   labelsIn,
   signal,
   useWork,
+  withSqlState,
   type Work,
 } from './ways-in.js';
 import { useWitness } from './witness.js';
@@ -177,7 +178,7 @@ describe.each(everyWay)('the server kills the idle session of a transaction: $na
       await kill(pid, ended);
       await running;
     });
-    expect(await failureOf(called)).toMatchObject({ code: '57P01' });
+    expect(await failureOf(called)).toEqual(withSqlState('57P01'));
     await expectLost();
   });
 

@@ -9,6 +9,7 @@ import {
   labelsIn,
   useWork,
   waysIn,
+  type WayIn,
   type Work,
 } from './ways-in.js';
 
@@ -121,7 +122,7 @@ describe.each(everyWay)('isolation levels: $name', ({ way, opening }) => {
 
 interface HandWritten {
   readonly title: string;
-  readonly orm: 'none' | 'typeorm';
+  readonly orm: WayIn['orm'];
   readonly begin: (work: Work, level: NonNullable<Level>) => Promise<unknown>;
 }
 
@@ -160,6 +161,22 @@ const handWritten: readonly HandWritten[] = [
         await runner.release();
       }
     },
+  },
+  {
+    title: 'prisma.$transaction(…, { isolationLevel })',
+    orm: 'prisma',
+    begin: (work, level) =>
+      work.prisma!.$transaction((tx) => tx.entry.create({ data: { label: 'inner' } }), {
+        isolationLevel: level === 'SERIALIZABLE' ? 'Serializable' : 'ReadCommitted',
+      }),
+  },
+  {
+    title: 'prisma.$transaction([…], { isolationLevel })',
+    orm: 'prisma',
+    begin: (work, level) =>
+      work.prisma!.$transaction([work.prisma!.entry.create({ data: { label: 'inner' } })], {
+        isolationLevel: level === 'SERIALIZABLE' ? 'Serializable' : 'ReadCommitted',
+      }),
   },
   {
     title: 'BEGIN ISOLATION LEVEL … on a client',

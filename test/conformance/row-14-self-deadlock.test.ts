@@ -1,5 +1,6 @@
 import { AcquireTimeoutError, runInTransaction, runOutsideTransaction, SelfDeadlockError } from 'holdfast';
 import type { TransactionOptions } from 'holdfast';
+import type { PoolClient } from 'pg';
 import { useDatabase } from '../harness/database.js';
 import { everyWay, expectCleanPool, labelsIn, until, useWork } from './ways-in.js';
 
@@ -96,6 +97,44 @@ describe.each(everyWay)('every connection is held by a transaction: $name', ({ w
       await expect(deadlocked).rejects.toMatchObject({ code: 'SELF_DEADLOCK' });
       await bystander;
       expect(await labelsIn(db)).toEqual(['bystander']);
+      await expectCleanPool(work.pool, db);
+    });
+
+    test('two REQUIRES_NEW at once, each of which is waited for: both are refused', async () => {
+      const inner: PromiseSettledResult<void>[] = [];
+      await opening.run(async () => {
+        await work.insert('outer');
+        const both = ['first', 'second'].map((label) => opening.run(() => work.insert(label), independent));
+        inner.push(...(await Promise.allSettled(both)));
+      });
+
+      expect(inner).toMatchObject([1, 2].map(() => ({ reason: { code: 'SELF_DEADLOCK' } })));
+      expect(await labelsIn(db)).toEqual(['outer']);
+      await expectCleanPool(work.pool, db);
+    });
+
+    test('a REQUIRES_NEW that nobody waits for is served when the method has returned', async () => {
+      let unawaited: Promise<void> | undefined;
+      await opening.run(async () => {
+        await work.insert('outer');
+        unawaited = opening.run(() => work.insert('unawaited'), independent);
+      });
+
+      await unawaited;
+      expect(await labelsIn(db)).toEqual(['outer', 'unawaited']);
+      await expectCleanPool(work.pool, db);
+    });
+
+    test('a REQUIRES_NEW that nobody waits for waits while the method goes on with statements of its own', async () => {
+      let unawaited: Promise<void> | undefined;
+      await opening.run(async () => {
+        await work.insert('outer');
+        unawaited = opening.run(() => work.insert('unawaited'), independent);
+        for (const label of ['second', 'third', 'fourth']) await work.insert(label);
+      });
+
+      await unawaited;
+      expect(await labelsIn(db)).toEqual(['outer', 'second', 'third', 'fourth', 'unawaited']);
       await expectCleanPool(work.pool, db);
     });
 
@@ -232,10 +271,16 @@ describe.each(everyWay)('every connection is held by a transaction: $name', ({ w
   });
 
   describe('a pool with connectionTimeoutMillis', () => {
-    const work = useWork(db, way, { max: 1, connectionTimeoutMillis: 50 });
+    const work = useWork(db, way, { max: 1 });
+    /** Takes the only connection; from then on waiting for one is short, while opening one was not. */
+    const takeOnly = async (): Promise<PoolClient> => {
+      const client = await work.pool.connect();
+      Object.assign(work.pool.options, { connectionTimeoutMillis: 50 });
+      return client;
+    };
 
     test('a full pool that is no deadlock is an AcquireTimeoutError with the counts of the pool', async () => {
-      const client = await work.pool.connect();
+      const client = await takeOnly();
       const refusal = await opening
         .run(() => work.insert('never'), { name: 'unlucky' })
         .catch((error: unknown) => error);
@@ -254,7 +299,7 @@ describe.each(everyWay)('every connection is held by a transaction: $name', ({ w
     });
 
     test('the timeout is told to a caller whose method swallowed it', async () => {
-      const client = await work.pool.connect();
+      const client = await takeOnly();
       const outcome = runInTransaction(() => work.insert('never').catch(() => undefined));
 
       await expect(outcome).rejects.toMatchObject({

@@ -17,7 +17,9 @@ const db = useDatabase({ schema: conformanceSchema });
 const log = useLog();
 const query_timeout = 150;
 /** One way of each kind: at the boundary they differ in nothing that this row is about. */
-const someWays = everyWay.filter(({ way }) => ['pool.query()', 'TypeORM repository'].includes(way.name));
+const someWays = everyWay.filter(({ way }) =>
+  ['pool.query()', 'TypeORM repository', 'Prisma client'].includes(way.name),
+);
 
 /** The connection is gone from the server and from the pool, and what it did with it. */
 async function expectDestroyed(work: Work, pid: number, gate: Gate): Promise<void> {

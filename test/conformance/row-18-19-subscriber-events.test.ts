@@ -164,7 +164,7 @@ describe.each(typeormWays)("what TypeORM's subscribers hear: $name", ({ way, ope
 
     expect(await labelsIn(db)).toEqual(['a', 'after']);
     expect(log.errors).toHaveLength(1);
-    expect(log.errors[0]![0]).toMatchObject({ err: { code: 'TRANSACTION_CLOSED' } });
+    expect(log.errors[0]![0]).toMatchObject({ error: { code: 'TRANSACTION_CLOSED' } });
     await expectCleanPool(work.pool, db);
   });
 

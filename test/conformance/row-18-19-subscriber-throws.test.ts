@@ -61,7 +61,7 @@ describe.each(typeormWays)('a TypeORM subscriber breaks: $name', ({ way, opening
         expect(told).toEqual(['after rollback', 'rolled back']);
         expect(await labelsIn(db)).toEqual([]);
         expect(log.errors).toHaveLength(1);
-        expect(log.errors[0]![0]).toMatchObject({ err: broken });
+        expect(log.errors[0]![0]).toMatchObject({ error: { message: broken.message } });
         await expectUsable();
       },
     );
@@ -79,7 +79,7 @@ describe.each(typeormWays)('a TypeORM subscriber breaks: $name', ({ way, opening
       expect(told).toEqual(['after commit', 'committed']);
       expect(await labelsIn(db)).toEqual(['kept']);
       expect(log.errors).toHaveLength(1);
-      expect(log.errors[0]![0]).toMatchObject({ err: broken });
+      expect(log.errors[0]![0]).toMatchObject({ error: { message: broken.message } });
       await expectUsable();
     });
 

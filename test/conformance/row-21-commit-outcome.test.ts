@@ -101,7 +101,9 @@ describe.each(everyWay)('the connection drops at COMMIT: $name', ({ way, opening
   });
 });
 
-const boundary = everyWay.filter(({ way }) => ['pool.query()', 'TypeORM repository'].includes(way.name));
+const boundary = everyWay.filter(({ way }) =>
+  ['pool.query()', 'TypeORM repository', 'Prisma client'].includes(way.name),
+);
 
 describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }) => {
   test.each<[string, (commit: ArmedFault) => Promise<void>, string[]]>([
@@ -195,7 +197,7 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
         'INSERT INTO entry (label) VALUES ($1)'`);
     db.defer(() => db.query('DROP FUNCTION add_entry'));
     proxy.once(/^COMMIT$/, { action: 'cut-after' });
-    const outcome = opening.run(() => work.query("SELECT add_entry('hidden')"), eager);
+    const outcome = opening.run(() => work.query("SELECT add_entry('hidden')::text"), eager);
 
     const error = (await outcome.catch((reason: unknown) => reason)) as CommitOutcomeUnknownError;
     expect(error).toMatchObject({

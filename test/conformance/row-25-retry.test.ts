@@ -4,15 +4,12 @@ import {
   afterRollback,
   beforeCommit,
   currentTransaction,
-  managePool,
-  runInTransaction,
   runOutsideTransaction,
-  unmanagePool,
 } from 'holdfast';
 import type { TransactionOptions } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
 import { useLog } from '../transaction/log.js';
-import { everyWay, expectCleanPool, labelsIn, useWork } from './ways-in.js';
+import { everyWay, expectCleanPool, failureOf, labelsIn, useWork, withSqlState } from './ways-in.js';
 
 const db = useDatabase();
 useLog();
@@ -168,7 +165,9 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
       { retry },
     );
 
-    await expect(outcome).rejects.toMatchObject({ message: 'attempt 3', code: '40001' });
+    const error = await failureOf(outcome);
+    expect(error).toEqual(withSqlState('40001'));
+    expect(error).toMatchObject({ message: expect.stringContaining('attempt 3') });
     expect(runs).toBe(3);
     expect(await labelsIn(db)).toEqual([]);
     await expectCleanPool(work.pool, db);
@@ -181,8 +180,8 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
       await failWith(code);
     };
 
-    await expect(opening.run(failing('40001'))).rejects.toMatchObject({ code: '40001' });
-    await expect(opening.run(failing('23505'), { retry })).rejects.toMatchObject({ code: '23505' });
+    await expect(opening.run(failing('40001'))).rejects.toEqual(withSqlState('40001'));
+    await expect(opening.run(failing('23505'), { retry })).rejects.toEqual(withSqlState('23505'));
     const aborted = opening.run(() => Promise.reject(new Error('business')), { retry });
     await expect(aborted).rejects.toThrow('business');
     expect(runs).toBe(2);
@@ -224,7 +223,7 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
       ),
     );
 
-    await expect(outcome).rejects.toMatchObject({ code: '40001' });
+    await expect(outcome).rejects.toEqual(withSqlState('40001'));
     expect(runs).toBe(1);
   });
 
@@ -262,12 +261,12 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
       },
       { retry: { ...retry, on } },
     );
-    await expect(opening.run(() => failWith('40001'), { retry: { ...retry, on } })).rejects.toMatchObject({
-      code: '40001',
-    });
+    await expect(opening.run(() => failWith('40001'), { retry: { ...retry, on } })).rejects.toEqual(
+      withSqlState('40001'),
+    );
 
     expect(runs).toBe(2);
-    expect(asked).toEqual([expect.any(RangeError), expect.objectContaining({ code: '40001' })]);
+    expect(asked).toEqual([expect.any(RangeError), withSqlState('40001')]);
     expect(await labelsIn(db)).toEqual(['kept']);
   });
 
@@ -306,29 +305,4 @@ describe.each(everyWay)('an aborted attempt is retried: $name', ({ way, opening 
     expect(await labelsIn(db)).toEqual(['between', 'attempt 2']);
     await expectCleanPool(single.pool, db);
   });
-});
-
-test('pauses double up to the longest, each anywhere in its upper half', async () => {
-  const pool = db.pool({ max: 1 });
-  const managed = managePool(pool);
-  db.defer(() => unmanagePool(managed));
-  const timers = jest.spyOn(globalThis, 'setTimeout');
-  let runs = 0;
-  const outcome = runInTransaction(
-    async () => {
-      runs += 1;
-      throw new RangeError('again');
-    },
-    { retry: { attempts: 5, backoffMs: 8, maxBackoffMs: 20, on: () => true } },
-  );
-
-  await expect(outcome).rejects.toThrow('again');
-  const pauses = timers.mock.calls.map(([, ms]) => ms);
-  timers.mockRestore();
-  expect(runs).toBe(5);
-  expect(pauses).toHaveLength(4);
-  for (const [index, longest] of [8, 16, 20, 20].entries()) {
-    expect(pauses[index]).toBeGreaterThanOrEqual(longest / 2);
-    expect(pauses[index]).toBeLessThanOrEqual(longest);
-  }
 });

@@ -6,6 +6,8 @@ import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdf
 import type { TransactionOptions } from 'holdfast';
 import { manageDataSource } from 'holdfast/typeorm';
 import type { TestDatabase } from '../harness/database.js';
+import type { PrismaClient } from '../prisma/generated/client.js';
+import { startPrisma, throughPrisma } from './through-prisma.js';
 
 @Entity('entry')
 export class Entry {
@@ -27,6 +29,8 @@ export interface Work extends Omit<Captured, 'release'> {
   readonly pool: Pool;
   /** TypeORM's DataSource, for its ways in. */
   readonly dataSource: DataSource | undefined;
+  /** The PrismaClient, for Prisma's way in. */
+  readonly prisma?: PrismaClient;
   /** Inserts NULL for a label: rejects with SQLSTATE 23502, inside the way's own wrapping of it. */
   fail(): Promise<void>;
   /** What this way sees, in order of insertion. */
@@ -50,7 +54,7 @@ export interface WorkOptions extends PoolConfig {
 /** A way in: the API by which application code reaches the database. */
 export interface WayIn {
   readonly name: string;
-  readonly orm: 'none' | 'typeorm';
+  readonly orm: 'none' | 'typeorm' | 'prisma';
   /** Makes a managed pool (or DataSource) that the harness watches and ends after the test. */
   start(db: TestDatabase, options?: WorkOptions): Promise<Work>;
 }
@@ -82,6 +86,7 @@ type Borrow = () => Promise<Captured>;
 interface Source {
   readonly pool: Pool;
   readonly dataSource: DataSource | undefined;
+  readonly prisma?: PrismaClient;
 }
 
 function workThrough(source: Source, borrow: Borrow): Work {
@@ -189,6 +194,16 @@ const typeormWay = (name: string, borrower: (dataSource: DataSource) => Borrow):
   },
 });
 
+const prismaWay: WayIn = {
+  name: 'Prisma client',
+  orm: 'prisma',
+  async start(db, options) {
+    const source = startPool(db, options);
+    const prisma = startPrisma(db, source.pool);
+    return workThrough({ ...source, prisma }, async () => throughPrisma(prisma));
+  },
+};
+
 export const waysIn: readonly WayIn[] = [
   pgWay('pool.query()', async (pool) => throughPg(pool)),
   pgWay('pool.connect()', async (pool) => {
@@ -214,6 +229,7 @@ export const waysIn: readonly WayIn[] = [
     await runner.connect();
     return throughQueryRunner(runner);
   }),
+  prismaWay,
 ];
 
 /** A row of a grid: `describe.each(everyWay)('$name', ({ way, opening }) => …)`. */
@@ -265,5 +281,6 @@ export {
   labelsIn,
   signal,
   until,
+  withSqlState,
 } from './observing.js';
 export type { Gate, Signal } from './observing.js';

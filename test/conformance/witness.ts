@@ -3,7 +3,7 @@ import type { Logger } from 'holdfast';
 
 /** What a test made holdfast log, and what escaped to the process. */
 export interface Witness {
-  /** The `err` field of each warning and error. */
+  /** The `error` field of each warning and error. */
   readonly logged: readonly unknown[];
   readonly messages: readonly string[];
   /** Uncaught errors and unhandled rejections. */
@@ -17,7 +17,7 @@ export function useWitness(): Witness {
   const escaped: unknown[] = [];
   const escape = (error: unknown): void => void escaped.push(error);
   const note = (fields: object, message: string): void => {
-    logged.push((fields as { err?: unknown }).err);
+    logged.push((fields as { error?: unknown }).error);
     messages.push(message);
   };
   const logger: Logger = { debug: () => undefined, info: () => undefined, warn: note, error: note };

@@ -215,7 +215,7 @@ describe('observers', () => {
     expect(logged).toMatchObject(
       ['acquired', 'returned', 'acquired', 'destroyed'].map((event) => ({
         event,
-        err: { message: 'observer broke' },
+        error: { message: 'observer broke' },
       })),
     );
   });

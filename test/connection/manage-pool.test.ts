@@ -10,6 +10,7 @@ import {
   UnsupportedDriverError,
   type ManagedPool,
 } from 'holdfast';
+import { ManualClock } from 'holdfast/testing';
 import { preparePool } from '../../src/connection/index.js';
 import { useDatabase } from '../harness/database.js';
 import { describeInstance, errorOf } from './inspect.js';
@@ -38,7 +39,7 @@ describe('names', () => {
     const { connect } = pool;
     expect(managePool(pool, { name: 'shop' })).toBe(first);
     expect(pool.connect).toBe(connect);
-    expect(first).toMatchObject({ name: 'shop', driver: 'pg', ended: false });
+    expect(first).toMatchObject({ name: 'shop', ended: false });
     expect(await backendOf('shop', pool)).toBeGreaterThan(0);
   });
 
@@ -46,6 +47,30 @@ describe('names', () => {
     const pool = db.pool();
     expect(manage(pool).name).toBe('default');
     expect(managePool(pool, {})).toBe(managePool(pool, { name: 'default' }));
+  });
+
+  test('a repeated call may leave the options of the first out', () => {
+    const pool = db.pool();
+    const clock = new ManualClock();
+    const handle = manage(pool, { name: 'shop', clock });
+    expect(managePool(pool)).toBe(handle);
+    expect(managePool(pool, { clock })).toBe(handle);
+    expect(managePool(pool, { name: 'shop' })).toBe(handle);
+    expect(handle).toMatchObject({ name: 'shop', clock });
+  });
+
+  test.each([
+    ['its own', new ManualClock()],
+    ['the default', undefined],
+  ])('a repeated call cannot change the clock: the first has %s', (_which, clock) => {
+    const pool = db.pool();
+    const handle = manage(pool, { name: 'shop', ...(clock && { clock }) });
+    const error = errorOf(() => managePool(pool, { clock: new ManualClock() }));
+    expect(error).toBeInstanceOf(InvalidOptionsError);
+    expect(error.message).toBe(
+      'managePool options.clock is not the clock that pool "shop" is managed with. Give it in the first call, or leave it out.',
+    );
+    expect(managePool(pool)).toBe(handle);
   });
 
   test('two pools under one name: the second is refused, and left as it was', async () => {

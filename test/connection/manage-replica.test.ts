@@ -8,6 +8,7 @@ import {
   UnsupportedDriverError,
   type ManagedPool,
 } from 'holdfast';
+import { ManualClock } from 'holdfast/testing';
 import { manageReplica } from '../../src/connection/index.js';
 import { useDatabase } from '../harness/database.js';
 import { describeInstance, errorOf } from './inspect.js';
@@ -47,6 +48,16 @@ test('a read-only transaction begins on a replica, any other on the primary', as
     ofReplica,
   ]);
   expect(await backendOf('shop', replica)).toBe(ofPrimary);
+});
+
+test('a replica takes its time from the clock of its primary', async () => {
+  const replica = db.pool();
+  const clock = new ManualClock();
+  clock.advance(5_000_000);
+  const handle = manageReplica(replica, manage(db.pool(), { name: 'shop', clock }));
+  const client = await replica.connect();
+  expect(handle.leases()).toMatchObject([{ requestedAt: 5_000_000, acquiredAt: 5_000_000 }]);
+  client.release();
 });
 
 test('the same replica twice is one, and each further one has a name of its own', () => {

@@ -1,28 +1,37 @@
 import type { Frame } from '../../src/connection/context.js';
-import { WaitGraph } from '../../src/connection/wait-graph.js';
-
-const full = (): boolean => true;
-const notFull = (): boolean => false;
+import { type Holder, type WaitedPool, WaitGraph } from '../../src/connection/wait-graph.js';
 
 function frame(parent?: Frame): Frame {
   return { parent, source: undefined, scope: undefined };
 }
 
-/** A frame that stands in a transaction, as seen from a branch that may be detached from it. */
+/** A pool of so many connections, all of them open. */
+function poolOf(size: number, name = 'main'): WaitedPool & { size: number } {
+  return {
+    name,
+    size,
+    isFilledBy(connections) {
+      return connections >= this.size;
+    },
+  };
+}
+
+/** The requests that were made of a graph, and what became of them. */
 class Requests {
   readonly graph = new WaitGraph();
   readonly refused: { who: string; message: string; code: string; retryable: boolean }[] = [];
+  readonly busy = new Set<Frame>();
 
-  ask(who: string, of: Frame, isFull: () => boolean = full): () => void {
-    return this.graph.waiting(
-      {
-        frame: of,
-        pool: 'main',
-        describe: `"${who}"`,
-        refuse: ({ message, code, retryable }) => void this.refused.push({ who, message, code, retryable }),
-      },
-      isFull,
-    );
+  grant(name: string, pool: WaitedPool, of: Frame = frame()): Frame {
+    const holder: Holder = { name, pool, frame: of, isBusy: () => this.busy.has(of) };
+    this.graph.granted(holder);
+    return of;
+  }
+
+  ask(who: string, pool: WaitedPool, of: Frame): () => void {
+    const refuse = ({ message, code, retryable }: Error & { code: string; retryable: boolean }): void =>
+      void this.refused.push({ who, message, code, retryable });
+    return this.graph.waiting({ frame: frame(of), pool, describe: `"${who}"`, refuse });
   }
 
   get who(): string[] {
@@ -30,131 +39,213 @@ class Requests {
   }
 }
 
-/** Waiters are judged once the synchronous part of their caller is over. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** The graph judges in the next turn of the event loop, and after a refusal once more. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 let requests: Requests;
 beforeEach(() => void (requests = new Requests()));
 
-test('a waiter inside the only holder is refused, with what to do', async () => {
-  const outer = frame();
-  requests.graph.granted(outer, 'Outer.run', full);
-  requests.ask('Inner.run', frame(outer));
-  await settled();
+describe('one pool', () => {
+  test('a waiter inside the only holder is refused, with what to do', async () => {
+    const pool = poolOf(1);
+    requests.ask('Inner.run', pool, requests.grant('Outer.run', pool));
+    await settled();
 
-  expect(requests.refused).toEqual([
-    {
-      who: 'Inner.run',
-      code: 'SELF_DEADLOCK',
-      retryable: true,
-      message: expect.stringMatching(
-        /"Inner\.run" needs one more connection of pool "main".*"Outer\.run".*raise the pool's max/,
-      ) as unknown,
-    },
-  ]);
+    expect(requests.refused).toEqual([
+      {
+        who: 'Inner.run',
+        code: 'SELF_DEADLOCK',
+        retryable: true,
+        message: expect.stringMatching(
+          /"Inner\.run" needs one more connection of pool "main".*"Outer\.run".*raise the pool's max/,
+        ) as unknown,
+      },
+    ]);
+  });
+
+  test('a waiter inside a holder is left alone while a connection is lent to somebody else', async () => {
+    const pool = poolOf(2);
+    requests.ask('inner', pool, requests.grant('outer', pool));
+    await settled();
+    expect(requests.who).toEqual([]);
+  });
+
+  test('one holder without a waiter of its own is enough to wait for', async () => {
+    const pool = poolOf(2);
+    const [first, second] = [requests.grant('first', pool), requests.grant('second', pool)];
+    requests.ask('inside first', pool, first);
+    await settled();
+    expect(requests.who).toEqual([]);
+
+    requests.ask('inside second', pool, second);
+    await settled();
+    expect(requests.who).toHaveLength(1);
+  });
+
+  test('each waiter of a method that waits for all of them, whatever becomes of the others, is refused', async () => {
+    const pool = poolOf(1);
+    const outer = requests.grant('outer', pool);
+    for (const who of ['first', 'second', 'third']) requests.ask(who, pool, outer);
+    await settled();
+    expect(requests.who.toSorted()).toEqual(['first', 'second', 'third']);
+  });
+
+  test('after one is refused, those whose holders can go on are left alone', async () => {
+    const pool = poolOf(3);
+    const frames = ['1', '2', '3'].map((name) => requests.grant(`holder ${name}`, pool));
+    for (const [index, holder] of frames.entries()) {
+      // Whoever is refused rolls back, which is a statement.
+      const refuse = (): void => {
+        requests.refused.push({ who: `waiter ${index}`, message: '', code: '', retryable: true });
+        requests.busy.add(holder);
+      };
+      requests.graph.waiting({ frame: frame(holder), pool, describe: 'waiter', refuse });
+    }
+    await settled();
+    expect(requests.who).toHaveLength(1);
+  });
+
+  test('a waiter outside every holder is no part of a deadlock, and is never the one refused', async () => {
+    const pool = poolOf(1);
+    const holder = requests.grant('holder', pool);
+    requests.ask('bystander', pool, frame());
+    await settled();
+    expect(requests.who).toEqual([]);
+
+    requests.ask('inside', pool, holder);
+    requests.ask('late bystander', pool, frame());
+    await settled();
+    expect(requests.who).toEqual(['inside']);
+  });
+
+  test('a waiter blocks every holder around it', async () => {
+    const pool = poolOf(2);
+    const outer = requests.grant('outer', pool);
+    const middle = requests.grant('middle', pool, frame(frame(outer)));
+    requests.ask('innermost', pool, middle);
+    await settled();
+    expect(requests.who).toEqual(['innermost']);
+    expect(requests.refused[0]!.message).toContain('all 2 are held by');
+    for (const name of ['outer', 'middle']) expect(requests.refused[0]!.message).toContain(`"${name}"`);
+  });
+
+  test('a waiter that was served before the judgement is not refused', async () => {
+    const pool = poolOf(1);
+    const served = requests.ask('inner', pool, requests.grant('outer', pool));
+    served();
+    await settled();
+    expect(requests.who).toEqual([]);
+  });
+
+  test('nobody is refused when a holder gives back before the judgement', async () => {
+    const pool = poolOf(2);
+    const [first, second] = [requests.grant('first', pool), requests.grant('second', pool)];
+    requests.ask('inside first', pool, first);
+    requests.ask('inside second', pool, second);
+    requests.graph.returned(second);
+    await settled();
+    expect(requests.who).toEqual([]);
+  });
+
+  test('the last connection going to a transaction that already waits completes the deadlock', async () => {
+    const pool = poolOf(2);
+    const [first, second] = [requests.grant('first', pool), frame()];
+    requests.ask('inside first', pool, first);
+    requests.ask('inside second', pool, second);
+    await settled();
+    expect(requests.who).toEqual([]);
+
+    requests.grant('second', pool, second);
+    await settled();
+    expect(requests.who).toContain('inside second');
+  });
+
+  test('a refused waiter is out of the graph', async () => {
+    const pool = poolOf(1);
+    const outer = requests.grant('outer', pool);
+    requests.ask('once', pool, outer);
+    await settled();
+    requests.graph.reconsider();
+    await settled();
+    expect(requests.who).toEqual(['once']);
+  });
 });
 
-test('a waiter inside a holder is left alone while the pool is not full', async () => {
-  const outer = frame();
-  requests.graph.granted(outer, 'outer', notFull);
-  requests.ask('inner', frame(outer), notFull);
-  await settled();
-  expect(requests.who).toEqual([]);
+describe('a holder that can still go on', () => {
+  test('while its statement runs nobody is refused; when it rests, it is judged anew', async () => {
+    const pool = poolOf(1);
+    const outer = requests.grant('outer', pool);
+    requests.busy.add(outer);
+    requests.ask('inner', pool, outer);
+    await settled();
+    expect(requests.who).toEqual([]);
+
+    requests.busy.delete(outer);
+    requests.graph.reconsider();
+    await settled();
+    expect(requests.who).toEqual(['inner']);
+  });
+
+  test('what it does before the next turn of the event loop counts', async () => {
+    const pool = poolOf(1);
+    const outer = requests.grant('outer', pool);
+    requests.ask('inner', pool, outer);
+    await Promise.resolve().then(() => process.nextTick(() => requests.graph.returned(outer)));
+    await settled();
+    expect(requests.who).toEqual([]);
+  });
 });
 
-test('one holder without a waiter of its own is enough to wait for', async () => {
-  const [first, second] = [frame(), frame()];
-  requests.graph.granted(first, 'first', full);
-  requests.graph.granted(second, 'second', full);
-  requests.ask('inside first', frame(first));
-  await settled();
-  expect(requests.who).toEqual([]);
+describe('several pools', () => {
+  const [one, two, three] = [poolOf(1, 'one'), poolOf(1, 'two'), poolOf(1, 'three')];
 
-  requests.ask('inside second', frame(second));
-  await settled();
-  expect(requests.who).toEqual(['inside second']);
-});
+  test('two that wait for each other: one of the two requests is refused', async () => {
+    const [first, second] = [requests.grant('first', one), requests.grant('second', two)];
+    requests.ask('first asks two', two, first);
+    await settled();
+    expect(requests.who).toEqual([]);
 
-test('after one is refused, the others wait on', async () => {
-  const frames = [frame(), frame(), frame()];
-  for (const [index, holder] of frames.entries()) requests.graph.granted(holder, `holder ${index}`, full);
-  for (const [index, holder] of frames.entries()) requests.ask(`waiter ${index}`, frame(holder));
-  await settled();
-  expect(requests.who).toHaveLength(1);
-});
+    requests.ask('second asks one', one, second);
+    requests.graph.reconsider();
+    await settled();
+    expect(requests.who[0]).toBe('second asks one');
+    expect(requests.refused[0]!.message).toContain('pool "one", but all 1 are held by');
+    expect(requests.refused[0]!.message).toContain('"first"');
+  });
 
-test('a waiter outside every holder is no part of a deadlock, and is never the one refused', async () => {
-  const holder = frame();
-  requests.graph.granted(holder, 'holder', full);
-  requests.ask('bystander', frame());
-  await settled();
-  expect(requests.who).toEqual([]);
+  test('a circle of three', async () => {
+    const frames = [one, two, three].map((pool) => requests.grant(`holds ${pool.name}`, pool));
+    requests.ask('two', two, frames[0]!);
+    requests.ask('three', three, frames[1]!);
+    await settled();
+    expect(requests.who).toEqual([]);
+    requests.ask('one', one, frames[2]!);
+    await settled();
+    expect(requests.who[0]).toBe('one');
+  });
 
-  requests.ask('inside', frame(holder));
-  requests.ask('late bystander', frame());
-  await settled();
-  expect(requests.who).toEqual(['inside']);
-});
+  test('a pool that has a connection to come back ends the circle', async () => {
+    const wide = poolOf(2, 'wide');
+    const [first, second] = [requests.grant('first', one), requests.grant('second', wide)];
+    requests.grant('somebody else', wide);
+    requests.ask('first asks wide', wide, first);
+    requests.ask('second asks one', one, second);
+    await settled();
+    expect(requests.who).toEqual([]);
+  });
 
-test('a waiter blocks every holder around it', async () => {
-  const outer = frame();
-  const middle = frame(frame(outer));
-  requests.graph.granted(outer, 'outer', full);
-  requests.graph.granted(middle, 'middle', full);
-  requests.ask('innermost', frame(frame(middle)));
-  await settled();
-  expect(requests.who).toEqual(['innermost']);
-  expect(requests.refused[0]!.message).toContain('"outer", "middle"');
-});
-
-test('a waiter that was served before the judgement is not refused', async () => {
-  const outer = frame();
-  requests.graph.granted(outer, 'outer', full);
-  const served = requests.ask('inner', frame(outer));
-  served();
-  await settled();
-  expect(requests.who).toEqual([]);
-});
-
-test('a waiter is served when a holder gives back before the judgement', async () => {
-  const [first, second] = [frame(), frame()];
-  requests.graph.granted(first, 'first', full);
-  requests.graph.granted(second, 'second', full);
-  let isFull = true;
-  requests.ask('inside first', frame(first), () => isFull);
-  requests.ask('inside second', frame(second), () => isFull);
-  requests.graph.returned(second);
-  isFull = false;
-  await settled();
-  expect(requests.who).toEqual([]);
-  expect(requests.graph.held).toBe(1);
-});
-
-test('the last connection going to a transaction that already waits completes the deadlock', () => {
-  const [first, second] = [frame(), frame()];
-  requests.graph.granted(first, 'first', notFull);
-  requests.ask('inside first', frame(first), notFull);
-  requests.ask('inside second', frame(second), notFull);
-  requests.graph.granted(second, 'second', full);
-  expect(requests.who).toEqual(['inside second']);
-});
-
-test('a refused waiter is out of the graph', async () => {
-  const outer = frame();
-  requests.graph.granted(outer, 'outer', full);
-  requests.ask('once', frame(outer));
-  await settled();
-  requests.graph.granted(frame(outer), 'another', full);
-  await settled();
-  expect(requests.who).toEqual(['once']);
-});
-
-test('held counts transactions that hold a connection', () => {
-  const [first, second] = [frame(), frame()];
-  requests.graph.granted(first, 'first', notFull);
-  requests.graph.granted(second, 'second', notFull);
-  expect(requests.graph.held).toBe(2);
-  requests.graph.returned(first);
-  requests.graph.returned(first);
-  expect(requests.graph.held).toBe(1);
+  test('whoever waits for a pool of the circle, and holds up none of it, is not the one refused', async () => {
+    const [first, second] = [requests.grant('first', one), requests.grant('second', two)];
+    const behind = requests.grant('behind', three);
+    requests.ask('first asks two', two, first);
+    requests.ask('second asks one', one, second);
+    requests.ask('behind asks one', one, behind);
+    const freed = requests.graph.reconsider;
+    requests.busy.add(behind);
+    freed();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(requests.who).toEqual(['second asks one']);
+  });
 });

@@ -6,7 +6,7 @@ import {
   UnexpectedRollbackError,
 } from 'holdfast';
 import * as door from 'holdfast';
-import { messageOf, sqlStateOf } from '../../src/core/index.js';
+import { messageOf } from '../../src/core/index.js';
 
 type ErrorClass = new (message: string, details?: { cause?: unknown; retryable?: boolean }) => HoldfastError;
 const classes = (Object.values(door) as unknown[]).filter(
@@ -119,40 +119,6 @@ describe('two copies of the package in one process', () => {
     } finally {
       unmanagePool(managed);
     }
-  });
-});
-
-describe('sqlStateOf', () => {
-  const serialization = Object.assign(new Error('could not serialize'), { code: '40001' });
-
-  test.each<[string, unknown, string | undefined]>([
-    ['a driver error', serialization, '40001'],
-    ['TypeORM’s QueryFailedError', { driverError: serialization }, '40001'],
-    ['an error with a cause', new Error('x', { cause: serialization }), '40001'],
-    ['one of ours with a cause', new UnexpectedRollbackError('x', { cause: serialization }), '40001'],
-    [
-      'wrappers in wrappers',
-      new Error('x', { cause: { driverError: new Error('y', { cause: serialization }) } }),
-      '40001',
-    ],
-    ['an error without a code', new Error('x'), undefined],
-    ['a code that is no SQLSTATE', Object.assign(new Error('x'), { code: 'ECONNRESET' }), undefined],
-    ['a code that is a number', { code: 40001 }, undefined],
-    ['no error', undefined, undefined],
-    ['null', null, undefined],
-    ['a string', '40001', undefined],
-  ])('of %s', (_, error, expected) => {
-    expect(sqlStateOf(error)).toBe(expected);
-  });
-
-  test('the outermost that has one counts', () => {
-    expect(sqlStateOf({ code: '40P01', cause: serialization })).toBe('40P01');
-  });
-
-  test('a chain that leads back to itself ends', () => {
-    const error: { cause?: unknown } = new Error('x');
-    error.cause = error;
-    expect(sqlStateOf(error)).toBeUndefined();
   });
 });
 

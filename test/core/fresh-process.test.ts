@@ -52,7 +52,7 @@ describe('the default logger', () => {
       level: 50,
       name: 'holdfast',
       moment: 'after commit',
-      err: { message: 'the mail server is down' },
+      error: { message: 'the mail server is down' },
       msg: expect.stringContaining('a hook (after commit)'),
     });
   });

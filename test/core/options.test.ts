@@ -169,10 +169,14 @@ describe('readOptions', () => {
       'room options',
     );
 
-  test.each([undefined, null, {}])('of %p are the defaults, with every key present', (raw) => {
+  test.each([undefined, {}])('of %p are the defaults, with every key present', (raw) => {
     const options = read(raw);
     expect(options).toEqual({ name: 'x', timeoutMs: undefined, readOnly: false });
     expect(Object.keys(options)).toEqual(['name', 'timeoutMs', 'readOnly']);
+  });
+
+  test.each([null, [], new Map(), new Date(0), 'name', 1])('%p is no options object', (raw) => {
+    expect(() => read(raw)).toThrow(/^room options must be an options object/);
   });
 
   test('the result is frozen, and a copy', () => {

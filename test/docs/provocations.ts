@@ -2,8 +2,11 @@ import type { Pool } from 'pg';
 import { of } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdfast';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { managePrisma } from 'holdfast/prisma';
 import { manageDataSource } from 'holdfast/typeorm';
 import { runOnTransactionCommit } from 'holdfast/typeorm-transactional';
+import { PrismaClient } from '../prisma/generated/client.js';
 import type { TestDatabase } from '../harness/database.js';
 
 /** How each error that docs/errors.md describes comes about: by its class, the way there. Each rejects with it. */
@@ -83,6 +86,8 @@ export const provocations: Provocations = {
   UnsupportedDriverError: async () => managePool({} as Pool),
   DataSourceNotInitializedError: async (db) =>
     manageDataSource(new DataSource({ type: 'postgres', url: db.url })),
+  UnsupportedPrismaClientError: async (db) =>
+    managePrisma(new PrismaClient({ adapter: new PrismaPg({ connectionString: db.url }) })),
   PoolEndedError: async (db) => {
     const pool = managedPool(db);
     await pool.end();

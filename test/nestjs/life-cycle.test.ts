@@ -88,6 +88,41 @@ describe.each([
   });
 });
 
+/** Transactional as a whole; its constructor runs before anything is managed. */
+@Injectable()
+@Transactional()
+class Labels {
+  readonly prefix: string;
+
+  constructor(@InjectRepository(Entry) private readonly entries: Repository<Entry>) {
+    this.prefix = this.normalize(' Tagged ');
+  }
+
+  normalize(label: string): string {
+    return label.trim().toLowerCase();
+  }
+
+  async add(label: string): Promise<string | undefined> {
+    await this.entries.save({ label: `${this.prefix} ${this.normalize(label)}` });
+    return currentTransaction()?.name;
+  }
+}
+
+test.each([
+  ['before', (others: unknown[]) => [HoldfastModule.forRoot(), ...others]],
+  ['behind', (others: unknown[]) => [...others, HoldfastModule.forRoot()]],
+] as const)(
+  'a constructor may call a synchronous method of its decorated class, with HoldfastModule %s the others',
+  async (_, order) => {
+    const app = await startApplication(db, {
+      imports: order([...typeormImports(db), TypeOrmModule.forFeature([Entry])]) as DynamicModule[],
+      providers: [Labels],
+    });
+    expect(await app.get(Labels).add(' PEN ')).toBe('Labels.add');
+    expect(await labels(db)).toEqual(['tagged pen']);
+  },
+);
+
 @Injectable({ scope: Scope.REQUEST })
 class PerRequest {
   constructor(

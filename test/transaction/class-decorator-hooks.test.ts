@@ -1,4 +1,11 @@
-import { afterCommit, afterRollback, runInTransaction, Transactional } from 'holdfast';
+import {
+  afterCommit,
+  afterRollback,
+  beforeCommit,
+  runInTransaction,
+  Transactional,
+  type TransactionalDecorator,
+} from 'holdfast';
 import { useEntries } from './entries.js';
 
 const entries = useEntries();
@@ -53,4 +60,51 @@ test.each([
   await new Promise((resolve) => setImmediate(resolve));
   expect(events).toEqual(['rollback']);
   expect(await entries.committed()).toEqual([]);
+});
+
+describe('a before-commit hook of a synchronous method', () => {
+  const announcing = (decorator: TransactionalDecorator) => {
+    @decorator
+    class Announcer {
+      announce(): string {
+        beforeCommit(async () => {
+          await entries.add('announced');
+          events.push('before');
+        });
+        afterCommit(() => void events.push('commit'));
+        afterRollback(() => void events.push('rollback'));
+        return 'later';
+      }
+    }
+    return new Announcer();
+  };
+  const propagations = ['REQUIRED', 'NESTED'] as const;
+
+  test.each(propagations)('%s, runs before the COMMIT around it', async (propagation) => {
+    const announcer = announcing(Transactional({ propagation }));
+    await runInTransaction(async () => {
+      expect(announcer.announce()).toBe('later');
+      expect(events).toEqual([]);
+    });
+    expect(events).toEqual(['before', 'commit']);
+    expect(await entries.committed()).toEqual(['announced']);
+  });
+
+  test.each([...propagations, 'REQUIRES_NEW'] as const)(
+    '%s, is refused where nobody could wait for it: outside a transaction',
+    async (propagation) => {
+      const announcer = announcing(Transactional({ propagation }));
+      expect(() => announcer.announce()).toThrow(
+        expect.objectContaining({
+          code: 'UNSUPPORTED_RETURN',
+          message: expect.stringContaining(
+            '"Announcer.announce" returned before its beforeCommit hook could run',
+          ),
+        }),
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(events).toEqual(['rollback']);
+      expect(await entries.committed()).toEqual([]);
+    },
+  );
 });

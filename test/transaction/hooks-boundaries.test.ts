@@ -1,4 +1,11 @@
-import { afterCommit, afterCompletion, afterRollback, beforeCommit, runInTransaction } from 'holdfast';
+import {
+  afterCommit,
+  afterCompletion,
+  afterRollback,
+  beforeCommit,
+  CommitOutcomeUnknownError,
+  runInTransaction,
+} from 'holdfast';
 import { useEntries } from './entries.js';
 
 const entries = useEntries();
@@ -17,6 +24,25 @@ function registerAll(tag: string): void {
   afterRollback(() => void events.push(`${tag} rollback`));
   afterCompletion((completion) => void events.push(`${tag} ${completion}`));
 }
+
+test('a transaction that an inner one of unknown outcome fails is rolled back itself, and is told so', async () => {
+  const unknown = new CommitOutcomeUnknownError('lost', { cause: undefined, transactionId: undefined });
+  let runs = 0;
+  const call = runInTransaction(
+    async () => {
+      runs++;
+      registerAll('outer');
+      await entries.add('outer');
+      throw unknown;
+    },
+    { retry: { backoffMs: 1, on: () => true } },
+  );
+  await expect(call).rejects.toBe(unknown);
+  expect(events).toEqual(['outer rollback', 'outer rolled back']);
+  expect(await entries.committed()).toEqual([]);
+  // The inner one may be committed, and must not be done twice.
+  expect(runs).toBe(1);
+});
 
 describe('NESTED', () => {
   const nested = { propagation: 'NESTED' } as const;

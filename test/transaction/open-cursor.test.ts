@@ -1,6 +1,7 @@
 import { managePool, runInTransaction, unmanagePool } from 'holdfast';
 import type { Pool } from 'pg';
 import Cursor from 'pg-cursor';
+import QueryStream from 'pg-query-stream';
 import { useDatabase } from '../harness/database.js';
 
 const db = useDatabase();
@@ -53,3 +54,37 @@ describe.each(propagations)('a %s method that leaves a cursor open', (propagatio
     expect(await db.query('SELECT label FROM entry')).toEqual([{ label: 'a' }]);
   });
 });
+
+describe('a row stream that nobody reads, of a method that has returned', () => {
+  const open = async (): Promise<void> => {
+    const client = await pool.connect();
+    client.query(new QueryStream('SELECT * FROM generate_series(1, 1000)'));
+  };
+  const cutOff = { code: 'UNEXPECTED_ROLLBACK', cause: { message: expect.stringMatching(/still open/) } };
+
+  test('as its first statement, is cut off and told', async () => {
+    await expect(runInTransaction(open)).rejects.toMatchObject(cutOff);
+  });
+
+  test('behind a statement that was not awaited, is cut off and told', async () => {
+    const work = async (): Promise<void> => {
+      void add('a');
+      await open();
+    };
+    await expect(runInTransaction(work)).rejects.toMatchObject(cutOff);
+    expect(await db.query('SELECT label FROM entry')).toEqual([]);
+  });
+
+  test('of a NESTED method that throws, is cut off, and the method’s own error is told', async () => {
+    const nested = async (): Promise<void> => {
+      await open();
+      throw new Error('its own');
+    };
+    const outer = runInTransaction(() => runInTransaction(nested, { propagation: 'NESTED' }));
+    await expect(outer).rejects.toThrow('its own');
+  });
+});
+
+function add(label: string): Promise<unknown> {
+  return pool.query('INSERT INTO entry (label) VALUES ($1)', [label]);
+}

@@ -1,9 +1,11 @@
 import {
+  HoldfastError,
   InvalidOptionsError,
   runInTransaction,
   Transactional,
   transactional,
   type TransactionOptions,
+  UnsupportedReturnError,
 } from 'holdfast';
 
 const wrong: readonly { key: keyof TransactionOptions; value: unknown; message: RegExp }[] = [
@@ -97,6 +99,34 @@ describe.each(Object.entries(waysIn))('%s refuses at once', (_, decorate) => {
       }
     },
   );
+});
+
+describe('commitOn with a class of holdfast, after whose errors the work is always rolled back', () => {
+  class OutOfStock extends HoldfastError {
+    readonly code = 'OUT_OF_STOCK';
+  }
+  let fromOtherCopy!: typeof UnsupportedReturnError;
+  jest.isolateModules(() => {
+    ({ UnsupportedReturnError: fromOtherCopy } =
+      jest.requireActual<typeof import('holdfast')>('../../src/index.js'));
+  });
+
+  test.each([
+    ['the base class', HoldfastError],
+    ['one of its kinds', UnsupportedReturnError],
+    ['one of an application', OutOfStock],
+    ['one of the other copy of the package', fromOtherCopy],
+  ])('%s is refused', (_, type) => {
+    const decorated = (): unknown => Transactional({ commitOn: [Error, type] });
+    expect(decorated).toThrow(InvalidOptionsError);
+    expect(decorated).toThrow(
+      `transaction options.commitOn must be no class of holdfast, after whose errors the work is always rolled back, but is the function ${type.name}.`,
+    );
+  });
+
+  test('in rollbackOn it is allowed: it says what is so anyway', () => {
+    expect(() => Transactional({ rollbackOn: [UnsupportedReturnError] })).not.toThrow();
+  });
 });
 
 test('runInTransaction rejects, and does not call the work', async () => {

@@ -1,4 +1,5 @@
-import { runInTransaction, transactional, type TransactionOptions } from 'holdfast';
+import { runInNewContext } from 'node:vm';
+import { currentTransaction, runInTransaction, transactional, type TransactionOptions } from 'holdfast';
 import { useEntries } from './entries.js';
 import { useLog } from './log.js';
 
@@ -224,7 +225,12 @@ describe('a predicate that throws', () => {
       await expect(runInTransaction(work, { [key]: predicate, name: 'Orders.place' })).rejects.toBe(failure);
       expect(await entries.committed()).toEqual([]);
       expect(entries.managed.counts()).toMatchObject({ inUse: 0 });
-      expect(log.errors).toEqual([[expect.objectContaining({ err: broken }), expect.any(String)]]);
+      expect(log.errors).toEqual([
+        [
+          { error: expect.objectContaining({ name: 'TypeError', message: broken.message }) },
+          expect.any(String),
+        ],
+      ]);
     });
 
     test('in a nested scope undoes the scope, and the transaction goes on', async () => {
@@ -245,6 +251,62 @@ describe('a predicate that throws', () => {
       expect(await entries.committed()).toEqual([]);
     });
   });
+});
+
+describe('what counts as an error class, and what as a predicate', () => {
+  const OtherRealmError = runInNewContext('Error') as ErrorConstructor;
+  abstract class Refusal extends Error {}
+  class Rejected extends Refusal {}
+  const matchers: readonly (readonly [string, Rules['commitOn'], unknown, Outcome])[] = [
+    ['an abstract class', Refusal, new Rejected('no'), 'committed'],
+    ['a class of another realm', OtherRealmError, new OtherRealmError('no'), 'committed'],
+    ['a class of another realm, another error', OtherRealmError, new Bug('no'), 'rolled back'],
+    [
+      'a function of the old kind',
+      function (error: unknown) {
+        return error === 'no';
+      },
+      'no',
+      'committed',
+    ],
+    [
+      'a method',
+      {
+        matches(error: unknown) {
+          return error === 'no';
+        },
+      }.matches,
+      'no',
+      'committed',
+    ],
+    ['a predicate that answers no', () => false, new Bug('no'), 'rolled back'],
+    ['none at all', [], new Bug('no'), 'rolled back'],
+  ];
+  test.each(matchers)('%s: %p, %p is %s', async (_, commitOn, thrown, outcome) => {
+    const call = runInTransaction(
+      async () => {
+        await entries.add('x');
+        throw thrown;
+      },
+      { commitOn: commitOn! },
+    );
+    await expect(call).rejects.toBe(thrown);
+    expect(await entries.committed()).toEqual(outcome === 'committed' ? ['x'] : []);
+  });
+});
+
+test('after setRollbackOnly an error of commitOn commits nothing, and reaches the caller as it is', async () => {
+  const failure = new InvalidOrder('no');
+  const call = runInTransaction(
+    async () => {
+      await entries.add('x');
+      currentTransaction()!.setRollbackOnly();
+      throw failure;
+    },
+    { commitOn: InvalidOrder },
+  );
+  await expect(call).rejects.toBe(failure);
+  expect(await entries.committed()).toEqual([]);
 });
 
 test('work that was committed on its error is not run again by retry', async () => {
@@ -271,5 +333,7 @@ test('a retry.on predicate that throws ends it: the caller gets the method’s o
   };
   const call = runInTransaction(() => Promise.reject(failure), { retry: { on } });
   await expect(call).rejects.toBe(failure);
-  expect(log.errors).toEqual([[expect.objectContaining({ err: broken }), expect.any(String)]]);
+  expect(log.errors).toEqual([
+    [{ error: expect.objectContaining({ name: 'TypeError', message: broken.message }) }, expect.any(String)],
+  ]);
 });

@@ -39,7 +39,7 @@ describe('hooks', () => {
       expect(result).toBe('done');
       expect(heard).toEqual(['complete']);
       expect(await world.committed()).toEqual(['a']);
-      expect(log.errors.map(([fields]) => (fields as { err: Error }).err.message)).toEqual([
+      expect(log.errors.map(([fields]) => (fields as { error: Error }).error.message)).toEqual([
         'no mail server',
         'no queue',
       ]);

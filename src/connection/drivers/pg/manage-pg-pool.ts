@@ -39,3 +39,8 @@ export function managePgPool(
   Object.defineProperty(pool, MANAGED, { value: managed, configurable: true });
   return managed;
 }
+
+/** The management of this pool, where it has one. */
+export function findManagedPgPool(pool: { [MANAGED]?: PgManagedPool }): PgManagedPool | undefined {
+  return pool[MANAGED];
+}

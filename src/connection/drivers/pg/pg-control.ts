@@ -20,7 +20,7 @@ const ISOLATION =
 export function readControl(text: string): PgControl | undefined {
   const start = startOfStatement(text);
   if (!FIRST_WORD.test(text.slice(start, start + 10))) return undefined;
-  const statement = text.slice(start).replace(/[;\s]+$/, '');
+  const statement = withoutEnd(text.slice(start));
   if (/^prepare\b/i.test(statement) && !PREPARE_TRANSACTION.test(statement)) return undefined;
   if (!statement.includes(';')) {
     if (ROLLBACK_TO_SAVEPOINT.test(statement)) return undefined;
@@ -67,4 +67,11 @@ function endOfBlockComment(text: string, start: number): number {
     }
   }
   return text.length;
+}
+
+/** The statement without the separators and the white space behind it. */
+function withoutEnd(statement: string): string {
+  let end = statement.length;
+  while (end > 0 && (statement.charCodeAt(end - 1) <= 32 || statement[end - 1] === ';')) end--;
+  return statement.slice(0, end);
 }

@@ -62,7 +62,7 @@ export class PgLease implements LeaseInfo {
       );
     }
     this.#released = true;
-    if (this.#current.get(this.#client) === this) this.#current.delete(this.#client);
+    this.#current.delete(this.#client);
     // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
     // are not the releaser's: they must not see, or keep, the transaction that the release happens in.
     const letEventsGo = this.#book.holdEvents();

@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
-import { type Clock, messageOf, postgresDialect } from '../../../core/index.js';
+import { type Clock, getLogger, messageOf, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
-import { ambientScope, currentFrame, type Frame, runInFrame } from '../../context.js';
-import { AcquireTimeoutError, PoolEndedError } from '../../errors.js';
+import { currentFrame, type Frame, runInFrame, scopeOnPool } from '../../context.js';
+import { AcquireTimeoutError, ConnectionLostError, PoolEndedError } from '../../errors.js';
+import type { HandWrittenTransactions } from '../../hand-written.js';
 import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from '../../lease.js';
 import type {
   ManagedPool,
@@ -12,7 +13,7 @@ import type {
   TransactionLease,
 } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
-import { WaitGraph } from '../../wait-graph.js';
+import { type WaitedPool, waitGraph } from '../../wait-graph.js';
 import { type CurrentLeases, leaseClient, PgLease, type PgRequest, refuseQuery } from './pg-lease.js';
 import { PgSession } from './pg-session.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
@@ -26,14 +27,14 @@ interface Loan {
 }
 
 /** A `pg.Pool` under management: its own `connect` and `query` are replaced on the instance, nothing else of it. */
-export class PgManagedPool implements ManagedPool {
-  readonly driver = 'pg';
+export class PgManagedPool implements ManagedPool, WaitedPool {
   readonly dialect = postgresDialect;
+  readonly clock: Clock;
   readonly #pool: PgPool;
-  readonly #clock: Clock;
   readonly #book = new LeaseBook();
-  readonly #graph = new WaitGraph();
   readonly #current: CurrentLeases = new WeakMap();
+  /** Refuse each transaction that waits for a connection. */
+  readonly #waiting = new Set<(error: Error) => void>();
   readonly #connect: PgPool['connect'];
   readonly #query: PgPool['query'];
   readonly #own: Pick<PgPool, 'connect' | 'query'>;
@@ -50,7 +51,7 @@ export class PgManagedPool implements ManagedPool {
     this.#onUnwrap = onUnwrap;
     this.#name = name;
     this.#pool = pool;
-    this.#clock = clock;
+    this.clock = clock;
     this.#connect = pool.connect;
     this.#query = pool.query;
     this.#own = {
@@ -98,39 +99,51 @@ export class PgManagedPool implements ManagedPool {
     return this.#book.list();
   }
 
+  isFilledBy(connections: number): boolean {
+    const { totalCount, options } = this.#pool;
+    return totalCount >= options.max && connections >= totalCount;
+  }
+
   observe(observer: LeaseObserver): () => void {
     return this.#book.observe(observer);
   }
 
-  transactionClient(scope: AmbientScope): object {
-    return new PgTransactionClient(this, this.#pool, scope).asClient();
+  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+    return new PgTransactionClient(this, this.#pool, { scope, handWritten }).asClient();
   }
 
   async acquire(holder: TransactionHolder): Promise<TransactionLease> {
+    const borrow = (): Promise<Loan> => this.#borrow(this.#request('transaction', holder.frame, holder.name));
     let loan: Loan;
     try {
-      loan = await this.#borrow(this.#request('transaction', holder.frame, holder.name));
+      loan = await borrow();
+      for (let tries = this.#pool.options.max; isInTransaction(loan.client); tries--) {
+        this.#discard(loan.lease, tries);
+        loan = await borrow();
+      }
     } catch (error) {
       throw this.#explain(error, holder);
     }
     const { client, lease } = loan;
-    this.#graph.granted(holder.frame, holder.name, this.#isHeldByTransactions);
-    const session = new PgSession(client, this.#pool, this.#clock);
+    const session = new PgSession(client, {
+      pool: this.#pool,
+      clock: this.clock,
+      onRest: waitGraph.reconsider,
+    });
+    waitGraph.granted({ ...holder, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,
       session,
       end: (destroyBecause) => {
-        this.#graph.returned(holder.frame);
+        waitGraph.returned(holder.frame);
         session.detach();
-        // A connection that is cut off hard may still report its socket's error, which nobody is left to hear.
-        if (destroyBecause) client.on('error', () => {});
         lease.release(destroyBecause);
       },
     };
   }
 
   settle(transactionId: string): Promise<SettledOutcome> {
-    return settleOutcome(this.#pool, this.#clock, transactionId);
+    return settleOutcome(this.#pool, this.clock, transactionId);
   }
 
   unwrap(): void {
@@ -146,13 +159,25 @@ export class PgManagedPool implements ManagedPool {
     this.#onUnwrap();
   }
 
+  /** What its last holder left open on a connection would be committed together with the next transaction. */
+  #discard(lease: PgLease, triesLeft: number): void {
+    const reason = new ConnectionLostError(
+      `A connection of pool "${this.name}" (pid ${lease.backendId ?? 'unknown'}) was given back inside a transaction and is closed. ` +
+        'Look for a BEGIN outside of holdfast, on a client of this pool, without its COMMIT or ROLLBACK.',
+      { retryable: true },
+    );
+    lease.release(reason);
+    // Each try has closed one: those that come now are opened like that.
+    if (triesLeft === 0) throw reason;
+    getLogger().warn({ pool: this.name, transaction: lease.holder }, `holdfast: ${reason.message}`);
+  }
+
   #lendTo(callback: PgConnectCallback | undefined): Promise<PgClient> | undefined {
     if (this.#selfReleasing && callback) {
       this.#lendToQuery(callback);
       return undefined;
     }
-    const scope = this.#ambientScope();
-    const result = scope ? this.#transactionClient(scope) : this.#leaseClient();
+    const result = this.#client();
     if (!callback) return this.#asPoolPromise(result);
     const bound = AsyncResource.bind(callback);
     result.then(
@@ -162,35 +187,33 @@ export class PgManagedPool implements ManagedPool {
     return undefined;
   }
 
-  async #transactionClient(scope: AmbientScope): Promise<PgClient> {
-    return new PgTransactionClient(this, this.#pool, scope).connect();
-  }
-
-  async #leaseClient(): Promise<PgClient> {
+  async #client(): Promise<PgClient> {
+    const scope = this.#scope();
+    if (scope) return new PgTransactionClient(this, this.#pool, { scope }).connect();
     const { client, lease } = await this.#borrow(this.#request('client', currentFrame()));
     return leaseClient(client, lease);
   }
 
-  #runQuery([config, values, callback]: [unknown, unknown, unknown]): unknown {
-    const scope = this.#ambientScope();
-    if (scope && typeof config !== 'function') return this.#queryIn(scope, [config, values, callback]);
+  #runQuery(args: [config: unknown, values: unknown, callback: unknown]): unknown {
+    const [config, values, callback] = args;
+    // A function in place of the query is pg-pool's to refuse.
+    if (typeof config !== 'function') {
+      try {
+        const scope = this.#scope();
+        if (scope) {
+          return this.#asPoolPromise(new PgTransactionClient(this, this.#pool, { scope }).query(...args));
+        }
+      } catch (error) {
+        // A client throws for a query that it cannot read; a pool's query() never throws.
+        return this.#asPoolPromise(refuseQuery(error as Error, args));
+      }
+    }
     this.#selfReleasing = true;
     try {
       return this.#query.call(this.#pool, config, ...bindLast([values, callback]));
     } finally {
       this.#selfReleasing = false;
     }
-  }
-
-  #queryIn(scope: AmbientScope, args: [config: unknown, values: unknown, callback: unknown]): unknown {
-    let result: unknown;
-    try {
-      result = new PgTransactionClient(this, this.#pool, scope).query(...args);
-    } catch (error) {
-      // A client throws for a query that it cannot read; a pool's query() never throws.
-      result = refuseQuery(error as Error, args);
-    }
-    return result instanceof Promise ? this.#asPoolPromise(result) : result;
   }
 
   #lendToQuery(callback: PgConnectCallback): void {
@@ -209,20 +232,19 @@ export class PgManagedPool implements ManagedPool {
   }
 
   /** pg-pool makes its promises with the constructor of its option `Promise`. */
-  #asPoolPromise<T>(result: Promise<T>): Promise<T> {
+  #asPoolPromise<T>(result: T): T {
     const { Promise: Constructor } = this.#pool;
-    return Constructor === Promise
-      ? result
-      : new Constructor((resolve, reject) => void result.then(resolve, reject));
+    if (!(result instanceof Promise) || Constructor === Promise) return result;
+    return new Constructor((resolve, reject) => void result.then(resolve, reject)) as T;
   }
 
   /** A pool that serves no data source yet is outside every transaction. */
-  #ambientScope(): AmbientScope | undefined {
-    return this.#source && !this.#unwrapped ? ambientScope(this.#source) : undefined;
+  #scope(): AmbientScope | undefined {
+    return this.#source && !this.#unwrapped ? scopeOnPool(this.#source) : undefined;
   }
 
   #request(kind: LeaseKind, frame: Frame | undefined, holder?: string): PgRequest {
-    return { kind, frame, holder, requestedAt: this.#clock.now() };
+    return { kind, frame, holder, requestedAt: this.clock.now() };
   }
 
   #borrow(request: PgRequest): Promise<Loan> {
@@ -232,33 +254,50 @@ export class PgManagedPool implements ManagedPool {
   }
 
   #lend(request: PgRequest, done: (error: Error | undefined, loan?: Loan) => void): void {
-    let stopWaiting: (() => void) | undefined;
     let refused = false;
-    // The frames around the request. A transaction that is begun in none holds nobody up while it waits: it stays
-    // out of the graph, whose judgement costs as much as there are waiters.
-    const around = request.kind === 'transaction' ? request.frame?.parent : request.frame;
-    if (around && this.#mustWait()) {
-      const refuse = (error: Error): void => {
-        refused = true;
-        done(error);
-      };
-      const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
-      const waiter = { frame: around, pool: this.name, describe, refuse };
-      stopWaiting = this.#graph.waiting(waiter, this.#isHeldByTransactions);
-    }
-    if (this.#book.observed && this.#mustWait()) this.#book.emit('wait', { pool: this.name, ...request });
-    const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
+    const refuse = (error: Error): void => {
+      refused = true;
       stopWaiting?.();
-      if (refused) giveBack?.();
-      else if (error || !client) done(error ?? new Error('the pool lent no client'));
+      done(error);
+    };
+    const stopWaiting = this.#mustWait() ? this.#wait(request, refuse) : undefined;
+    const lend = (error: Error | undefined, client: PgClient | undefined, giveBack: PgRelease): void => {
+      // Whoever is refused still stands in pg-pool's line.
+      if (refused) return giveBack?.();
+      stopWaiting?.();
+      if (error || !client) done(error ?? new Error('the pool lent no client'));
       else done(undefined, { client, lease: this.#open(request, client, giveBack) });
     };
     // A connection that is opened here outlives this call; its socket must not keep this call's context.
     void runInFrame(undefined, () => this.#connect.call(this.#pool, lend));
   }
 
+  /** Notes a request that waits; the returned function says that it does no longer. */
+  #wait(request: PgRequest, refuse: (error: Error) => void): () => void {
+    if (this.#book.observed) this.#book.emit('wait', { pool: this.name, ...request });
+    const isTransaction = request.kind === 'transaction';
+    // A transaction that is begun in none holds nobody up while it waits: it stays out of the graph, whose judgement
+    // costs as much as there are waiters.
+    const around = isTransaction ? request.frame?.parent : request.frame;
+    const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
+    const leaveGraph = around && waitGraph.waiting({ frame: around, pool: this, describe, refuse });
+    if (isTransaction && this.#waiting.size === 0) this.#pool.on('remove', this.#refuseAtEnd);
+    if (isTransaction) this.#waiting.add(refuse);
+    return () => {
+      leaveGraph?.();
+      if (this.#waiting.delete(refuse) && this.#waiting.size === 0)
+        this.#pool.removeListener('remove', this.#refuseAtEnd);
+    };
+  }
+
+  /** pg-pool serves nobody once it is ending, and leaves whoever waits waiting for ever. */
+  readonly #refuseAtEnd = (): void => {
+    if (!this.ended) return;
+    for (const refuse of this.#waiting) refuse(new Error('the pool ended while it waited for a connection'));
+  };
+
   #open(request: PgRequest, client: PgClient, giveBack: PgRelease): PgLease {
-    const loan = { pool: this.name, client, giveBack, now: this.#clock.now() };
+    const loan = { pool: this.name, client, giveBack, now: this.clock.now() };
     return new PgLease(request, loan, { book: this.#book, current: this.#current });
   }
 
@@ -267,11 +306,6 @@ export class PgManagedPool implements ManagedPool {
     const { totalCount, idleCount, waitingCount, options } = this.#pool;
     return idleCount + options.max - totalCount <= waitingCount;
   }
-
-  readonly #isHeldByTransactions = (): boolean => {
-    const { totalCount, options } = this.#pool;
-    return totalCount >= options.max && this.#graph.held >= totalCount;
-  };
 
   #explain(error: unknown, holder: TransactionHolder): unknown {
     if (this.ended) {
@@ -289,6 +323,11 @@ export class PgManagedPool implements ManagedPool {
       { cause: error, retryable: true },
     );
   }
+}
+
+function isInTransaction(client: PgClient): boolean {
+  const status = client.getTransactionStatus?.();
+  return status === 'T' || status === 'E';
 }
 
 /** Binds a callback among a query's arguments to the caller's async context: pg-pool would call it in the releaser's. */

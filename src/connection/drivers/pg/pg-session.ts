@@ -1,6 +1,7 @@
-import { type Clock, delay, messageOf } from '../../../core/index.js';
+import { type Clock, messageOf } from '../../../core/index.js';
 import { ConnectionLostError } from '../../errors.js';
 import type { CommitAnswer, Session, SessionStatus } from '../../session.js';
+import { submitInOneWrite } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery } from './pg-types.js';
 import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transaction-id.js';
@@ -9,24 +10,35 @@ import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transactio
 const SETTLE_MS = 1000;
 const CANCEL_CONNECT_MS = 2000;
 
+export interface PgSessionOptions {
+  readonly pool: PgPool;
+  readonly clock: Clock;
+  /** Called when no statement runs on the connection any more. */
+  readonly onRest: () => void;
+}
+
 /** A `pg` client while a transaction holds it. */
 export class PgSession implements Session {
   readonly client: PgClient;
   readonly #pool: PgPool;
   readonly #clock: Clock;
+  readonly #onRest: () => void;
   /** Whether something was sent that COMMIT may have to keep. */
   #mayHaveWritten = false;
   #transactionId: string | null | undefined;
   #streaming = false;
+  #endedByStatement = false;
   #lost: Error | undefined;
 
-  constructor(client: PgClient, pool: PgPool, clock: Clock) {
+  constructor(client: PgClient, { pool, clock, onRest }: PgSessionOptions) {
     this.client = client;
     this.#pool = pool;
     this.#clock = clock;
+    this.#onRest = onRest;
     // Without a listener a session that the server terminates while idle ends the process.
     client.on('error', this.#onError);
     client.once('end', this.#onEnd);
+    client.connection.on('readyForQuery', onRest);
   }
 
   get backendId(): number | undefined {
@@ -37,8 +49,17 @@ export class PgSession implements Session {
     return this.#lost;
   }
 
+  get endedByStatement(): boolean {
+    return this.#endedByStatement || this.status() === 'idle';
+  }
+
   get streaming(): boolean {
     return this.#streaming;
+  }
+
+  /** Whether a statement runs that ends by itself: a cursor or stream waits for its reader. */
+  get isRunning(): boolean {
+    return this.status() === 'busy' && !this.#streaming && !this.#lost;
   }
 
   status(): SessionStatus {
@@ -73,9 +94,12 @@ export class PgSession implements Session {
     for (const text of prefix) await this.control(text);
     if (this.#lost) throw this.#lostError();
     this.#streaming = true;
-    this.client.query(submittable);
-    await this.#ready();
-    this.#streaming = false;
+    try {
+      this.client.query(submittable);
+      await this.#ready();
+    } finally {
+      this.#streaming = false;
+    }
   }
 
   async control(text: string): Promise<void> {
@@ -138,6 +162,7 @@ export class PgSession implements Session {
   detach(): void {
     this.client.removeListener('error', this.#onError);
     this.client.removeListener('end', this.#onEnd);
+    this.client.connection.removeListener('readyForQuery', this.#onRest);
   }
 
   get #Client(): PgClientConstructor {
@@ -159,6 +184,7 @@ export class PgSession implements Session {
 
   readonly #onError = (error: Error): void => {
     this.#lost ??= error;
+    this.#onRest();
   };
 
   readonly #onEnd = (): void => {
@@ -170,6 +196,7 @@ export class PgSession implements Session {
     return new Promise((resolve, reject) => {
       let failed = false;
       query.callback = (error, result) => {
+        if (endsTransaction(query)) this.#endedByStatement = true;
         if (error) {
           failed = true;
           void this.#afterError(error).then(reject);
@@ -178,6 +205,7 @@ export class PgSession implements Session {
           resolve(result);
         }
       };
+      if (!Object.hasOwn(query, 'submit')) query.submit = (connection) => submitInOneWrite(query, connection);
       this.client.query(query);
     });
   }
@@ -192,17 +220,20 @@ export class PgSession implements Session {
     } else {
       // A value that cannot be sent fails inside submit(), before pg counts the query as sent.
       await Promise.resolve();
-      await Promise.race([this.#ready(), delay(this.#clock, SETTLE_MS)]);
+      await this.#ready(SETTLE_MS);
       if (!this.client.readyForQuery) this.#lost ??= error;
     }
     return error;
   }
 
-  #ready(): Promise<void> {
+  /** Resolves when the connection can take the next statement, or never will; with a limit, at the latest then. */
+  #ready(limitMs?: number): Promise<void> {
     if (this.client.readyForQuery || this.#lost) return Promise.resolve();
     const { connection } = this.client;
     return new Promise((resolve) => {
+      const timer = limitMs === undefined ? undefined : this.#clock.setTimer(() => done(), limitMs);
       const done = (): void => {
+        timer?.clear();
         connection.removeListener('readyForQuery', done);
         connection.removeListener('end', done);
         resolve();
@@ -225,4 +256,14 @@ export class PgSession implements Session {
 function isAnswer(error: Error): boolean {
   const { severity } = error as { severity?: unknown };
   return typeof severity === 'string' && severity !== 'FATAL' && severity !== 'PANIC';
+}
+
+const ROLLBACK_AS_A_WHOLE = /\b(?:rollback|abort)\b(?!\s+(?:work\s+|transaction\s+)?to\b)/i;
+
+/** Whether one of several statements in a text ended the transaction, by the command tags that the server answered. */
+function endsTransaction({ text, _results }: PgQuery): boolean {
+  if (!Array.isArray(_results)) return false;
+  const tags = (_results as readonly { command?: string | null }[]).map(({ command }) => command);
+  // ROLLBACK TO SAVEPOINT has the tag of a ROLLBACK.
+  return tags.includes('COMMIT') || (tags.includes('ROLLBACK') && ROLLBACK_AS_A_WHOLE.test(text));
 }

@@ -1,12 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { AmbientScope, ManualSavepoint, SessionWork } from '../../ambient-scope.js';
+import type { AmbientScope, SessionWork } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
+import { HandWrittenTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import { memberReader } from './member-reader.js';
 import { type PgControl, readControl } from './pg-control.js';
 import type { PgSession } from './pg-session.js';
 import type { PgCallback, PgClient, PgPool, PgQuery } from './pg-types.js';
+import { writes } from './transaction-id.js';
 
 /**
  * The client that a pool lends inside a transaction: every statement goes to the transaction's queue, BEGIN and
@@ -16,14 +18,19 @@ export class PgTransactionClient {
   readonly #managed: ManagedPool;
   readonly #pool: PgPool;
   readonly #bound: AmbientScope;
-  readonly #manual: ManualSavepoint[] = [];
+  readonly #handWritten: HandWrittenTransactions;
   #session: PgSession | undefined;
   #released = false;
 
-  constructor(managed: ManagedPool, pool: PgPool, scope: AmbientScope) {
+  constructor(
+    managed: ManagedPool,
+    pool: PgPool,
+    { scope, handWritten }: { scope: AmbientScope; handWritten?: HandWrittenTransactions | undefined },
+  ) {
     this.#managed = managed;
     this.#pool = pool;
     this.#bound = scope;
+    this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written BEGIN');
   }
 
   /** Takes the transaction's connection, as `pool.connect()` does. */
@@ -54,7 +61,7 @@ export class PgTransactionClient {
       );
     }
     this.#released = true;
-    for (const open of this.#manual.splice(0).reverse()) void open.rollback().catch(() => {});
+    this.#handWritten.rollBackAll(this.#scope).catch(() => {});
   };
 
   /** This object behind the face of a `pg` client: what it does not do itself goes to the connection. */
@@ -97,6 +104,8 @@ export class PgTransactionClient {
     if (control) return this.#control(control);
     const work: SessionWork<unknown> = {
       text,
+      by: this.#handWritten,
+      mayWrite: () => writes(text) !== 'no',
       run: (session, prefix) => (session as PgSession).query(query, prefix),
     };
     try {
@@ -111,16 +120,12 @@ export class PgTransactionClient {
   async #control(control: PgControl): Promise<unknown> {
     const { verb } = control;
     if (verb === 'begin') {
-      this.#manual.push(await this.#scope.beginManual('a hand-written BEGIN', control));
-    } else {
-      const open = this.#manual.pop();
-      if (!open) {
-        throw new TransactionControlError(
-          `${verb.toUpperCase()} without a BEGIN on this client would end the transaction of the surrounding method; it was not sent. ` +
-            'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-        );
-      }
-      await (verb === 'commit' ? open.release() : open.rollback());
+      await this.#handWritten.begin(this.#scope, control);
+    } else if (!(await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope))) {
+      throw new TransactionControlError(
+        `${verb.toUpperCase()} without a BEGIN on this client would end the transaction of the surrounding method; it was not sent. ` +
+          'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
+      );
     }
     return { command: verb.toUpperCase(), rowCount: null, oid: null, rows: [], fields: [] };
   }
@@ -130,6 +135,7 @@ export class PgTransactionClient {
     if (!submittable.callback && done) submittable.callback = done;
     const work: SessionWork<void> = {
       text: undefined,
+      by: this.#handWritten,
       run: (session, prefix) => (session as PgSession).submit(submittable, prefix),
     };
     this.#scope.submit(work).catch((error: unknown) => {

@@ -21,6 +21,8 @@ export interface PgQuery {
   queryMode?: string;
   query_timeout?: number;
   callback?: PgCallback;
+  /** What has been answered so far: an array once the text proved to hold several statements. */
+  readonly _results?: readonly { command?: string | null }[] | { command?: string | null };
   submit: (this: PgQuery, connection: PgConnection) => Error | null;
   handleDataRow: (this: PgQuery, message: { fields: (Buffer | string | null)[] }) => void;
   handleCommandComplete: (this: PgQuery, message: { text: string }, connection: PgConnection) => void;
@@ -28,14 +30,22 @@ export interface PgQuery {
 
 export type PgQueryConstructor = new (config: unknown, values?: unknown) => PgQuery;
 
+/** The socket of a connection, or what stands in for it. */
+export interface PgStream {
+  readonly writable: boolean;
+  cork?(): void;
+  uncork?(): void;
+  write(bytes: Uint8Array): unknown;
+  destroy(): void;
+}
+
 export interface PgConnection extends EventEmitter {
   /** Texts of the named statements that this connection knows, by name. */
   readonly parsedStatements: Readonly<Record<string, string | undefined>>;
-  stream: { cork?(): void; uncork?(): void; write(bytes: Uint8Array): unknown; destroy(): void };
+  stream: PgStream;
   connect(port: number | string, host?: string): void;
   cancel(processId: number, secretKey: unknown): void;
   flush(): void;
-  sync(): void;
 }
 
 export interface PgClient extends EventEmitter {
@@ -44,7 +54,6 @@ export interface PgClient extends EventEmitter {
   readonly port: number;
   readonly processID?: number | null;
   readonly secretKey?: unknown;
-  readonly pipeline?: boolean;
   /** False while the server has not said ReadyForQuery after the last statement. */
   readonly readyForQuery: boolean;
   readonly _ending?: boolean;

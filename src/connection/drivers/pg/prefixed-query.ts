@@ -1,3 +1,4 @@
+import { submitInOneWrite } from './one-write.js';
 import { startOfStatement } from './pg-control.js';
 import type { PgClient, PgQuery } from './pg-types.js';
 
@@ -34,20 +35,12 @@ export interface Prefix {
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
  */
 export function attachPrefix(query: PgQuery, { statements, receive, flush }: Prefix): void {
-  const { submit, handleDataRow, handleCommandComplete } = Object.getPrototypeOf(query) as PgQuery;
+  const { handleDataRow, handleCommandComplete } = Object.getPrototypeOf(query) as PgQuery;
   let unanswered = statements.length;
   query.queryMode = 'extended';
-  query.submit = (connection) => {
-    const { stream } = connection;
-    stream.cork?.();
-    try {
-      for (const text of statements) stream.write(statementMessages(text));
-      if (flush) connection.flush();
-      return submit.call(query, connection);
-    } finally {
-      stream.uncork?.();
-    }
-  };
+  const inFront = statements.map(statementMessages);
+  if (flush) inFront.push(FLUSH);
+  query.submit = (connection) => submitInOneWrite(query, connection, inFront);
   if (receive) query.handleDataRow = ({ fields: [value] }) => receive(value == null ? null : String(value));
   query.handleCommandComplete = () => {
     if (--unanswered > 0) return;
@@ -55,6 +48,8 @@ export function attachPrefix(query: PgQuery, { statements, receive, flush }: Pre
     query.handleCommandComplete = handleCommandComplete;
   };
 }
+
+const FLUSH = Buffer.from([0x48, 0, 0, 0, 4]);
 
 const CACHED = 100;
 const cache = new Map<string, Buffer>();

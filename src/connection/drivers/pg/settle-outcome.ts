@@ -22,8 +22,9 @@ export async function settleOutcome(
     over = true;
     client?.connection.stream.destroy();
   }, LIMIT_MS);
-  for (let attempt = 0; attempt < ATTEMPTS && !over; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (attempt > 0) await delay(clock, PAUSE_MS);
+    if (over) break;
     client = runInFrame(undefined, () => new pool.Client(pool.options));
     const status = await askStatus(client, transactionId);
     // Else the server is away, still runs the COMMIT, or has not noticed yet that its client is gone.

@@ -1,0 +1,74 @@
+import type { PrismaClient } from './generated/client.js';
+import { type Connect, openPool, type OpenVariant, variant } from './variants.js';
+import { type PrismaModels, prismaWork } from './workload.js';
+
+/** Prisma gives up on a connection after two seconds by default; a benchmark waits its turn. */
+const transactionOptions = { maxWait: 60_000, timeout: 60_000 };
+
+async function openClient(connect: Connect): Promise<{ prisma: PrismaClient; close(): Promise<void> }> {
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  const { PrismaClient: Client } = await import('./generated/client.js');
+  const pool = await openPool(connect);
+  const prisma = new Client({ adapter: new PrismaPg(pool), transactionOptions });
+  const close = async (): Promise<void> => {
+    await prisma.$disconnect();
+    await pool.end();
+  };
+  return { prisma, close };
+}
+
+export async function openPrismaTransaction(connect: Connect): Promise<OpenVariant> {
+  const { prisma, close } = await openClient(connect);
+  return variant<PrismaModels>(prismaWork, (work) => prisma.$transaction((tx) => work(tx)), close);
+}
+
+export async function openPrismaOurs(connect: Connect): Promise<OpenVariant> {
+  const { managePool, runInTransaction } = await import('holdfast');
+  const { managePrisma } = await import('holdfast/prisma');
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  const { PrismaClient: Client } = await import('./generated/client.js');
+  const pool = await openPool(connect);
+  managePool(pool);
+  const prisma = managePrisma(new Client({ adapter: new PrismaPg(pool) }));
+  return variant<PrismaModels>(
+    prismaWork,
+    (work) => runInTransaction(() => work(prisma)),
+    async () => {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  );
+}
+
+export async function openPrismaNestjsCls(connect: Connect): Promise<OpenVariant> {
+  await import('reflect-metadata');
+  const { Module } = await import('@nestjs/common');
+  const { NestFactory } = await import('@nestjs/core');
+  const { ClsModule } = await import('nestjs-cls');
+  const { ClsPluginTransactional, TransactionHost } = await import('@nestjs-cls/transactional');
+  const { TransactionalAdapterPrisma } = await import('@nestjs-cls/transactional-adapter-prisma');
+  const { prisma, close } = await openClient(connect);
+  const token = 'bench.prisma';
+
+  @Module({ providers: [{ provide: token, useValue: prisma }], exports: [token] })
+  class DatabaseModule {}
+
+  const adapter = new TransactionalAdapterPrisma<PrismaClient>({ prismaInjectionToken: token });
+  // Its types were not made for exactOptionalPropertyTypes.
+  const options = { imports: [DatabaseModule], adapter: adapter as never };
+  const plugin = new ClsPluginTransactional(options);
+
+  @Module({ imports: [ClsModule.forRoot({ plugins: [plugin] })] })
+  class AppModule {}
+
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+  const host = app.get<InstanceType<typeof TransactionHost<typeof adapter>>>(TransactionHost);
+  return variant<PrismaModels>(
+    prismaWork,
+    (work) => host.withTransaction(() => work(host.tx)),
+    async () => {
+      await app.close();
+      await close();
+    },
+  );
+}

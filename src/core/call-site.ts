@@ -1,0 +1,23 @@
+/** Frames that are kept: each costs at the time of the call. */
+const FRAMES = 4;
+
+/** The place from which one of our functions was called. It is put into words only when somebody asks. */
+export class CallSite {
+  declare readonly stack: string;
+
+  /** `entry` is our function on the stack: what it calls is left out. */
+  constructor(entry: Function) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = Math.min(FRAMES, stackTraceLimit);
+    Error.captureStackTrace(this, entry);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+
+  /** An error that was never thrown: its stack is this place. */
+  toError(message: string): Error {
+    const error = new Error(message);
+    const frames = this.stack.slice(this.stack.indexOf('\n') + 1);
+    error.stack = `Error: ${message}\n${frames}`;
+    return error;
+  }
+}

@@ -1,0 +1,3 @@
+export { managePrisma, prismaSource } from './manage-prisma.js';
+export { UnsupportedPrismaClientError } from './errors.js';
+export type { PrismaClientLike } from './prisma-types.js';

@@ -1,0 +1,182 @@
+import type { IsolationLevel } from '../core/index.js';
+import {
+  type AmbientScope,
+  ambientScope,
+  currentFrame,
+  type Frame,
+  type ManagedSource,
+  type ManualSavepoint,
+  runInFrame,
+  scopeInFrame,
+} from '../connection/index.js';
+import { runInTransaction, type TransactionScope } from '../transaction/index.js';
+import type {
+  PrismaClientLike,
+  PrismaEngine,
+  PrismaInternals,
+  PrismaTransactionOptions,
+} from './prisma-types.js';
+
+/** The longest wait that Prisma's own timers keep; above about 2^31 ms they end at once with P2028. */
+const FOR_EVER_MS = 2_000_000_000;
+
+type TransactionMethod = (
+  this: unknown,
+  work: unknown,
+  options?: PrismaTransactionOptions,
+) => Promise<unknown>;
+
+/**
+ * Makes Prisma's own transactions nested scopes of the transaction around them: siblings take turns, and a
+ * failure undoes just its own work. Prisma opens them in three ways: for `$transaction` of a callback, for
+ * `$transaction` of an array, and unasked, for one call that needs several statements.
+ */
+export class OwnTransactions {
+  readonly #source: ManagedSource;
+  /** Scopes that were opened for a `$transaction` whose BEGIN is still to come. */
+  readonly #awaitingBegin = new WeakSet<AmbientScope>();
+
+  constructor(source: ManagedSource) {
+    this.#source = source;
+  }
+
+  /** `$transaction` inside a transaction: what its callback does through any client belongs to the nested scope. */
+  nest(client: PrismaClientLike & PrismaInternals): void {
+    const { $transaction: original } = client as unknown as { $transaction: TransactionMethod };
+    const source = this.#source;
+    const awaitingBegin = this.#awaitingBegin;
+    const nested: TransactionMethod = function (this: unknown, work, options) {
+      if (!ambientScope(source)) return original.call(this, work, options);
+      const isolationLevel =
+        options?.isolationLevel ?? client._engineConfig?.transactionOptions?.isolationLevel;
+      return nestedScope({ source, name: 'PrismaClient.$transaction', isolationLevel }, (scope) => {
+        awaitingBegin.add(scope);
+        return original.call(this, work, options);
+      });
+    };
+    Object.defineProperty(client, '$transaction', { value: nested, configurable: true, writable: true });
+  }
+
+  /**
+   * The start of a transaction of Prisma inside ours. Its time limits do not count: they would end a part of the
+   * transaction around it behind our back. Its isolation level was compared with ours, and cannot be set again.
+   */
+  startInside(engine: PrismaEngine): void {
+    const original = engine.transaction.bind(engine);
+    engine.transaction = (action, headers, options) => {
+      const scope = action === 'start' ? ambientScope(this.#source) : undefined;
+      if (!scope || options.newTxId !== undefined) return original(action, headers, options);
+      const limitless = { maxWait: FOR_EVER_MS, timeout: FOR_EVER_MS };
+      const start = (): Promise<unknown> => original(action, headers, limitless);
+      if (!this.#awaitingBegin.delete(scope)) return start();
+      // The nested scope is the savepoint already; it ends as its callback does.
+      const asOpened = withMembers(scope, { beginManual: () => endsByItself });
+      return runInFrame(this.#frame(currentFrame(), asOpened), start);
+    };
+  }
+
+  /** The frame that a request of this frame is carried out in: there a BEGIN opens a nested scope. */
+  frameOfRequest(frame: Frame | undefined): Frame | undefined {
+    const scope = scopeInFrame(frame, this.#source);
+    if (!scope) return frame;
+    let inner: AmbientScope = scope;
+    const leave = (): void => void (inner = scope);
+    return this.#frame(
+      frame,
+      withMembers(scope, {
+        submit: (work) => inner.submit(work),
+        connect: () => inner.connect(),
+        beginManual: () => {
+          const opening = runInFrame(frame, () => this.#open());
+          return {
+            begun: opening.then(({ scope: opened }) => void (inner = opened)),
+            release: () => opening.then((opened) => opened.release()).finally(leave),
+            rollback: () => opening.then((opened) => opened.rollback()).finally(leave),
+          };
+        },
+      }),
+    );
+  }
+
+  /** Opens a nested scope that is ended by a call, not by the return of a function. */
+  #open(): Promise<OpenedByCall> {
+    return new Promise((resolve, reject) => {
+      const undone = new Error('rolled back by Prisma');
+      const ended = nestedScope(
+        {
+          source: this.#source,
+          name: 'a call of Prisma that needs a transaction',
+          isolationLevel: undefined,
+        },
+        (scope) =>
+          new Promise<void>((keep, undo) => {
+            resolve({
+              scope,
+              release() {
+                keep();
+                return ended;
+              },
+              async rollback() {
+                undo(undone);
+                await ended.catch((error: unknown) => {
+                  if (error !== undone) throw error;
+                });
+              },
+            });
+          }),
+      );
+      ended.catch(reject);
+    });
+  }
+
+  #frame(parent: Frame | undefined, scope: AmbientScope): Frame {
+    return { parent, source: this.#source, scope };
+  }
+}
+
+/** A nested scope that a call ends. */
+interface OpenedByCall {
+  readonly scope: AmbientScope;
+  release(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+const done = async (): Promise<void> => {};
+const endsByItself: ManualSavepoint = { begun: Promise.resolve(), release: done, rollback: done };
+
+interface Opening {
+  readonly source: ManagedSource;
+  readonly name: string;
+  readonly isolationLevel: string | undefined;
+}
+
+function nestedScope<T>(
+  { source, name, isolationLevel }: Opening,
+  work: (scope: AmbientScope) => Promise<T>,
+): Promise<T> {
+  const around = ambientScope(source) as TransactionScope | undefined;
+  return runInTransaction(() => work(ambientScope(source)!), {
+    dataSource: source.name,
+    propagation: 'NESTED',
+    name,
+    // A transaction of Prisma has no such option: in a read-only one it reads, or the server refuses it.
+    readOnly: around?.transaction.readOnly ?? false,
+    ...(isolationLevel && { isolationLevel: sqlName(isolationLevel) }),
+  });
+}
+
+/** The scope as it is, but for these members. */
+function withMembers(scope: AmbientScope, members: Partial<AmbientScope>): AmbientScope {
+  return new Proxy(scope, {
+    get(target, key) {
+      if (Object.hasOwn(members, key)) return Reflect.get(members, key) as unknown;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+/** Prisma's `ReadCommitted` is SQL's `READ COMMITTED`. */
+function sqlName(level: string): IsolationLevel {
+  return level.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toUpperCase() as IsolationLevel;
+}

@@ -1,0 +1,64 @@
+import { runInTransaction } from 'holdfast';
+import { useEntries } from './entries.js';
+
+const entries = useEntries();
+const abort = (): Promise<unknown> => entries.pool.query("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$");
+const fail = (): Promise<unknown> => entries.pool.query('SELECT 1/0');
+
+/** How a method makes its own error of the database's. */
+const wrappings: readonly (readonly [string, (work: Promise<unknown>) => Promise<unknown>])[] = [
+  ['Promise.any and another failure', (work) => Promise.any([Promise.reject(new Error('first')), work])],
+  [
+    'an error whose code looks like a SQLSTATE',
+    (work) =>
+      work.catch((cause: unknown) => {
+        throw Object.assign(new Error('wrapped', { cause }), { code: 'E1234' });
+      }),
+  ],
+  [
+    'an error whose code is a word of five letters',
+    (work) =>
+      work.catch((cause: unknown) => {
+        throw Object.assign(new Error('wrapped', { cause }), { code: 'ABORT' });
+      }),
+  ],
+];
+
+describe.each(wrappings)('behind %s', (_, wrapped) => {
+  const runs = async (work: () => Promise<unknown>): Promise<number> => {
+    let count = 0;
+    await runInTransaction(
+      async () => {
+        count++;
+        await wrapped(work());
+      },
+      { retry: { attempts: 3, backoffMs: 1 } },
+    ).catch(() => undefined);
+    return count;
+  };
+
+  test('a serialization failure is found, and the method is run again', async () => {
+    expect(await runs(abort)).toBe(3);
+  });
+
+  test('another failure is not', async () => {
+    expect(await runs(fail)).toBe(1);
+  });
+});
+
+test.each([
+  ['the lower end', 0, [4, 8, 10, 10]],
+  ['the middle', 0.5, [6, 12, 15, 15]],
+  ['the upper end', 1, [8, 16, 20, 20]],
+])('each pause is a random part of its upper half: %s', async (_, random, pauses) => {
+  const chance = jest.spyOn(Math, 'random').mockReturnValue(random);
+  const timers = jest.spyOn(globalThis, 'setTimeout');
+  const call = runInTransaction(() => Promise.reject(new RangeError('again')), {
+    retry: { attempts: 5, backoffMs: 8, maxBackoffMs: 20, on: () => true },
+  });
+  await expect(call).rejects.toThrow('again');
+  const delays = timers.mock.calls.map(([, delayMs]) => delayMs);
+  timers.mockRestore();
+  chance.mockRestore();
+  expect(delays).toEqual(pauses);
+});
