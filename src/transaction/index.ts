@@ -1,7 +1,9 @@
 export { runInTransaction, transactional, Transactional } from './transactional.js';
 export type { AsyncMethod, TransactionalDecorator } from './transactional.js';
+export { parseTransactionOptions } from './options.js';
 export type { ErrorMatcher, RetryOptions, TransactionOptions } from './options.js';
 export type { Propagation } from './propagation.js';
+export { runCall } from './runner.js';
 export {
   afterCommit,
   afterCompletion,

@@ -1,6 +1,11 @@
-import { imitate, invalid } from '../core/index.js';
+import { imitate, invalid, readFunction } from '../core/index.js';
 import { DEFAULT_SOURCE, frameOf, resolveSource } from '../connection/index.js';
-import { PropagationError, transactional, type TransactionOptions } from '../transaction/index.js';
+import {
+  parseTransactionOptions,
+  PropagationError,
+  runCall,
+  type TransactionOptions,
+} from '../transaction/index.js';
 import { getTransactionalContext } from './context.js';
 import type { DataSourceName } from './data-sources.js';
 import { type IsolationLevel, Propagation } from './enums.js';
@@ -17,13 +22,6 @@ export interface WrapInTransactionOptions {
   isolationLevel?: IsolationLevel;
   /** For messages and logs. */
   name?: string | symbol;
-}
-
-/** One call of a wrapped function. */
-interface Call {
-  readonly work: () => unknown;
-  /** Whether the propagation let the function run. */
-  started: boolean;
 }
 
 /**
@@ -83,29 +81,40 @@ export function runInTransaction<Func extends (this: unknown) => ReturnType<Func
   fn: Func,
   options?: WrapInTransactionOptions,
 ): ReturnType<Func> {
-  return wrap(fn, options)() as ReturnType<Func>;
+  return prepare(fn, options)(fn, runInTransaction) as ReturnType<Func>;
 }
 
+type Wrappable = (...args: never[]) => unknown;
 type Wrapped = (this: unknown, ...args: unknown[]) => Promise<unknown>;
 
-function wrap(fn: (...args: never[]) => unknown, options: WrapInTransactionOptions = {}): Wrapped {
+function wrap(fn: Wrappable, options?: WrapInTransactionOptions): Wrapped {
+  const run = prepare(fn, options);
+  return function entry(this: unknown, ...args: unknown[]) {
+    return run(() => Reflect.apply(fn, this, args), entry);
+  };
+}
+
+/** Reads the options; what it answers runs `work` by them. `entry` is the function that the application called. */
+function prepare(
+  fn: Wrappable,
+  options: WrapInTransactionOptions = {},
+): (work: () => unknown, entry: Function) => Promise<unknown> {
+  readFunction()(fn, 'the function that is to run in a transaction');
   const dataSource = options.connectionName ?? DEFAULT_SOURCE;
   const name = options.name === undefined ? fn.name || 'runInTransaction' : String(options.name);
-  const run = transactional(
-    async (call: Call) => {
-      call.started = true;
-      if (frameOf(dataSource)?.scope) return call.work();
-      return runWithOwnHooks({ source: resolveSource(dataSource), name }, call.work);
-    },
-    { ...coreOptions(options), dataSource, name },
-  );
-  return function (this: unknown, ...args: unknown[]) {
-    const call: Call = { work: () => Reflect.apply(fn, this, args), started: false };
+  const parsed = parseTransactionOptions({ ...coreOptions(options), dataSource });
+  return (work, entry) => {
+    let started = false;
+    const workWithHooks = (): unknown => {
+      started = true;
+      if (frameOf(dataSource)?.scope) return work();
+      return runWithOwnHooks({ source: resolveSource(dataSource), name }, work);
+    };
     return getTransactionalContext().run(async () => {
       try {
-        return await run(call);
+        return await runCall({ name, options: parsed, work: workWithHooks, plainValue: 'wrapped', entry });
       } catch (error) {
-        if (call.started || !(error instanceof PropagationError)) throw error;
+        if (started || !(error instanceof PropagationError)) throw error;
         throw new TransactionalError(error.message, { cause: error });
       }
     });

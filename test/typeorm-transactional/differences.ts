@@ -205,6 +205,26 @@ export const differences: readonly Difference[] = [
     ours: ['hook'],
   },
   {
+    title: 'a commit hook that a commit hook registers',
+    run: async ({ api, hooksOver }) => {
+      const heard: string[] = [];
+      await api.runInTransaction(async () =>
+        api.runOnTransactionCommit(() => {
+          heard.push('first');
+          try {
+            api.runOnTransactionCommit(() => void heard.push('second'));
+          } catch {
+            heard.push('refused');
+          }
+        }),
+      );
+      await hooksOver();
+      return heard;
+    },
+    theirs: ['first', 'refused'],
+    ours: ['first', 'second'],
+  },
+  {
     title: 'dataSource.createQueryBuilder() of a data source that was added with patch: false',
     run: (world) =>
       world.api.runInTransaction(

@@ -4,7 +4,9 @@ import {
   InvalidOptionsError,
   managePool,
   runInTransaction as runInHoldfastTransaction,
+  runOutsideTransaction,
   Transactional as HoldfastTransactional,
+  TransactionClosedError,
   UnknownDataSourceError,
   unmanagePool,
 } from 'holdfast';
@@ -17,6 +19,17 @@ const world = useWorld(api, 'ASYNC_LOCAL_STORAGE');
 const log = useLog();
 const { runInTransaction, Propagation } = api;
 const insert = (message: string): Promise<unknown> => world.posts.insert({ message });
+
+/** A class with one method, which is transactional and does `work`. */
+function decorated(work: () => Promise<unknown>): new () => { run(): Promise<unknown> } {
+  class Service {
+    @api.Transactional()
+    run(): Promise<unknown> {
+      return work();
+    }
+  }
+  return Service;
+}
 
 describe('hooks', () => {
   test.each(['REQUIRED', 'NEVER'] as const)(
@@ -45,6 +58,36 @@ describe('hooks', () => {
       ]);
     },
   );
+
+  test.each(['REQUIRED', 'NEVER'] as const)(
+    'that a commit hook of a %s call registers run at once, and are awaited with it',
+    async (mode) => {
+      const heard: string[] = [];
+      const slowly = async (): Promise<void> => {
+        await world.committed();
+        heard.push('second');
+      };
+      await runInTransaction(
+        async () =>
+          api.runOnTransactionCommit(() => {
+            heard.push('first');
+            api.runOnTransactionCommit(slowly as () => void);
+          }),
+        { propagation: Propagation[mode] },
+      );
+
+      expect(heard).toEqual(['first', 'second']);
+      expect(log.errors).toEqual([]);
+    },
+  );
+
+  test('registered in runOutsideTransaction() are refused: there is no end that they could wait for', async () => {
+    const call = runInTransaction(async () =>
+      runOutsideTransaction(() => api.runOnTransactionCommit(() => undefined)),
+    );
+
+    await expect(call).rejects.toThrow(api.TransactionalError);
+  });
 
   test('registered when their call has ended are refused', async () => {
     let end!: () => void;
@@ -216,6 +259,26 @@ describe('a transaction', () => {
       }),
       await api.wrapInTransaction(async () => named(), { name: Symbol('job') })(),
     ]).toEqual(['Service.run', 'Service.run', 'import', 'placeOrder', 'Symbol(job)']);
+  });
+
+  test.each<[string, (work: () => Promise<unknown>) => Promise<unknown>]>([
+    ['@Transactional()', (work) => new (decorated(work))().run()],
+    ['wrapInTransaction()', (work) => api.wrapInTransaction(work)()],
+    ['runInTransaction()', (work) => runInTransaction(work)],
+  ])('of %s names the line that opened it', async (_, call) => {
+    let late!: Promise<unknown>;
+    let begin!: () => void;
+    const over = new Promise<void>((resolve) => (begin = resolve));
+    await call(async () => {
+      await world.posts.count();
+      late = over.then(() => insert('late'));
+    });
+    begin();
+
+    const error = (await late.catch((reason: unknown) => reason)) as Error;
+    expect(error).toBeInstanceOf(TransactionClosedError);
+    const [, opened] = (error.cause as Error).stack!.split('\n');
+    expect(opened).toContain('ours-alone.test.ts');
   });
 
   test("is one with holdfast's own decorator and functions, hooks included", async () => {
