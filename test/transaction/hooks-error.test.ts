@@ -4,6 +4,7 @@ import {
   afterRollback,
   currentTransaction,
   runInTransaction,
+  Transactional,
   UnexpectedRollbackError,
 } from 'holdfast';
 import { useEntries } from './entries.js';
@@ -89,6 +90,35 @@ test('a hook of a nested scope that was kept gets the error of the transaction a
 
   await expect(call).rejects.toBe(reason);
   expect(heard).toEqual({ commit: [], rollback: [[reason]], completion: [['rolled back', reason]] });
+});
+
+describe('a synchronous method of a transactional class', () => {
+  @Transactional({ propagation: 'NESTED' })
+  class Basket {
+    constructor(private readonly reason: Error) {}
+
+    empty(ended: () => void): void {
+      heard = listen();
+      afterCompletion(ended);
+      throw this.reason;
+    }
+  }
+
+  test.each([
+    ['outside a transaction', (work: () => Promise<void>) => work()],
+    ['inside one, as a nested scope', (work: () => Promise<void>) => runInTransaction(work)],
+  ])('tells its hooks what it throws, %s', async (_, around) => {
+    const reason = new Error('nothing to empty');
+    let ended!: Promise<void>;
+    await around(async () => {
+      ended = new Promise((resolve) => {
+        expect(() => new Basket(reason).empty(resolve)).toThrow(reason);
+      });
+    });
+    await ended;
+
+    expect(heard).toEqual({ commit: [], rollback: [[reason]], completion: [['rolled back', reason]] });
+  });
 });
 
 test('a rollback that the method asked for itself has no error to tell of', async () => {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import {
   currentTransaction,
   DuplicateDataSourceError,
@@ -56,6 +57,21 @@ describe('hooks', () => {
         'no mail server',
         'no queue',
       ]);
+    },
+  );
+
+  test.each(['REQUIRED', 'NEVER'] as const)(
+    'of a %s call that fail in a statement leave no value of it in the log',
+    async (mode) => {
+      const failing = (): Promise<unknown> =>
+        world.dataSource.query('INSERT INTO post (id, message) VALUES ($1, $2)', ['x-4111', 'y-4111']);
+      await runInTransaction(async () => api.runOnTransactionCommit(failing as () => void), {
+        propagation: Propagation[mode],
+      });
+
+      expect(log.errors).toHaveLength(1);
+      expect(JSON.stringify(log.errors)).toContain('invalid_text_representation');
+      expect(inspect(log.errors, { depth: 10 })).not.toContain('4111');
     },
   );
 
