@@ -107,7 +107,8 @@ async function finish<T>(
   let completion: Completion = 'rolled back';
   const complete = async (): Promise<void> => {
     try {
-      if (transaction.preparesCommit) {
+      // Nothing may come between the last look and commit(), which closes the scope: it would be dropped.
+      while (transaction.preparesCommit) {
         await transaction.orAborted(runInFrame(transaction.frame, () => transaction.prepareCommit()));
       }
     } catch (error) {
