@@ -137,6 +137,7 @@ async function finish<T>(
     return value;
   } finally {
     timer?.clear();
+    transaction.root.noteEnd(completion);
     if (transaction.root.hooks.empty) runningTransactions.delete(transaction);
     else await runHooks(transaction, completion);
   }
@@ -158,6 +159,7 @@ function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
     if (!root.asked) completion = 'committed';
     return value;
   } finally {
+    root.noteEnd(completion);
     void transaction.rollback().then(() => runHooks(transaction, completion));
   }
 }
@@ -215,6 +217,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       if (!scope.asked) scope.hooks.promoteTo(parent.hooks);
       return value;
     } finally {
+      scope.noteEnd(scope.asked ? 'rolled back' : 'committed');
       void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter('rolled back', name));
     }
   }
@@ -233,6 +236,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       completion = await transaction.releaseSavepoint(scope);
       return value;
     } finally {
+      scope.noteEnd(completion);
       if (completion === 'committed') scope.hooks.promoteTo(parent.hooks);
       else await scope.hooks.runAfter(completion, name);
     }

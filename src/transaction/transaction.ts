@@ -213,7 +213,7 @@ export class Transaction implements ScopeOwner {
 
   /** Runs what wants to run before COMMIT, while statements are still taken. A subscriber may register hooks that want to run as well. */
   async prepareCommit(): Promise<void> {
-    if (!this.root.hooks.prepared) await this.root.hooks.runBeforeCommit();
+    if (!this.root.hooks.prepared) await this.root.hooks.runBeforeCommit(this.name);
     await this.participants.beforeCommit();
   }
 
