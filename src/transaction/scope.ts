@@ -178,10 +178,11 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
 
   /** Tells a data source that wants to hear of each step how this one ended. */
   noteEnd(completion: Completion): void {
-    const [kept, undone] = this.parent
-      ? (['release savepoint', 'rollback to savepoint'] as const)
-      : (['commit', 'rollback'] as const);
-    this.transaction.source.record?.({ step: completion === 'committed' ? kept : undone, name: this.name });
+    const { source } = this.transaction;
+    if (!source.record) return;
+    const kept = completion === 'committed';
+    const nested = kept ? 'release savepoint' : 'rollback to savepoint';
+    source.record({ step: this.parent ? nested : kept ? 'commit' : 'rollback', name: this.name });
   }
 
   /** Rejects the statements that wait in this scope. */
