@@ -24,7 +24,7 @@ import {
 } from '../connection/index.js';
 import { prepareJest } from './jest-circus.js';
 
-/** What registers a hook: `beforeEach` and `afterEach` of jest, vitest, node:test or mocha. */
+/** What registers a hook: `beforeEach` and `afterEach` of jest, vitest or node:test. */
 export type RegisterHook = (hook: () => Promise<void>) => unknown;
 
 /** Options of {@link rollbackPerTest}. */
