@@ -108,7 +108,8 @@ async function finish<T>(
   let failure: unknown;
   const complete = async (): Promise<void> => {
     try {
-      if (transaction.preparesCommit) {
+      // Nothing may come between the last look and commit(), which closes the scope: it would be dropped.
+      while (transaction.preparesCommit) {
         await transaction.orAborted(runInFrame(transaction.frame, () => transaction.prepareCommit()));
       }
     } catch (error) {
@@ -140,6 +141,7 @@ async function finish<T>(
     throw error;
   } finally {
     timer?.clear();
+    transaction.root.noteEnd(completion);
     if (transaction.root.hooks.empty) runningTransactions.delete(transaction);
     else await runHooks(transaction, { completion, error: failure });
   }
@@ -165,6 +167,7 @@ function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
     failure = error;
     throw error;
   } finally {
+    root.noteEnd(completion);
     void transaction.rollback().then(() => runHooks(transaction, { completion, error: failure }));
   }
 }
@@ -226,6 +229,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       failure = error;
       throw error;
     } finally {
+      scope.noteEnd(scope.asked ? 'rolled back' : 'committed');
       const end: ScopeEnd = { completion: 'rolled back', error: failure };
       void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter(end, name));
     }
@@ -249,6 +253,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       failure = error;
       throw error;
     } finally {
+      scope.noteEnd(completion);
       if (completion === 'committed') scope.hooks.promoteTo(parent.hooks);
       else await scope.hooks.runAfter({ completion, error: failure }, name);
     }

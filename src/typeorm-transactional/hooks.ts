@@ -3,8 +3,8 @@ import {
   type AmbientScope,
   currentFrame,
   type Frame,
+  type ManagedSource,
   runInFrame,
-  type SourceKey,
 } from '../connection/index.js';
 import { afterCommit, afterCompletion, afterRollback, Hooks } from '../transaction/index.js';
 import { TransactionalError } from './errors.js';
@@ -48,10 +48,10 @@ export function runOnTransactionComplete(cb: (e: Error | undefined) => void): vo
 
 /** Runs work without a transaction of `source`, with hooks of its own. */
 export async function runWithOwnHooks<T>(
-  call: { readonly source: SourceKey; readonly name: string },
+  call: { readonly source: ManagedSource; readonly name: string },
   work: () => T | PromiseLike<T>,
 ): Promise<T> {
-  const hooks = new Hooks();
+  const hooks = new Hooks(call.source);
   const frame: Frame = { parent: currentFrame(), source: call.source, scope: undefined };
   ownHooks.set(frame, hooks);
   const end = (): void => void ownHooks.delete(frame);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as main from 'holdfast';
 import * as prisma from 'holdfast/prisma';
+import * as testing from 'holdfast/testing';
 import * as typeorm from 'holdfast/typeorm';
 import * as dropIn from 'holdfast/typeorm-transactional';
 import { setLogger } from 'holdfast';
@@ -25,7 +26,7 @@ function exportedErrors(): string[] {
   return doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []);
 }
 
-const classes = { ...main, ...prisma, ...typeorm, ...dropIn } as unknown as Record<
+const classes = { ...main, ...prisma, ...testing, ...typeorm, ...dropIn } as unknown as Record<
   string,
   { readonly code: string }
 >;

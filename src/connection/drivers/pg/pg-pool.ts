@@ -13,9 +13,12 @@ import type {
   TransactionLease,
 } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
+import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
+import { currentSharing } from '../../sharing.js';
 import { type WaitedPool, waitGraph } from '../../wait-graph.js';
 import { type CurrentLeases, leaseClient, PgLease, type PgRequest, refuseQuery } from './pg-lease.js';
 import { PgSession } from './pg-session.js';
+import { PgSharedTransaction } from './pg-shared-transaction.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
 import { settleOutcome } from './settle-outcome.js';
 import type { PgClient, PgConnectCallback, PgPool, PgRelease } from './pg-types.js';
@@ -113,6 +116,8 @@ export class PgManagedPool implements ManagedPool, WaitedPool {
   }
 
   async acquire(holder: TransactionHolder): Promise<TransactionLease> {
+    const shared = this.#shared();
+    if (shared) return shared.acquire(holder);
     const borrow = (): Promise<Loan> => this.#borrow(this.#request('transaction', holder.frame, holder.name));
     let loan: Loan;
     try {
@@ -144,6 +149,10 @@ export class PgManagedPool implements ManagedPool, WaitedPool {
 
   settle(transactionId: string): Promise<SettledOutcome> {
     return settleOutcome(this.#pool, this.clock, transactionId);
+  }
+
+  share(options: SharingOptions): SharedTransaction {
+    return new PgSharedTransaction(this, this.#pool, { ...options, clock: this.clock });
   }
 
   unwrap(): void {
@@ -240,7 +249,13 @@ export class PgManagedPool implements ManagedPool, WaitedPool {
 
   /** A pool that serves no data source yet is outside every transaction. */
   #scope(): AmbientScope | undefined {
-    return this.#source && !this.#unwrapped ? scopeOnPool(this.#source) : undefined;
+    if (!this.#source || this.#unwrapped) return undefined;
+    return scopeOnPool(this.#source) ?? this.#shared()?.session(currentFrame());
+  }
+
+  /** The transaction that a test runs in. A pool that has ended says so itself. */
+  #shared(): SharedTransaction | undefined {
+    return this.ended ? undefined : currentSharing()?.of(this.source);
   }
 
   #request(kind: LeaseKind, frame: Frame | undefined, holder?: string): PgRequest {
