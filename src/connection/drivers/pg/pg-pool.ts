@@ -3,7 +3,7 @@ import { type Clock, getLogger, messageOf, postgresDialect } from '../../../core
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame, type Frame, runInFrame, scopeOnPool } from '../../context.js';
 import { AcquireTimeoutError, ConnectionLostError, PoolEndedError } from '../../errors.js';
-import type { HandWrittenTransactions } from '../../hand-written.js';
+import type { ManualTransactions } from '../../hand-written.js';
 import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from '../../lease.js';
 import type {
   ManagedPool,
@@ -111,7 +111,7 @@ export class PgManagedPool implements ManagedPool, WaitedPool {
     return this.#book.observe(observer);
   }
 
-  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+  transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object {
     return new PgTransactionClient(this, this.#pool, { scope, handWritten }).asClient();
   }
 
