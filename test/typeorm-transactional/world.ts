@@ -37,7 +37,7 @@ export const extended = (repository: Repository<Post>) =>
     },
   });
 
-const schema = `
+export const schema = `
   CREATE TABLE post (
     id      serial PRIMARY KEY,
     message text   NOT NULL,
