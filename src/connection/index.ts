@@ -8,6 +8,7 @@ export {
 } from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
 export type { ManagedPool, ManagedSource, PoolCounts, TransactionLease } from './managed-pool.js';
+export type { PgPoolLike } from './drivers/pg/pg-types.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
 export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
 export { HandWrittenTransactions } from './hand-written.js';
