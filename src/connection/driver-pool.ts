@@ -13,10 +13,12 @@ import type {
   TransactionLease,
 } from './managed-pool.js';
 import type { Session, SettledOutcome } from './session.js';
-import { WaitGraph } from './wait-graph.js';
+import { type WaitedPool, waitGraph } from './wait-graph.js';
 
 /** A {@link Session} that listens to its connection until its lease ends. */
 export interface DriverSession extends Session {
+  /** Whether a statement runs that ends by itself: a stream waits for its reader. */
+  readonly isRunning: boolean;
   detach(): void;
 }
 
@@ -38,14 +40,13 @@ export interface DriverPoolOptions {
 }
 
 /** The leases of a driver's pool: what is the same whichever driver it is of. */
-export abstract class DriverPool<C extends object> implements ManagedPool {
+export abstract class DriverPool<C extends object> implements ManagedPool, WaitedPool {
   abstract readonly dialect: Dialect;
   abstract readonly native: object;
   abstract readonly ended: boolean;
   readonly clock: Clock;
   protected readonly book = new LeaseBook();
   readonly #options: DriverPoolOptions;
-  readonly #graph = new WaitGraph();
   readonly #current: CurrentLeases<C> = new WeakMap();
   /** Own properties of the instance that ours stand in for; most pools have them on their prototype. */
   readonly #replaced: {
@@ -70,7 +71,8 @@ export abstract class DriverPool<C extends object> implements ManagedPool {
 
   /** Asks the driver's own pool. */
   protected abstract ask(answer: Answer<C>): void;
-  protected abstract openSession(connection: C): DriverSession;
+  /** `onRest` is to be called when no statement runs on the connection any more. */
+  protected abstract openSession(connection: C, onRest: () => void): DriverSession;
   /** Whether the server said last that the connection is in a transaction. */
   protected abstract isInTransaction(connection: C): boolean;
   protected abstract backendIdOf(connection: C): number | undefined;
@@ -104,6 +106,11 @@ export abstract class DriverPool<C extends object> implements ManagedPool {
     this.#source = source;
   }
 
+  isFilledBy(connections: number): boolean {
+    const { max, total } = this.counts();
+    return total >= max && connections >= total;
+  }
+
   leases(): readonly LeaseInfo[] {
     return this.book.list();
   }
@@ -126,13 +133,13 @@ export abstract class DriverPool<C extends object> implements ManagedPool {
       throw this.#explain(error, holder);
     }
     const { connection, lease } = lent;
-    this.#graph.granted(holder.frame, holder.name, this.#isHeldByTransactions);
-    const session = this.openSession(connection);
+    const session = this.openSession(connection, waitGraph.reconsider);
+    waitGraph.granted({ ...holder, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,
       session,
       end: (destroyBecause) => {
-        this.#graph.returned(holder.frame);
+        waitGraph.returned(holder.frame);
         session.detach();
         lease.release(destroyBecause);
       },
@@ -254,11 +261,6 @@ export abstract class DriverPool<C extends object> implements ManagedPool {
     const { max, total, idle, pending } = this.counts();
     return idle + max - total <= pending;
   }
-
-  readonly #isHeldByTransactions = (): boolean => {
-    const { max, total } = this.counts();
-    return total >= max && this.#graph.held >= total;
-  };
 
   #explain(error: unknown, { name }: TransactionHolder): unknown {
     if (this.ended) {

@@ -74,8 +74,8 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
     });
   }
 
-  protected openSession(connection: MysqlConnection): DriverSession {
-    return new Mysql2Session(connection, this.clock);
+  protected openSession(connection: MysqlConnection, onRest: () => void): DriverSession {
+    return new Mysql2Session(connection, { clock: this.clock, onRest });
   }
 
   protected isInTransaction(connection: MysqlConnection): boolean {

@@ -14,6 +14,7 @@ const CANCEL_LIMIT_MS = 2000;
 export class Mysql2Session implements DriverSession {
   readonly connection: MysqlConnection;
   readonly #clock: Clock;
+  readonly #onRest: () => void;
   readonly #server: ServerStatus;
   #busy = false;
   #streaming = false;
@@ -22,9 +23,10 @@ export class Mysql2Session implements DriverSession {
   /** Rejects what waits for the server's answer. */
   #fail: (error: Error) => void = () => {};
 
-  constructor(connection: MysqlConnection, clock: Clock) {
+  constructor(connection: MysqlConnection, { clock, onRest }: { clock: Clock; onRest: () => void }) {
     this.connection = connection;
     this.#clock = clock;
+    this.#onRest = onRest;
     this.#server = statusOf(connection);
     connection.on('error', this.#onError);
     connection.on('end', this.#onEnd);
@@ -40,6 +42,10 @@ export class Mysql2Session implements DriverSession {
 
   get streaming(): boolean {
     return this.#streaming;
+  }
+
+  get isRunning(): boolean {
+    return this.#busy && !this.#streaming && !this.#lost;
   }
 
   get endedByStatement(): boolean {
@@ -156,6 +162,7 @@ export class Mysql2Session implements DriverSession {
     } finally {
       this.#busy = false;
       this.#fail = () => {};
+      this.#onRest();
     }
   }
 
