@@ -89,7 +89,7 @@ export class MysqlDatabase implements ScopeListener {
   /** Empties every table and restarts its numbers. */
   async truncate(): Promise<void> {
     const tables = await this.query<{ name: string }>(
-      'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ?',
+      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE'",
       [this.#name],
     );
     const connection = await this.#observer!.getConnection();

@@ -37,7 +37,7 @@ export function record(
     callback = given.onResult;
     given.onResult = note;
   }
-  const command = blank[method](...args.map((arg) => (arg === callback ? note : arg)));
+  const command = blank[method](...args.map((arg) => (callback && arg === callback ? note : arg)));
   return { command, commands, callback, answer: promise };
 }
 
