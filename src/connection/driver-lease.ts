@@ -79,7 +79,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
     // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
     // are not the releaser's: they must not see, or keep, the transaction that the release happens in.
     const letEventsGo = this.#book.holdEvents();
-    let destroyed = true;
+    let destroyed = Boolean(destroyBecause);
     try {
       destroyed = runInFrame(undefined, () => giveBack(destroyBecause));
     } finally {
