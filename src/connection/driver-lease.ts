@@ -16,6 +16,8 @@ export type GiveBack = (destroyBecause: Error | boolean | undefined) => boolean;
 export interface DriverLoan<C> {
   readonly pool: string;
   readonly connection: C;
+  /** What two loans of one physical connection have in common. */
+  readonly physical: object;
   readonly backendId: number | undefined;
   readonly acquiredAt: number;
   /** Gives the connection back, or closes it where there is a reason; answers whether it was closed. */
@@ -23,7 +25,7 @@ export interface DriverLoan<C> {
 }
 
 /** Who holds each physical connection now; shared by all leases of one pool. */
-export type CurrentLeases<C extends object> = WeakMap<C, DriverLease<C>>;
+export type CurrentLeases<C extends object> = WeakMap<object, DriverLease<C>>;
 
 /** One loan of one connection, from checkout to release. */
 export class DriverLease<C extends object> implements LeaseInfo {
@@ -55,7 +57,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
     this.#loan = loan;
     this.#book = shared.book;
     this.#current = shared.current;
-    this.#current.set(loan.connection, this);
+    this.#current.set(loan.physical, this);
     this.#book.opened(this);
   }
 
@@ -74,8 +76,8 @@ export class DriverLease<C extends object> implements LeaseInfo {
       );
     }
     this.#released = true;
-    const { connection, giveBack } = this.#loan;
-    this.#current.delete(connection);
+    const { physical, giveBack } = this.#loan;
+    this.#current.delete(physical);
     // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
     // are not the releaser's: they must not see, or keep, the transaction that the release happens in.
     const letEventsGo = this.#book.holdEvents();
@@ -92,7 +94,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
   checkUse(use: 'query' | 'end'): StaleLeaseError | undefined {
     if (!this.#released) return undefined;
     if (this.#book.observed) this.#book.emit('lateUse', this, use);
-    const holder = this.#current.get(this.#loan.connection);
+    const holder = this.#current.get(this.#loan.physical);
     if (!holder) return undefined;
     return new StaleLeaseError(
       `A client of pool "${this.pool}" was used after its release, and its connection (pid ${this.backendId ?? 'unknown'}) ` +

@@ -79,6 +79,11 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   /** Whether the driver itself gave up waiting. */
   protected abstract isTimeout(error: Error): boolean;
 
+  /** What two loans of one physical connection have in common. */
+  protected physicalOf(connection: C): object {
+    return connection;
+  }
+
   /** Called when a transaction begins to wait for a connection; the answered function when it does no longer. */
   protected onWait(_refuse: (error: Error) => void): () => void {
     return () => {};
@@ -208,7 +213,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       stopWaiting?.();
       done(error);
     };
-    if (this.#mustWait()) stopWaiting = this.#wait(request, refuse);
+    if (this.mustWait()) stopWaiting = this.#wait(request, refuse);
     const answer: Answer<C> = (error, connection, giveBack) => {
       // Nobody waits any more: it goes to the next in line.
       if (answered) return void giveBack?.(undefined);
@@ -218,6 +223,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       const loan = {
         pool: this.name,
         connection,
+        physical: this.physicalOf(connection),
         giveBack,
         backendId: this.backendIdOf(connection),
         acquiredAt: this.clock.now(),
@@ -257,7 +263,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   }
 
   /** A driver may hand an idle connection over later: until then it counts as idle, and its taker as waiting. */
-  #mustWait(): boolean {
+  protected mustWait(): boolean {
     const { max, total, idle, pending } = this.counts();
     return idle + max - total <= pending;
   }

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import * as mariadb from 'mariadb';
 import mysql, { type Pool as CallbackPool } from 'mysql2';
 import type { Pool, PoolOptions } from 'mysql2/promise';
 import { DataSource } from 'typeorm';
@@ -168,7 +169,53 @@ const typeormWay = (
 const throughQueryRunner = (runner: QueryRunner): MysqlCaptured =>
   throughManager(runner.manager, () => runner.release());
 
+/** A pool of the mariadb connector that is managed, and ended by the harness. */
+export function startMariadbPool(
+  db: MysqlDatabase,
+  { url, max = 4, name, acquireTimeoutMs }: MysqlWorkOptions = {},
+): { pool: mariadb.Pool; managed: ManagedPool } {
+  const { hostname: host, port, username: user, password, pathname } = new URL(url ?? db.url);
+  const database = pathname.slice(1);
+  const pool = mariadb.createPool({
+    host,
+    port: Number(port),
+    user,
+    password,
+    database,
+    connectionLimit: max,
+    minimumIdle: 0,
+    insertIdAsNumber: true,
+    bigIntAsNumber: true,
+  });
+  const managed = managePool(pool, {
+    connectionLimit: max,
+    ...(name && { name }),
+    ...(acquireTimeoutMs && { acquireTimeoutMs }),
+  });
+  db.defer(() => (pool.closed ? undefined : pool.end()));
+  db.defer(() => unmanagePool(managed));
+  return { pool, managed };
+}
+
+const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<MysqlCaptured>): MysqlWayIn => ({
+  name: `mariadb ${name}`,
+  orm: 'none',
+  async start(db, options) {
+    const source = startMariadbPool(db, options);
+    return workThrough(source, () => borrow(source.pool));
+  },
+});
+
 export const mysqlWaysIn: readonly MysqlWayIn[] = [
+  mariadbWay('pool.query()', async (pool) => through((sql, params) => pool.query(sql, params))),
+  mariadbWay('pool.execute()', async (pool) => through((sql, params) => pool.execute(sql, params))),
+  mariadbWay('pool.getConnection()', async (pool) => {
+    const connection = await pool.getConnection();
+    return through(
+      (sql, params) => connection.query(sql, params),
+      () => void connection.release(),
+    );
+  }),
   poolWay('mysql2 pool.query()', async ({ pool }) =>
     through(async (sql, params) => (await pool.query(sql, params))[0]),
   ),

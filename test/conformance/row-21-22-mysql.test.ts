@@ -1,7 +1,7 @@
 import { afterCommit, afterCompletion, afterRollback, CommitOutcomeUnknownError } from 'holdfast';
 import type { FaultProxy } from '../harness/fault-proxy.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
-import { failureOf } from './observing.js';
+import { failureOf, until } from './observing.js';
 import {
   everyMysqlWay,
   expectCleanMysqlPool,
@@ -79,6 +79,9 @@ describe.each(everyMysqlWay)('$name', ({ way, opening }) => {
       );
       expect(await failureOf(called)).toBeInstanceOf(CommitOutcomeUnknownError);
       expect(told).toEqual(['unknown']);
+      // The mariadb connector has the server end the session, over another connection; mysql2 leaves it to the network.
+      const left = way.name.startsWith('mariadb') ? 0 : 1;
+      await until('what is left on the server', async () => (await db.sessions()).length === left);
       await proxy.heal();
       await expectCleanMysqlPool(work, db);
     });
@@ -113,7 +116,7 @@ describe.each(everyMysqlWay)('$name', ({ way, opening }) => {
     const from = proxy.texts.indexOf(begin[0]!);
     expect(proxy.texts.slice(from, from + begin.length)).toEqual(begin);
     expect(proxy.texts.slice(from + begin.length).at(-1)).toBe('COMMIT');
-    expect(proxy.texts.filter((text) => /^(?:SET|START)/.test(text))).toEqual(begin);
+    expect(proxy.texts.filter((text) => /^(?:SET TRANSACTION|START)/.test(text))).toEqual(begin);
     await expectCleanMysqlPool(work, db);
   });
 

@@ -182,7 +182,7 @@ describe('options that are refused', () => {
     [{ nmae: 'shop' }, 'managePool options has no option "nmae"; did you mean "name"?'],
     [
       { colour: 'red' },
-      'managePool options has no option "colour". Known options: name, clock, acquireTimeoutMs.',
+      'managePool options has no option "colour". Known options: name, clock, acquireTimeoutMs, connectionLimit.',
     ],
     [
       { clock: {} },
