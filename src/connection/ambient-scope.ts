@@ -42,6 +42,8 @@ export interface ManualOpening extends ManualModes {
 
 /** What a driver needs to know of the transaction that is in force where its pool is asked for a connection. */
 export interface AmbientScope {
+  /** No transaction of the application: statements commit one by one, and COMMIT without a BEGIN does nothing. */
+  readonly autocommit?: boolean;
   /** The physical transaction: scopes that share it share one connection. */
   readonly transaction: object;
   /** Whether it takes nothing any more: whatever it is asked for is rejected, and says why. */

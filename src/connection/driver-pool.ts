@@ -1,6 +1,6 @@
 import { type Clock, type Dialect, getLogger, messageOf } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
-import { type Frame, runInFrame, scopeOnPool } from './context.js';
+import { currentFrame, type Frame, runInFrame, scopeOnPool } from './context.js';
 import { type CurrentLeases, DriverLease, type DriverRequest, type GiveBack } from './driver-lease.js';
 import { AcquireTimeoutError, ConnectionLostError, PoolEndedError } from './errors.js';
 import type { HandWrittenTransactions } from './hand-written.js';
@@ -13,6 +13,8 @@ import type {
   TransactionLease,
 } from './managed-pool.js';
 import type { Session, SettledOutcome } from './session.js';
+import type { SharedTransaction } from './shared-transaction.js';
+import { currentSharing } from './sharing.js';
 import { type WaitedPool, waitGraph } from './wait-graph.js';
 
 /** A {@link Session} that listens to its connection until its lease ends. */
@@ -125,6 +127,8 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   }
 
   async acquire(holder: TransactionHolder): Promise<TransactionLease> {
+    const shared = this.#shared();
+    if (shared) return shared.acquire(holder);
     const borrow = (): Promise<Lent<C>> =>
       this.borrow(this.request('transaction', holder.frame, holder.name));
     let lent: Lent<C>;
@@ -186,7 +190,13 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
 
   /** A pool that serves no data source yet is outside every transaction. */
   protected scope(): AmbientScope | undefined {
-    return this.#source && !this.#unwrapped ? scopeOnPool(this.#source) : undefined;
+    if (!this.#source || this.#unwrapped) return undefined;
+    return scopeOnPool(this.#source) ?? this.#shared()?.session(currentFrame());
+  }
+
+  /** The transaction that a test runs in. A pool that has ended says so itself. */
+  #shared(): SharedTransaction | undefined {
+    return this.ended ? undefined : currentSharing()?.of(this.source);
   }
 
   protected request(kind: LeaseKind, frame: Frame | undefined, holder?: string): DriverRequest {

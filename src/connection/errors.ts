@@ -66,3 +66,12 @@ export class ConnectionLostError extends HoldfastError {
   static readonly code = 'CONNECTION_LOST';
   readonly code = ConnectionLostError.code;
 }
+
+/**
+ * Under `rollbackPerTest()`: something that one connection cannot give to all who share it, or that had not ended when
+ * the test had. The message says which, and what a test can do.
+ */
+export class TestTransactionError extends HoldfastError {
+  static readonly code = 'TEST_TRANSACTION';
+  readonly code = TestTransactionError.code;
+}

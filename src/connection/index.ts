@@ -7,7 +7,14 @@ export {
   unmanagePool,
 } from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
-export type { ManagedPool, ManagedSource, PoolCounts, TransactionLease } from './managed-pool.js';
+export type {
+  ManagedPool,
+  ManagedSource,
+  PoolCounts,
+  TransactionHolder,
+  TransactionLease,
+  TransactionStep,
+} from './managed-pool.js';
 export type { PgPoolLike } from './drivers/pg/pg-types.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
 export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
@@ -23,9 +30,25 @@ export {
   scopeInFrame,
 } from './context.js';
 export type { Frame } from './context.js';
-export { addSourceFinder, choosePool, DEFAULT_SOURCE, resolveSource, unregisterSource } from './registry.js';
+export {
+  addSourceFinder,
+  choosePool,
+  DEFAULT_SOURCE,
+  registerSource,
+  resolveSource,
+  unregisterSource,
+} from './registry.js';
 export { runningTransactions } from './running-transactions.js';
 export type { RunningTransaction } from './running-transactions.js';
+export { currentSharing, setSharing, Sharing } from './sharing.js';
+export { UNSHAREABLE } from './shared-transaction.js';
+export type {
+  SharedEnd,
+  SharedTransaction,
+  SharingOptions,
+  Unfinished,
+  Unshareable,
+} from './shared-transaction.js';
 export {
   AcquireTimeoutError,
   ConnectionLostError,
@@ -34,6 +57,7 @@ export {
   PoolEndedError,
   SelfDeadlockError,
   StaleLeaseError,
+  TestTransactionError,
   TransactionControlError,
   UnknownDataSourceError,
   UnsupportedDriverError,

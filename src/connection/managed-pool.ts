@@ -3,6 +3,7 @@ import type { AmbientScope } from './ambient-scope.js';
 import type { Frame } from './context.js';
 import type { HandWrittenTransactions } from './hand-written.js';
 import type { LeaseInfo, LeaseObserver } from './lease.js';
+import type { SharedTransaction, SharingOptions } from './shared-transaction.js';
 import type { Session, SettledOutcome } from './session.js';
 
 /** Counts of a pool at one moment. `inUse` includes connections that are being opened. */
@@ -39,7 +40,7 @@ export interface ManagedPool {
   /** Where its leases take their times from. */
   readonly clock: Clock;
   /** How long a request may wait for a connection, in milliseconds; `undefined`: as long as the driver lets it. */
-  readonly acquireTimeoutMs: number | undefined;
+  readonly acquireTimeoutMs?: number | undefined;
   /** The data source that the pool serves, as its primary or as a replica. */
   readonly source: ManagedSource;
   /** Whether the pool serves a data source yet. */
@@ -60,10 +61,29 @@ export interface ManagedPool {
   transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object;
   /** Asks the server, over another connection, what became of a transaction. Never rejects. */
   settle(transactionId: string): Promise<SettledOutcome>;
+  /** Opens, at its first use, the transaction that all who ask the data source for a connection share. Absent where the driver has none. */
+  share?(options: SharingOptions): SharedTransaction;
   /** Makes the pool part of a data source, under a name of its own. */
   serve(source: ManagedSource, name: string): void;
   /** Takes the management off the pool instance. */
   unwrap(): void;
+}
+
+/** A step of a transaction: what its data source is told, where it wants to be. */
+export interface TransactionStep {
+  readonly step:
+    | 'begin'
+    | 'commit'
+    | 'rollback'
+    | 'savepoint'
+    | 'release savepoint'
+    | 'rollback to savepoint'
+    | 'before commit'
+    | 'after commit'
+    | 'after rollback'
+    | 'after completion';
+  /** The method that opened the transaction, or the savepoint. */
+  readonly name: string;
 }
 
 /** A named database: one primary pool, and read replicas where there are any. */
@@ -71,4 +91,6 @@ export interface ManagedSource {
   readonly name: string;
   readonly primary: ManagedPool;
   readonly replicas: ManagedPool[];
+  /** Hears of every step of its transactions, those included that need no statement. */
+  record?(step: TransactionStep): void;
 }

@@ -37,7 +37,7 @@ export class DataSourceDiscovery
 {
   readonly #modules: ModulesContainer;
   readonly #shutdownTimeoutMs: number;
-  #stopFinding: (() => void) | undefined;
+  #removeFinder: (() => void) | undefined;
   /** What this application, and not its own code, has put under management. */
   readonly #sources = new Set<ManagedSource>();
   readonly #awaited = new WeakSet<TypeormDataSource>();
@@ -56,9 +56,7 @@ export class DataSourceDiscovery
 
   /** Keeps nothing that another application could come by. */
   giveUp(): void {
-    starting.delete(this);
-    this.#stopFinding?.();
-    this.#stopFinding = undefined;
+    this.#stopFinding();
     for (const source of this.#sources) unregisterSource(source);
   }
 
@@ -103,12 +101,19 @@ export class DataSourceDiscovery
     }, limitMs);
   }
 
+  /** What runs still may begin further transactions until its data source is destroyed, and gives its name up. */
   onApplicationShutdown(): void {
-    this.giveUp();
+    this.#stopFinding();
   }
 
   #startFinding(): void {
-    this.#stopFinding ??= addSourceFinder(() => void this.#manageAll());
+    this.#removeFinder ??= addSourceFinder(() => void this.#manageAll());
+  }
+
+  #stopFinding(): void {
+    starting.delete(this);
+    this.#removeFinder?.();
+    this.#removeFinder = undefined;
   }
 
   /** Answers why, for each PrismaClient that cannot be managed, or not yet. */

@@ -1,5 +1,5 @@
 import { describeError, getLogger } from '../core/index.js';
-import { currentFrame, runInFrame } from '../connection/index.js';
+import { currentFrame, type ManagedSource, runInFrame } from '../connection/index.js';
 
 /** How a transaction, or a nested part of one, ended. `unknown`: the connection was lost during COMMIT and nobody could say. */
 export type Completion = 'committed' | 'rolled back' | 'unknown';
@@ -19,6 +19,11 @@ export class Hooks {
   #entries: Entry[] = [];
   /** How many have had their turn before the commit. */
   #prepared = 0;
+  readonly #source: ManagedSource;
+
+  constructor(source: ManagedSource) {
+    this.#source = source;
+  }
 
   get empty(): boolean {
     return this.#entries.length === 0;
@@ -43,10 +48,12 @@ export class Hooks {
   }
 
   /** Runs the before-commit hooks that have not run yet, those they add included. The first that fails ends it: nothing is committed. */
-  async runBeforeCommit(): Promise<void> {
+  async runBeforeCommit(transaction: string): Promise<void> {
     while (!this.prepared) {
       const { moment, run } = this.#entries[this.#prepared++]!;
-      if (moment === 'before commit') await run('committed');
+      if (moment !== 'before commit') continue;
+      this.#source.record?.({ step: moment, name: transaction });
+      await run('committed');
     }
   }
 
@@ -57,6 +64,7 @@ export class Hooks {
     ];
     for (const { moment, run } of this.#entries.splice(0)) {
       if (moment !== wanted && moment !== 'after completion') continue;
+      this.#source.record?.({ step: moment, name: transaction });
       await runHook(run, completion, { moment, transaction });
     }
   }

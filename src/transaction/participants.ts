@@ -13,8 +13,10 @@ export interface Participant {
 /** The participants of one transaction, in the order in which they joined. */
 export class Participants {
   readonly #byKey = new Map<object, Participant>();
-  /** Those that have prepared the commit, which is done once. */
-  readonly #prepared = new Set<Participant>();
+  /** How many were asked to prepare the commit. */
+  #asked = 0;
+  /** Those that had something to prepare, which is done once. */
+  #prepared: Set<Participant> | undefined;
 
   get empty(): boolean {
     return this.#byKey.size === 0;
@@ -30,14 +32,20 @@ export class Participants {
     return participant;
   }
 
+  /** Whether each was asked to prepare the commit. */
+  get prepared(): boolean {
+    return this.#asked === this.#byKey.size;
+  }
+
   /** Lets each prepare the commit that has anything to prepare, and has not done so before. */
   async beforeCommit(): Promise<void> {
     for (const participant of this.#byKey.values()) {
-      const preparing = this.#prepared.has(participant) ? undefined : participant.beforeCommit?.();
+      const preparing = this.#prepared?.has(participant) ? undefined : participant.beforeCommit?.();
       if (!preparing) continue;
-      this.#prepared.add(participant);
+      (this.#prepared ??= new Set()).add(participant);
       await preparing;
     }
+    this.#asked = this.#byKey.size;
   }
 
   async tell(moment: 'afterCommit' | 'beforeRollback' | 'afterRollback', transaction: string): Promise<void> {

@@ -107,7 +107,8 @@ async function finish<T>(
   let completion: Completion = 'rolled back';
   const complete = async (): Promise<void> => {
     try {
-      if (transaction.preparesCommit) {
+      // Nothing may come between the last look and commit(), which closes the scope: it would be dropped.
+      while (transaction.preparesCommit) {
         await transaction.orAborted(runInFrame(transaction.frame, () => transaction.prepareCommit()));
       }
     } catch (error) {
@@ -136,6 +137,7 @@ async function finish<T>(
     return value;
   } finally {
     timer?.clear();
+    transaction.root.noteEnd(completion);
     if (transaction.root.hooks.empty) runningTransactions.delete(transaction);
     else await runHooks(transaction, completion);
   }
@@ -157,6 +159,7 @@ function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
     if (!root.asked) completion = 'committed';
     return value;
   } finally {
+    root.noteEnd(completion);
     void transaction.rollback().then(() => runHooks(transaction, completion));
   }
 }
@@ -214,6 +217,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       if (!scope.asked) scope.hooks.promoteTo(parent.hooks);
       return value;
     } finally {
+      scope.noteEnd(scope.asked ? 'rolled back' : 'committed');
       void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter('rolled back', name));
     }
   }
@@ -232,6 +236,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       completion = await transaction.releaseSavepoint(scope);
       return value;
     } finally {
+      scope.noteEnd(completion);
       if (completion === 'committed') scope.hooks.promoteTo(parent.hooks);
       else await scope.hooks.runAfter(completion, name);
     }

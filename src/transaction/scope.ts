@@ -2,6 +2,7 @@ import type { Dialect } from '../core/index.js';
 import type {
   AmbientScope,
   ManualOpening,
+  ManagedSource,
   ManualSavepoint,
   Session,
   SessionStatus,
@@ -14,7 +15,7 @@ import {
   TransactionClosedError,
   UnexpectedRollbackError,
 } from './errors.js';
-import { Hooks } from './hooks.js';
+import { type Completion, Hooks } from './hooks.js';
 import { Lane, type StatementQueue } from './statement-queue.js';
 
 /** Why a scope can only be rolled back. */
@@ -41,6 +42,7 @@ interface OpenManual {
 
 /** What a scope needs of the physical transaction that it is part of. */
 export interface ScopeOwner {
+  readonly source: ManagedSource;
   readonly queue: StatementQueue;
   readonly dialect: Dialect;
   readonly isolationLevel: string | undefined;
@@ -71,7 +73,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   /** The savepoint's name; the outermost scope has none. */
   readonly savepoint: string | undefined;
   readonly lane = new Lane();
-  readonly hooks = new Hooks();
+  readonly hooks: Hooks;
   #inside: Set<{ readonly name: string }> | undefined;
   /** Outermost first, as the server has them. */
   readonly #manual: OpenManual[] = [];
@@ -93,6 +95,8 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     this.name = opening.name;
     this.parent = opening.parent;
     this.savepoint = opening.savepoint;
+    this.hooks = new Hooks(transaction.source);
+    transaction.source.record?.({ step: this.parent ? 'savepoint' : 'begin', name: this.name });
     this.#entered = opening.parent === undefined;
   }
 
@@ -170,6 +174,15 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   /** Closes the scope: from now on it takes no statement. */
   close(): void {
     this.#closed = true;
+  }
+
+  /** Tells a data source that wants to hear of each step how this one ended. */
+  noteEnd(completion: Completion): void {
+    const { source } = this.transaction;
+    if (!source.record) return;
+    const kept = completion === 'committed';
+    const nested = kept ? 'release savepoint' : 'rollback to savepoint';
+    source.record({ step: this.parent ? nested : kept ? 'commit' : 'rollback', name: this.name });
   }
 
   /** Rejects the statements that wait in this scope. */

@@ -204,20 +204,17 @@ export class Transaction implements ScopeOwner {
     });
   }
 
-  /** Whether anything wants to run before COMMIT. */
+  /** Whether anything still wants to run before COMMIT. Where none will be sent, nothing does. */
   get preparesCommit(): boolean {
-    return !this.root.hooks.empty || !this.participants.empty;
+    const { hooks, rollbackOnly } = this.root;
+    if (hooks.prepared && this.participants.prepared) return false;
+    return !rollbackOnly && !this.broken && this.status !== 'failed';
   }
 
-  /** Runs what wants to run before COMMIT, while statements are still taken. Where none will be sent, nothing runs. */
+  /** Runs what wants to run before COMMIT, while statements are still taken. A subscriber may register hooks that want to run as well. */
   async prepareCommit(): Promise<void> {
-    const { hooks } = this.root;
-    do {
-      if (this.root.rollbackOnly || this.broken || this.status === 'failed') return;
-      if (!hooks.prepared) await hooks.runBeforeCommit();
-      await this.participants.beforeCommit();
-      // A subscriber may have registered hooks.
-    } while (!hooks.prepared);
+    if (!this.root.hooks.prepared) await this.root.hooks.runBeforeCommit(this.name);
+    await this.participants.beforeCommit();
   }
 
   /**

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { managePool, runInTransaction, Transactional } from 'holdfast';
+import { rollbackPerTest } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
 import { useDatabase } from '../harness/database.js';
 import {
@@ -65,6 +66,7 @@ const optionTables = [
   ['docs/transactions.md', 'Retry', () => Transactional({ retry: unknown })],
   ['docs/raw-pg.md', 'Raw pg', () => managePool(db.pool(), unknown)],
   ['docs/mysql.md', 'Options of managePool', () => managePool(db.pool(), unknown)],
+  ['docs/testing.md', 'Options', () => rollbackPerTest(unknown)],
   ['docs/typeorm.md', 'TypeORM', () => manageDataSource({} as never, unknown)],
 ] as const;
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as main from 'holdfast';
 import * as prisma from 'holdfast/prisma';
+import * as testing from 'holdfast/testing';
 import * as typeorm from 'holdfast/typeorm';
 import { setLogger } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
@@ -24,7 +25,10 @@ function exportedErrors(): string[] {
   return doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []);
 }
 
-const classes = { ...main, ...prisma, ...typeorm } as unknown as Record<string, { readonly code: string }>;
+const classes = { ...main, ...prisma, ...testing, ...typeorm } as unknown as Record<
+  string,
+  { readonly code: string }
+>;
 
 test('every error that a door exports is described, and nothing else', () => {
   const expected = exportedErrors().filter((name) => name !== 'HoldfastError');

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdfast';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { managePrisma } from 'holdfast/prisma';
+import { rollbackPerTest } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
 import { PrismaClient } from '../prisma/generated/client.js';
 import type { TestDatabase } from '../harness/database.js';
@@ -185,4 +186,17 @@ export const provocations: Provocations = {
       await two.query('BEGIN');
       await one.query('COMMIT');
     }),
+  TestTransactionError: async (db) => {
+    const orders = ordersOn(db);
+    const hooks: (() => Promise<void>)[] = [];
+    const register = (hook: () => Promise<void>): unknown => hooks.push(hook);
+    rollbackPerTest({ beforeEach: register, afterEach: register });
+    const [begin, end] = hooks;
+    await begin!();
+    const order = orders.place(async (pool) => {
+      await insert(pool);
+      await orders.audit();
+    });
+    return order.finally(end);
+  },
 };

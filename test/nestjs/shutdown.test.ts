@@ -2,8 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { Controller, type INestApplication, Injectable, Post } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { Repository } from 'typeorm';
-import { setLogger, ShutdownError, Transactional } from 'holdfast';
+import { DataSource, type Repository } from 'typeorm';
+import { runInTransaction, setLogger, ShutdownError, Transactional } from 'holdfast';
 import { HoldfastModule } from 'holdfast/nestjs';
 import { useDatabase } from '../harness/database.js';
 import { closeAtEnd, Entry, labels, RecordingLogger, typeormImports } from './application.js';
@@ -166,6 +166,39 @@ describe.each(ways)('app.close() while the transaction of $way runs', ({ run, fa
     await untilSessions(1);
   });
 });
+
+test.each(['first', 'last'])(
+  'a transaction that runs while its application closes can still begin an independent one: holdfast is imported %s',
+  async (place) => {
+    const holdfast = HoldfastModule.forRoot({ logger });
+    const module = await Test.createTestingModule({
+      imports: place === 'first' ? [holdfast, ...typeormImports(db)] : [...typeormImports(db), holdfast],
+      providers: [EntryService],
+    }).compile();
+    const app = await closeAtEnd(db, module).init();
+    const letGo = await holdAccount();
+    const [service, dataSource] = [app.get(EntryService), app.get(DataSource)];
+    const running = runInTransaction(async () => {
+      await service.add();
+      await runInTransaction(() => dataSource.getRepository(Entry).save({ label: 'independent' }), {
+        propagation: 'REQUIRES_NEW',
+      });
+    });
+    await untilItWaits();
+
+    let destroying = (): void => {};
+    const reached = new Promise<void>((resolve) => (destroying = resolve));
+    const destroy = dataSource.destroy.bind(dataSource);
+    dataSource.destroy = () => (destroying(), destroy());
+    const closed = app.close();
+    await reached;
+    await letGo();
+
+    await running;
+    await closed;
+    expect((await labels(db)).toSorted()).toEqual(['first', 'independent', 'second']);
+  },
+);
 
 test('a transaction that a request begins after app.close() is bound by the same limit', async () => {
   const app = await start(300);

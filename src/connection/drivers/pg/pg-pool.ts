@@ -6,8 +6,10 @@ import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } f
 import type { HandWrittenTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
+import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import { leaseClient, refuseQuery } from './pg-lease.js';
 import { PgSession } from './pg-session.js';
+import { PgSharedTransaction } from './pg-shared-transaction.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
 import { settleOutcome } from './settle-outcome.js';
 import type { PgClient, PgConnectCallback, PgPool } from './pg-types.js';
@@ -53,6 +55,10 @@ export class PgManagedPool extends DriverPool<PgClient> {
 
   settle(transactionId: string): Promise<SettledOutcome> {
     return settleOutcome(this.#pool, this.clock, transactionId);
+  }
+
+  share(options: SharingOptions): SharedTransaction {
+    return new PgSharedTransaction(this, this.#pool, { ...options, clock: this.clock });
   }
 
   protected ask(answer: Answer<PgClient>): void {

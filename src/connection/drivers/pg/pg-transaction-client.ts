@@ -121,13 +121,16 @@ export class PgTransactionClient {
     const { verb } = control;
     if (verb === 'begin') {
       await this.#handWritten.begin(this.#scope, control);
-    } else if (!(await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope))) {
+      return controlResult(verb);
+    }
+    const ended = await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope);
+    if (!ended && !this.#bound.autocommit) {
       throw new TransactionControlError(
         `${verb.toUpperCase()} without a BEGIN on this client would end the transaction of the surrounding method; it was not sent. ` +
           'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
       );
     }
-    return { command: verb.toUpperCase(), rowCount: null, oid: null, rows: [], fields: [] };
+    return controlResult(verb);
   }
 
   #submit(submittable: object & { callback?: unknown }, values: unknown, callback: unknown): unknown {
@@ -146,6 +149,10 @@ export class PgTransactionClient {
     });
     return submittable;
   }
+}
+
+function controlResult(verb: string): object {
+  return { command: verb.toUpperCase(), rowCount: null, oid: null, rows: [], fields: [] };
 }
 
 export function isSubmittable(config: unknown): config is object & { callback?: unknown } {

@@ -82,7 +82,7 @@ export interface PgPoolLike {
 
 /** {@link PgPoolLike} with the call signatures that this driver uses. */
 export interface PgPool extends EventEmitter {
-  readonly options: { max: number };
+  readonly options: { max: number; readonly onConnect?: (client: PgClient) => unknown };
   readonly Client: PgClientConstructor;
   readonly totalCount: number;
   readonly idleCount: number;

@@ -1,0 +1,189 @@
+import {
+  invalid,
+  InvalidOptionsError,
+  type IsolationLevel,
+  ISOLATION_LEVELS,
+  optional,
+  readDurationMs,
+  type Reader,
+  readFunction,
+  readOneOf,
+  readOptions,
+  readString,
+  withDefault,
+} from '../core/index.js';
+import {
+  currentSharing,
+  resolveSource,
+  setSharing,
+  type SharedEnd,
+  Sharing,
+  TestTransactionError,
+  UNSHAREABLE,
+  type Unshareable,
+} from '../connection/index.js';
+import { prepareJest } from './jest-circus.js';
+
+/** What registers a hook: `beforeEach` and `afterEach` of jest, vitest or node:test. */
+export type RegisterHook = (hook: () => Promise<void>) => unknown;
+
+/** Options of {@link rollbackPerTest}. */
+export interface RollbackPerTestOptions {
+  /** The data sources that are rolled back. Default: every managed one, each in a transaction of its own. */
+  readonly dataSource?: string | readonly string[];
+  /**
+   * What this file's tests may do without; without it each throws `TestTransactionError`. `'ISOLATION_LEVEL'`: the
+   * application's levels have no effect. `'REQUIRES_NEW'`: inside a transaction it is a savepoint of it.
+   * `'NOT_SUPPORTED'`: statements outside the transaction that they are called in run inside it. Default: none.
+   */
+  readonly allow?: readonly Unshareable[];
+  /** The level of the outer transaction, which the application may then ask for. Default: the server's. */
+  readonly isolationLevel?: IsolationLevel;
+  /** How long work waits while another transaction is open on the one connection, in milliseconds. Default: 3000. */
+  readonly turnTimeoutMs?: number;
+  /** How long the end of a test waits for work that still runs before it is a failure, in milliseconds. Default: 1000. */
+  readonly graceMs?: number;
+  /** Of the runner, where it has no global one: `node:test`, vitest without `globals`. Together with `afterEach`. */
+  readonly beforeEach?: RegisterHook;
+  /** See `beforeEach`. */
+  readonly afterEach?: RegisterHook;
+}
+
+interface ParsedOptions {
+  readonly dataSource: readonly string[] | undefined;
+  readonly allow: readonly Unshareable[];
+  readonly isolationLevel: IsolationLevel | undefined;
+  readonly turnTimeoutMs: number;
+  readonly graceMs: number;
+  readonly beforeEach: RegisterHook | undefined;
+  readonly afterEach: RegisterHook | undefined;
+}
+
+/**
+ * Runs each test of the file, or of the `describe` that it is called in, in one transaction that is rolled back: the
+ * test's own statements and those of the whole application, HTTP requests included, through every ORM and driver of
+ * the managed pools. The application's transactions become savepoints, and their hooks run when they end.
+ * docs/testing.md says what differs from a database that commits.
+ *
+ * Throws `InvalidOptionsError`, also where the runner has no global hooks and none are given. A test fails with
+ * `TestTransactionError` when work of it still runs at its end, and when two tests run at once.
+ *
+ * @example
+ * ```ts
+ * rollbackPerTest();
+ *
+ * test('an order is stored', async () => {
+ *   await request(app).post('/orders').send({ item: 'pen' }).expect(201);
+ *   expect(await orders.count()).toBe(1);
+ * });
+ * ```
+ */
+export function rollbackPerTest(options?: RollbackPerTestOptions): void {
+  const parsed = parse(options);
+  const { beforeEach, afterEach } = hooksOf(parsed);
+  let own: Sharing | undefined;
+  // Functions without parameters: jest would take one for a callback, and vitest for its fixtures.
+  beforeEach(async () => {
+    const running = currentSharing();
+    if (running) throw await refuse(running, running === own);
+    own = new Sharing({ ...parsed, sources: parsed.dataSource });
+    setSharing(own);
+  });
+  const rollBack = async (): Promise<void> => {
+    // A refused one stays in force: what tests do without their transaction would stay in the database.
+    if (!own || own.refusal) return;
+    const sharing = own;
+    own = undefined;
+    await end(sharing, parsed);
+  };
+  prepareJest(rollBack);
+  afterEach(rollBack);
+}
+
+/** Ends a sharing that cannot go on: its tests are rolled back, and refused every further statement. */
+async function refuse(running: Sharing, isOwn: boolean): Promise<Error> {
+  if (running.refusal) return running.refusal;
+  const refusal = new TestTransactionError(
+    isOwn
+      ? 'rollbackPerTest() was asked for a second test while the first still ran. One connection cannot keep two tests apart: ' +
+          'run the tests of this file one after the other (no test.concurrent, no describe.concurrent, no concurrency option). Nothing was kept, and no further statement is taken.'
+      : 'rollbackPerTest() was called twice for one test. Call it once, at the top of the file or in the outermost describe that it is for.',
+  );
+  running.refuse(refusal);
+  await running.end(0);
+  return refusal;
+}
+
+async function end(sharing: Sharing, { dataSource, graceMs }: ParsedOptions): Promise<void> {
+  let ends: readonly SharedEnd[];
+  try {
+    ends = await sharing.end(graceMs);
+  } finally {
+    setSharing(undefined);
+  }
+  const failure = ends.find((each) => each.failure)?.failure;
+  if (failure) throw failure;
+  const unfinished = ends.flatMap((each) => each.unfinished);
+  if (unfinished.length > 0) {
+    const names = unfinished.map(({ name }) => `"${name}"`).join(', ');
+    throw new TestTransactionError(
+      `The test ended while ${names} still ran, and ${graceMs} ms later still did. It is rolled back; await it inside the test. The cause is where the first began.`,
+      { cause: unfinished[0]!.askedAt },
+    );
+  }
+  const missing = dataSource?.find((name) => !isManaged(name));
+  if (missing !== undefined && sharing.passedBy.length > 0) {
+    throw new TestTransactionError(
+      `rollbackPerTest({ dataSource }) names "${missing.slice(0, 100)}", which nobody manages, and statements of the test ran on "${sharing.passedBy.join('", "')}" without being rolled back. Correct the name.`,
+    );
+  }
+}
+
+function isManaged(name: string): boolean {
+  try {
+    return resolveSource(name).name === name;
+  } catch {
+    return false;
+  }
+}
+
+const readNames: Reader<readonly string[]> = (value, path) =>
+  (Array.isArray(value) ? (value as unknown[]) : [value]).map((name) => readString(name, path));
+
+const readAllowed: Reader<readonly Unshareable[]> = (value, path) => {
+  if (!Array.isArray(value)) throw invalid(path, value, `an array of ${UNSHAREABLE.join(', ')}`);
+  return (value as unknown[]).map((item) => readOneOf(UNSHAREABLE)(item, path));
+};
+
+function parse(raw: RollbackPerTestOptions | undefined): ParsedOptions {
+  return readOptions<ParsedOptions>(
+    raw,
+    {
+      dataSource: optional(readNames),
+      allow: withDefault(readAllowed, []),
+      isolationLevel: optional(readOneOf(ISOLATION_LEVELS)),
+      turnTimeoutMs: withDefault(readDurationMs, 3000),
+      graceMs: withDefault(readDurationMs, 1000),
+      beforeEach: optional(readFunction<RegisterHook>()),
+      afterEach: optional(readFunction<RegisterHook>()),
+    },
+    'rollbackPerTest options',
+  );
+}
+
+function hooksOf({ beforeEach, afterEach }: ParsedOptions): {
+  beforeEach: RegisterHook;
+  afterEach: RegisterHook;
+} {
+  if (beforeEach && afterEach) return { beforeEach, afterEach };
+  if (beforeEach || afterEach) {
+    throw new InvalidOptionsError('rollbackPerTest takes beforeEach and afterEach together, or neither.');
+  }
+  const globals = globalThis as { beforeEach?: RegisterHook; afterEach?: RegisterHook };
+  if (globals.beforeEach && globals.afterEach)
+    return { beforeEach: globals.beforeEach, afterEach: globals.afterEach };
+  throw new InvalidOptionsError(
+    'rollbackPerTest() finds no global beforeEach and afterEach. Import them from the test runner and hand them in: ' +
+      "import { afterEach, beforeEach } from 'node:test' (or 'vitest'); rollbackPerTest({ beforeEach, afterEach }).",
+  );
+}

@@ -1,0 +1,102 @@
+import { useDatabase } from '../harness/database.js';
+import { committed } from './entries.js';
+import { RunnerProject } from './runner-project.js';
+
+const db = useDatabase();
+const project = new RunnerProject();
+beforeAll(() => project.create(), 60_000);
+afterAll(() => project.remove());
+afterEach(() => db.truncate());
+jest.setTimeout(60_000);
+
+describe('vitest', () => {
+  test('runs files at once that do not see one another, and hooks inside the transaction', async () => {
+    const { code, output } = await project.vitest(db.url, ['vitest-one.mjs', 'vitest-two.mjs']);
+
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('4 passed') });
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('with globals needs no hooks handed in', async () => {
+    const { code, output } = await project.vitest(db.url, ['vitest-globals.mjs'], ['--globals']);
+
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('2 passed') });
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('without globals and without hooks is told what to hand in', async () => {
+    const { output } = await project.vitest(db.url, ['vitest-globals.mjs']);
+
+    expect(output).toContain(
+      'InvalidOptionsError: rollbackPerTest() finds no global beforeEach and afterEach',
+    );
+  });
+
+  test('with describe.concurrent fails by name, and nothing is kept', async () => {
+    const { output } = await project.vitest(db.url, ['vitest-concurrent.mjs']);
+
+    expect(output).toContain('TestTransactionError: rollbackPerTest() was asked for a second test');
+    expect(output).toContain('3 failed');
+    expect(await committed(db)).toEqual([]);
+  });
+});
+
+describe('node:test', () => {
+  test('runs files at once that do not see one another, and hooks inside the transaction', async () => {
+    const { code, output } = await project.nodeTest(db.url, ['node-one.mjs', 'node-two.mjs']);
+
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('pass 4') });
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('with concurrency fails by name, and nothing is kept', async () => {
+    const { output } = await project.nodeTest(db.url, ['node-concurrent.mjs']);
+
+    expect(output).toContain('[TestTransactionError]: rollbackPerTest() was asked for a second test');
+    expect(output).toContain('fail 3');
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('cancels a test that takes too long, and the next one begins clean', async () => {
+    const { output } = await project.nodeTest(db.url, ['node-cancelled.mjs']);
+
+    expect(output).toMatch(/✖ runs into its time limit[^]*test timed out after 200ms/);
+    expect(output).toContain('✔ finds nothing of it');
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('whose process dies in a test leaves nothing', async () => {
+    const { code } = await project.nodeTest(db.url, ['node-killed.mjs']);
+
+    expect(code).toBe(1);
+    expect(await committed(db)).toEqual([]);
+  });
+});
+
+describe('jest', () => {
+  test('with test.concurrent fails by name before the test runs; outside of the block it is none of ours', async () => {
+    const { output } = await project.jest(db.url, 'jest-concurrent.cjs');
+
+    for (const name of ['before the call', 'deeper']) {
+      expect(output).toContain(`"${name}" is test.concurrent, which jest runs without the hooks`);
+    }
+    expect(output).toMatch(/2 failed, 2 passed/);
+    expect(await committed(db)).toEqual(['outside']);
+  });
+
+  test('runs inside the transaction every hook of the test but a beforeEach before the call', async () => {
+    const { code, output } = await project.jest(db.url, 'jest-hooks.cjs');
+
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('1 passed') });
+    expect(await committed(db)).toEqual(['beforeAll', 'beforeEach before the call']);
+  });
+
+  test('cancels a test that takes too long, says what still ran, and the next one begins clean', async () => {
+    const { output } = await project.jest(db.url, 'jest-timeout.cjs');
+
+    expect(output).toContain('Exceeded timeout of 200 ms for a test');
+    expect(output).toContain('The test ended while "Orders.place" still ran, and 20 ms later still did');
+    expect(output).toMatch(/1 failed, 1 passed/);
+    expect(await committed(db)).toEqual([]);
+  });
+});
