@@ -3,10 +3,24 @@ import {
   InvalidOptionsError,
   optional,
   readClock,
+  readDurationMs,
+  readInteger,
   readOptions,
   readString,
   systemClock,
 } from '../core/index.js';
+import {
+  findManagedMariadbPool,
+  isMariadbPool,
+  manageMariadbPool,
+} from './drivers/mariadb/manage-mariadb-pool.js';
+import type { MariadbPoolLike } from './drivers/mariadb/mariadb-types.js';
+import {
+  findManagedMysql2Pool,
+  isMysql2Pool,
+  manageMysql2Pool,
+} from './drivers/mysql2/manage-mysql2-pool.js';
+import type { Mysql2PoolLike } from './drivers/mysql2/mysql2-types.js';
 import { findManagedPgPool, isPgPool, managePgPool } from './drivers/pg/manage-pg-pool.js';
 import type { PgPoolLike } from './drivers/pg/pg-types.js';
 import { DuplicateDataSourceError, UnsupportedDriverError } from './errors.js';
@@ -20,22 +34,34 @@ export interface ManagePoolOptions {
   readonly name?: string;
   /** Where the pool takes its time from. Default: the system's clock. */
   readonly clock?: Clock;
+  /**
+   * How long a request may wait for a connection, in milliseconds, before it fails with `AcquireTimeoutError`. Default:
+   * the driver's own limit. mysql2 has none; `pg` has `connectionTimeoutMillis`.
+   */
+  readonly acquireTimeoutMs?: number;
+  /**
+   * For the mariadb connector, which keeps its option of this name to itself: the same number. With it a self-deadlock is
+   * recognised at once; without it, it ends with the connector's acquireTimeout. Other drivers tell it themselves.
+   */
+  readonly connectionLimit?: number;
 }
 
 interface ParsedOptions {
   readonly name: string | undefined;
   readonly clock: Clock | undefined;
+  readonly acquireTimeoutMs: number | undefined;
+  readonly connectionLimit: number | undefined;
 }
 
 /** A driver pool that {@link managePool} takes. */
-export type ManageablePool = PgPoolLike;
+export type ManageablePool = PgPoolLike | Mysql2PoolLike | MariadbPoolLike;
 
 /**
  * Puts a driver pool under holdfast's management and registers it as a data source. Inside a transaction the
  * pool lends the transaction's connection; outside it behaves as before. Idempotent: a repeated call may leave options
  * out, and may not change them. Only this instance is changed, never a prototype.
  *
- * Throws {@link UnsupportedDriverError} for an object that is no `pg.Pool` of pg 8.21 or newer, `PoolEndedError`
+ * Throws {@link UnsupportedDriverError} for an object that is none of these: a `pg.Pool` of pg 8.21 or newer, a pool of mysql2 3 or one of mariadb 3, `PoolEndedError`
  * for one that has ended, {@link DuplicateDataSourceError} when the name belongs to another pool or the pool to
  * another name, and `InvalidOptionsError`, also for another clock than the pool is managed with.
  *
@@ -51,14 +77,26 @@ export type ManageablePool = PgPoolLike;
 export function managePool(pool: ManageablePool, options?: ManagePoolOptions): ManagedPool {
   const asked = readOptions<ParsedOptions>(
     options,
-    { name: optional(readString), clock: optional(readClock) },
+    {
+      name: optional(readString),
+      clock: optional(readClock),
+      acquireTimeoutMs: optional(readDurationMs),
+      connectionLimit: optional(readInteger(1, 100_000)),
+    },
     'managePool options',
   );
   const name = asked.name ?? DEFAULT_SOURCE;
-  const managed = wrap(pool, name, asked.clock ?? systemClock);
-  if (asked.clock && asked.clock !== managed.clock) {
+  const managed = wrap(pool, { ...asked, name, clock: asked.clock ?? systemClock });
+  for (const option of ['clock', 'acquireTimeoutMs'] as const) {
+    if (asked[option] === undefined || asked[option] === managed[option]) continue;
     throw new InvalidOptionsError(
-      `managePool options.clock is not the clock that pool "${managed.name}" is managed with. Give it in the first call, or leave it out.`,
+      `managePool options.${option} is not the ${option} that pool "${managed.name}" is managed with. Give it in the first call, or leave it out.`,
+    );
+  }
+  const { max } = managed.counts();
+  if (asked.connectionLimit !== undefined && asked.connectionLimit !== max) {
+    throw new InvalidOptionsError(
+      `managePool options.connectionLimit is ${asked.connectionLimit}, and pool "${managed.name}" has ${max}. Give the pool's own, or leave it out.`,
     );
   }
   if (managed.serving) return manageAgain(managed, asked.name);
@@ -106,12 +144,17 @@ export function managedPool(name: string = DEFAULT_SOURCE): ManagedPool {
  * `managePool` finds it prepared. Throws as {@link managePool} does.
  */
 export function preparePool(pool: ManageablePool): ManagedPool {
-  return wrap(pool, DEFAULT_SOURCE, systemClock);
+  return wrap(pool, {
+    name: DEFAULT_SOURCE,
+    clock: systemClock,
+    acquireTimeoutMs: undefined,
+    connectionLimit: undefined,
+  });
 }
 
 /** The management of a driver pool, where it has one, whichever copy of the package made it. */
 export function findManagedPool(pool: object): ManagedPool | undefined {
-  return findManagedPgPool(pool);
+  return findManagedPgPool(pool) ?? findManagedMysql2Pool(pool) ?? findManagedMariadbPool(pool);
 }
 
 /**
@@ -121,7 +164,12 @@ export function findManagedPool(pool: object): ManagedPool | undefined {
 export function manageReplica(pool: ManageablePool, primary: ManagedPool): ManagedPool {
   const { source } = primary;
   const name = `${source.name}/replica-${source.replicas.length + 1}`;
-  const managed = wrap(pool, name, primary.clock);
+  const managed = wrap(pool, {
+    name,
+    clock: primary.clock,
+    acquireTimeoutMs: undefined,
+    connectionLimit: undefined,
+  });
   if (source.replicas.includes(managed)) return managed;
   if (managed.serving) {
     throw new DuplicateDataSourceError(
@@ -160,9 +208,20 @@ export function unmanagePool(managed: ManagedPool): void {
   });
 }
 
-function wrap(pool: ManageablePool, name: string, clock: Clock): ManagedPool {
-  if (isPgPool(pool)) return managePgPool(pool, { name, clock });
-  throw new UnsupportedDriverError(
-    'managePool takes a pg.Pool (or a subclass). For TypeORM call manageDataSource(dataSource) of holdfast/typeorm instead.',
-  );
+interface Wrapping {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly acquireTimeoutMs: number | undefined;
+  readonly connectionLimit: number | undefined;
+}
+
+function wrap(pool: ManageablePool, options: Wrapping): ManagedPool {
+  if (isMysql2Pool(pool)) return manageMysql2Pool(pool, options);
+  if (isMariadbPool(pool)) return manageMariadbPool(pool, options);
+  if (!isPgPool(pool)) {
+    throw new UnsupportedDriverError(
+      'managePool takes a pg.Pool (or a subclass), a pool of mysql2 or mysql2/promise, or one of mariadb. For TypeORM call manageDataSource(dataSource) of holdfast/typeorm instead.',
+    );
+  }
+  return managePgPool(pool, options);
 }

@@ -39,6 +39,8 @@ export interface ManagedPool {
   readonly dialect: Dialect;
   /** Where its leases take their times from. */
   readonly clock: Clock;
+  /** How long a request may wait for a connection, in milliseconds; `undefined`: as long as the driver lets it. */
+  readonly acquireTimeoutMs?: number | undefined;
   /** The data source that the pool serves, as its primary or as a replica. */
   readonly source: ManagedSource;
   /** Whether the pool serves a data source yet. */

@@ -17,23 +17,28 @@ export interface BeginOptions {
 
 /** Everything in which two databases differ as far as transactions go. */
 export interface Dialect {
-  begin(options: BeginOptions): string;
+  /** What begins a transaction, in order. */
+  begin(options: BeginOptions): readonly string[];
   savepoint(name: string): string;
   releaseSavepoint(name: string): string;
-  /** Undoes what came after the savepoint, and the savepoint with it. */
+  /** Undoes what came after the savepoint. The savepoint itself need not be used again. */
   undoSavepoint(name: string): string;
   /** Errors after which the same transaction, run again from its start, can succeed. Code -> reason. */
   readonly retryableCodes: ReadonlyMap<string, string>;
+  /** What a person can do to learn what became of a COMMIT without an answer. `null`: nothing was written; `undefined`: no id was learnt. */
+  howToSettle(transactionId: string | null | undefined): string;
 }
+
+const LOOK_IN_THE_DATA = 'look in the data itself for what it writes, before you repeat anything.';
 
 /** https://www.postgresql.org/docs/current/sql-begin.html, errcodes-appendix.html */
 export const postgresDialect: Dialect = {
   begin({ isolationLevel, readOnly }) {
-    if (!isolationLevel && !readOnly) return 'BEGIN';
+    if (!isolationLevel && !readOnly) return ['BEGIN'];
     const modes = [];
     if (isolationLevel) modes.push(`ISOLATION LEVEL ${isolationLevel}`);
     if (readOnly) modes.push('READ ONLY');
-    return `BEGIN ${modes.join(' ')}`;
+    return [`BEGIN ${modes.join(' ')}`];
   },
   savepoint: (name) => `SAVEPOINT ${name}`,
   releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
@@ -42,4 +47,36 @@ export const postgresDialect: Dialect = {
     ['40001', 'serialization failure'],
     ['40P01', 'deadlock detected'],
   ]),
+  howToSettle(transactionId) {
+    if (transactionId === null)
+      return 'It wrote no row, so only a NOTIFY or work on a foreign server can be lost.';
+    return transactionId
+      ? `Run SELECT pg_xact_status('${transactionId}') on the primary when it answers again, before you repeat anything.`
+      : `Its transaction id was not learnt: ${LOOK_IN_THE_DATA}`;
+  },
+};
+
+/** https://dev.mysql.com/doc/refman/8.4/en/commit.html, https://mariadb.com/kb/en/start-transaction/ */
+export const mysqlDialect: Dialect = {
+  begin({ isolationLevel, readOnly }) {
+    const start = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION';
+    // It holds for the next transaction only, and is refused inside of one.
+    return isolationLevel ? [`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`, start] : [start];
+  },
+  savepoint: (name) => `SAVEPOINT ${name}`,
+  releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
+  // The savepoint stays until the transaction ends; to release it as well would cost a round trip.
+  undoSavepoint: (name) => `ROLLBACK TO SAVEPOINT ${name}`,
+  // By the drivers' names, and by number as Prisma has them.
+  retryableCodes: new Map([
+    ['ER_LOCK_DEADLOCK', 'deadlock'],
+    ['1213', 'deadlock'],
+    // By default the server undoes the statement alone. holdfast rolls the rest back before it runs the method again.
+    ['ER_LOCK_WAIT_TIMEOUT', 'lock wait timeout'],
+    ['1205', 'lock wait timeout'],
+    // MariaDB with innodb_snapshot_isolation.
+    ['ER_CHECKREAD', 'record has changed since it was read'],
+    ['1020', 'record has changed since it was read'],
+  ]),
+  howToSettle: () => `MySQL cannot be asked what became of a transaction: ${LOOK_IN_THE_DATA}`,
 };

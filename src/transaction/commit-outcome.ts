@@ -30,16 +30,11 @@ export async function settleCommit(
     const message = `${what} The server says that it was not committed; run it again.`;
     return new CommitFailedError(message, { cause: error, retryable: true });
   }
-  return new CommitOutcomeUnknownError(`${what} It may or may not be committed. ${nextStep(transactionId)}`, {
-    cause: error,
-    transactionId: transactionId ?? undefined,
-  });
-}
-
-function nextStep(transactionId: string | null | undefined): string {
-  if (transactionId === null)
-    return 'It wrote no row, so only a NOTIFY or work on a foreign server can be lost.';
-  return transactionId
-    ? `Run SELECT pg_xact_status('${transactionId}') on the primary when it answers again, before you repeat anything.`
-    : 'Its transaction id was not learnt: look in the data itself for what it writes, before you repeat anything.';
+  return new CommitOutcomeUnknownError(
+    `${what} It may or may not be committed. ${pool.dialect.howToSettle(transactionId)}`,
+    {
+      cause: error,
+      transactionId: transactionId ?? undefined,
+    },
+  );
 }

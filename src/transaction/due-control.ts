@@ -10,7 +10,7 @@ export class DueControl {
 
   constructor(dialect: Dialect, begin: BeginOptions) {
     this.#dialect = dialect;
-    this.#statements = [dialect.begin(begin)];
+    this.#statements = [...dialect.begin(begin)];
   }
 
   /** Hands over what is due. */

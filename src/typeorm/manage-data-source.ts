@@ -23,10 +23,11 @@ import {
   runInTransaction,
   type TransactionScope,
 } from '../transaction/index.js';
+import { poolsOf } from './driver-pools.js';
 import { DataSourceNotInitializedError } from './errors.js';
 import { type JoinedQueryRunnerConstructor, joinedQueryRunnerOf } from './joined-query-runner.js';
 import { TypeormParticipant } from './typeorm-participant.js';
-import type { DataSourceMethods, PostgresDriverLike, TransactionMethod } from './typeorm-types.js';
+import type { DataSourceMethods, TransactionMethod } from './typeorm-types.js';
 
 /** Options of {@link manageDataSource}. */
 export interface ManageDataSourceOptions {
@@ -51,8 +52,8 @@ type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
  * Idempotent: a repeated call may leave options out, and may not change them. Only this instance is changed. `destroy()`
  * waits for running transactions, and `initialize()` after it manages the new pool under the same name.
  *
- * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL,
- * `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
+ * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL, MySQL or
+ * MariaDB, `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
  *
  * @example
  * ```ts
@@ -135,21 +136,22 @@ class ManagedDataSource {
   }
 
   #managePools(asked: string | undefined): ManagedPool {
-    const { isInitialized, options, driver } = this.#dataSource;
-    const { master, slaves = [] } = driver as unknown as PostgresDriverLike;
+    const { isInitialized, options } = this.#dataSource;
     const name = asked ?? (options as { name?: string }).name ?? DEFAULT_SOURCE;
     if (!isInitialized) {
       throw new DataSourceNotInitializedError(
         `Data source "${name}" is not initialised yet, so it has no pool to manage. Call manageDataSource() after await dataSource.initialize().`,
       );
     }
-    if (options.type !== 'postgres' || !master) {
+    const pools = poolsOf(this.#dataSource);
+    if (!pools) {
       throw new UnsupportedDriverError(
-        `Data source "${name}" is of type ${options.type}; this version of holdfast manages TypeORM on PostgreSQL (type: 'postgres').`,
+        `Data source "${name}" is of type ${options.type}; this version of holdfast manages TypeORM on PostgreSQL (type: 'postgres') and on ` +
+          "MySQL and MariaDB with mysql2 (type: 'mysql' or 'mariadb').",
       );
     }
-    const pool = managePool(master, { name });
-    for (const slave of slaves) manageReplica(slave, pool);
+    const pool = managePool(pools.primary, { name });
+    for (const replica of pools.replicas) manageReplica(replica, pool);
     return pool;
   }
 

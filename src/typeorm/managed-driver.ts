@@ -1,8 +1,8 @@
-import { type ManageablePool, preparePool } from '../connection/index.js';
+import { type PgPoolLike, preparePool } from '../connection/index.js';
 
 /** The part of the `pg` module that TypeORM makes its pools with. */
 export interface PgModule {
-  readonly Pool: new (...args: never[]) => ManageablePool;
+  readonly Pool: new (...args: never[]) => PgPoolLike;
 }
 
 /**

@@ -10,6 +10,12 @@ export interface PostgresDriverLike {
   readonly slaves?: readonly ManageablePool[];
 }
 
+/** `dataSource.driver` of MySQL and MariaDB: a pool, or with replication a cluster of them. */
+export interface MysqlDriverLike {
+  readonly pool?: ManageablePool;
+  readonly poolCluster?: { readonly _nodes: Readonly<Record<string, { readonly pool: ManageablePool }>> };
+}
+
 /** Every QueryRunner of TypeORM extends BaseQueryRunner, which has these. */
 export type QueryRunnerInternals = QueryRunner & {
   isReleased: boolean;

@@ -54,7 +54,7 @@ export class RecordingSubscriber implements EntitySubscriberInterface {
 }
 
 /** Subscribes for the rest of the test's data source. */
-export function subscribe(work: Work): RecordingSubscriber {
+export function subscribe(work: Pick<Work, 'dataSource'>): RecordingSubscriber {
   const subscriber = new RecordingSubscriber();
   work.dataSource!.subscribers.push(subscriber);
   return subscriber;

@@ -1,7 +1,7 @@
 import type { Pool, PoolConfig } from 'pg';
 import { managePool, runInTransaction, setLogger, unmanagePool, type ManagedPool } from 'holdfast';
 import { ManualClock } from 'holdfast/testing';
-import { PgLease } from '../../src/connection/drivers/pg/pg-lease.js';
+import { DriverLease } from '../../src/connection/driver-lease.js';
 import { LeaseBook } from '../../src/connection/lease.js';
 import { useDatabase } from '../harness/database.js';
 import { LeaseLog } from './lease-log.js';
@@ -266,7 +266,7 @@ describe('what nobody listens to', () => {
       expect([opened.mock.calls.length, emitted.mock.calls.length]).toEqual([0, 0]);
       (await pool.connect()).release();
       expect(opened).toHaveBeenCalledTimes(1);
-      expect(opened.mock.calls[0]![0]).toBeInstanceOf(PgLease);
+      expect(opened.mock.calls[0]![0]).toBeInstanceOf(DriverLease);
       expect(emitted).not.toHaveBeenCalled();
     } finally {
       jest.restoreAllMocks();

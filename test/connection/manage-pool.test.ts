@@ -180,7 +180,10 @@ describe('options that are refused', () => {
     [{ name: 7 }, 'managePool options.name must be a non-empty string, but is 7.'],
     [{ name: null }, 'managePool options.name must be a non-empty string, but is null.'],
     [{ nmae: 'shop' }, 'managePool options has no option "nmae"; did you mean "name"?'],
-    [{ colour: 'red' }, 'managePool options has no option "colour". Known options: name, clock.'],
+    [
+      { colour: 'red' },
+      'managePool options has no option "colour". Known options: name, clock, acquireTimeoutMs, connectionLimit.',
+    ],
     [
       { clock: {} },
       'managePool options.clock must be a Clock: { now(), setTimer() }, but is an object (Object).',

@@ -212,7 +212,7 @@ export class TestDatabase implements ScopeListener {
 }
 
 /** `test/conformance/commit.test.ts` of run 3fa9c1 becomes `conformance_commit_3fa9c1_<hash>`. */
-function databaseNameOf(testPath: string): string {
+export function databaseNameOf(testPath: string): string {
   databasesOfThisFile += 1;
   const path = relative(process.cwd(), testPath);
   const words = path.replace(/\.(test|spec)\.[^.]+$/, '').toLowerCase();

@@ -4,18 +4,21 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArmedFault } from './faults.js';
 import type { ArmOptions, Fault } from './faults.js';
+import { MysqlProxyConnection } from './mysql-proxy-connection.js';
 import { ProxyConnection } from './proxy-connection.js';
-import type { ProxyHost } from './proxy-connection.js';
+import type { ProxiedConnection, ProxyHost } from './proxy-connection.js';
 import type { SeenStatement } from './seen-statement.js';
 import type { ErrorFields } from './wire-messages.js';
 
 export type { ArmOptions, ArmedFault, Fault } from './faults.js';
 export type { SeenStatement } from './seen-statement.js';
 
-/** Starts a TCP proxy in front of the server of `serverUrl`. It speaks the protocol without SSL. */
+/** Starts a TCP proxy in front of the server of `serverUrl`. It speaks that server's protocol without SSL. */
 export async function startFaultProxy(serverUrl: string): Promise<FaultProxy> {
-  const { hostname, port } = new URL(serverUrl);
-  const proxy = new FaultProxy({ host: hostname, port: Number(port || 5432) });
+  const { protocol, hostname, port } = new URL(serverUrl);
+  const [Connection, defaultPort] =
+    protocol === 'mysql:' ? ([MysqlProxyConnection, 3306] as const) : ([ProxyConnection, 5432] as const);
+  const proxy = new FaultProxy({ host: hostname, port: Number(port || defaultPort) }, Connection);
   await proxy.listen();
   return proxy;
 }
@@ -27,7 +30,7 @@ export class FaultProxy implements ProxyHost {
   latency = { toServerMs: 0, toClientMs: 0 };
   refusal: ErrorFields | undefined;
 
-  private readonly connections = new Set<ProxyConnection>();
+  private readonly connections = new Set<ProxiedConnection>();
   /** Accepted while the proxy was a black hole: never connected to the server. */
   private readonly swallowed = new Set<Socket>();
   private server: Server | undefined;
@@ -36,7 +39,10 @@ export class FaultProxy implements ProxyHost {
   private flightsBefore = 0;
   private isBlackHole = false;
 
-  constructor(readonly target: ProxyHost['target']) {}
+  constructor(
+    readonly target: ProxyHost['target'],
+    private readonly Connection: new (id: number, client: Socket, host: ProxyHost) => ProxiedConnection,
+  ) {}
 
   /** The same database as `databaseUrl`, through this proxy. */
   url(databaseUrl: string): string {
@@ -157,7 +163,7 @@ export class FaultProxy implements ProxyHost {
       return;
     }
     this.connectionCount += 1;
-    const connection = new ProxyConnection(this.connectionCount, client, this);
+    const connection = new this.Connection(this.connectionCount, client, this);
     this.connections.add(connection);
     void connection.closed.then(() => {
       this.connections.delete(connection);

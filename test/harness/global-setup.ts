@@ -1,13 +1,22 @@
 import { randomBytes } from 'node:crypto';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
+import { startMariadb } from './mariadb';
 import { startPostgres } from './postgres';
-import { setSharedServer } from './shared-server';
+import { setSharedServers } from './shared-server';
 
-/** jest `globalSetup`: one PostgreSQL for the whole run, announced to the workers by its URL. */
+/** jest `globalSetup`: one PostgreSQL and one MariaDB for the whole run, announced to the workers by their URLs. */
 export default async function globalSetup(): Promise<void> {
   process.env['HOLDFAST_TEST_RUN'] = randomBytes(3).toString('hex');
-  if (process.env['HOLDFAST_TEST_PG_URL']) return;
-  const server = await startPostgres();
-  setSharedServer(server);
-  process.env['HOLDFAST_TEST_PG_URL'] = server.url;
+  const [postgres, mariadb] = await Promise.all([
+    process.env['HOLDFAST_TEST_PG_URL'] ? undefined : startPostgres(),
+    process.env['HOLDFAST_TEST_MYSQL_URL'] ? undefined : startMariadb().catch(tellTestsThatNeedIt),
+  ]);
+  setSharedServers({ postgres, mariadb });
+  if (postgres) process.env['HOLDFAST_TEST_PG_URL'] = postgres.url;
+  if (mariadb) process.env['HOLDFAST_TEST_MYSQL_URL'] = mariadb.url;
+}
+
+/** Only the files that use MariaDB fail where there is none. */
+function tellTestsThatNeedIt(error: Error): undefined {
+  process.env['HOLDFAST_TEST_MYSQL_PROBLEM'] = error.message;
 }

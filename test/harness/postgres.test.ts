@@ -58,7 +58,7 @@ describe('a process that starts a server and ends without stopping it', () => {
 
   beforeAll(() => {
     scripts = mkdtempSync(join(tmpdir(), 'holdfast-harness-'));
-    for (const name of ['postgres', 'postgres-binaries', 'postgres-watchdog']) {
+    for (const name of ['postgres', 'postgres-binaries', 'private-server', 'server-watchdog']) {
       const file = join('test', 'harness', `${name}.ts`);
       const module = { type: 'commonjs' } as const;
       const { code } = transformFileSync(file, { module, swcrc: false, jsc: { target: 'es2022' } });

@@ -1,17 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { chownSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { chownSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
+import { findFreePort, findOwner, readOrEmpty, type ServerOwner, whenEnded } from './private-server';
 import { findPostgresBinaries, otherServerHint } from './postgres-binaries';
 import type { PostgresBinaries } from './postgres-binaries';
-import { PostgresWatchdog } from './postgres-watchdog';
+import { ServerWatchdog } from './server-watchdog';
 
 export interface StartPostgresOptions {
   /** More server settings, for example `{ max_connections: '20' }`. They win over the defaults. */
@@ -46,9 +44,12 @@ const defaultSettings = {
 /** Starts a private PostgreSQL on a free port of 127.0.0.1, as root or as a normal user. */
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<RunningPostgres> {
   const binaries = findPostgresBinaries();
-  const owner = findOwner();
+  const owner = findOwner(['postgres', 'nobody']);
   const directory = join(tmpdir(), `holdfast-pg-${randomBytes(6).toString('hex')}`);
-  const watchdog = new PostgresWatchdog(directory);
+  const watchdog = new ServerWatchdog(directory, {
+    lock: 'data/postmaster.pid',
+    signals: ['SIGINT', 'SIGQUIT'],
+  });
   try {
     mkdirSync(directory, { mode: 0o700 });
     if (owner.uid !== undefined) chownSync(directory, owner.uid, owner.gid ?? 0);
@@ -65,31 +66,6 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
   }
 }
 
-interface Owner {
-  readonly name?: string;
-  readonly uid?: number;
-  readonly gid?: number;
-}
-
-/** PostgreSQL refuses to run as root, so root lends it to a user that every system has. */
-function findOwner(): Owner {
-  if (process.getuid?.() !== 0) return {};
-  for (const name of ['postgres', 'nobody']) {
-    try {
-      return { name, uid: idOf('-u', name), gid: idOf('-g', name) };
-    } catch {
-      continue;
-    }
-  }
-  throw startError('PostgreSQL does not run as root and there is neither a user "postgres" nor "nobody"', {
-    advice: 'Run the tests as a normal user, or add one: useradd --system postgres.',
-  });
-}
-
-function idOf(flag: '-u' | '-g', name: string): number {
-  return Number(execFileSync('id', [flag, name], { stdio: ['ignore', 'pipe', 'ignore'] }).toString());
-}
-
 class ServerFiles {
   readonly password = randomBytes(12).toString('hex');
   readonly data: string;
@@ -98,7 +74,7 @@ class ServerFiles {
   constructor(
     readonly directory: string,
     readonly binaries: PostgresBinaries,
-    readonly owner: Owner,
+    readonly owner: ServerOwner,
   ) {
     this.data = join(directory, 'data');
     this.log = join(directory, 'server.log');
@@ -132,7 +108,7 @@ class ServerFiles {
   }
 }
 
-async function initialise(server: ServerFiles, watchdog: PostgresWatchdog): Promise<void> {
+async function initialise(server: ServerFiles, watchdog: ServerWatchdog): Promise<void> {
   const passwordFile = join(server.directory, 'password');
   writeFileSync(passwordFile, `${server.password}\n`, { mode: 0o600 });
   if (server.owner.uid !== undefined) chownSync(passwordFile, server.owner.uid, server.owner.gid ?? 0);
@@ -160,7 +136,7 @@ interface StartPlan {
 
 async function startOnFreePort(
   server: ServerFiles,
-  watchdog: PostgresWatchdog,
+  watchdog: ServerWatchdog,
   plan: StartPlan,
 ): Promise<{ pid: number; port: number }> {
   let ended: string | undefined;
@@ -182,37 +158,6 @@ async function startOnFreePort(
   }
   const what = ended === undefined ? `was not ready after ${plan.timeoutMs} ms` : `ended with ${ended}`;
   throw startError(`the server ${what}`, { advice: accessAdvice(server), log: server.readLog() });
-}
-
-/** Resolves, never rejects: `exit 0`, `signal SIGKILL`, or the error of a spawn that failed. */
-async function whenEnded(child: ChildProcess, watchdog: PostgresWatchdog): Promise<string> {
-  const pid = child.pid;
-  if (pid !== undefined) watchdog.started(pid);
-  try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-    return code === null ? `signal ${signal}` : `exit ${code}`;
-  } catch (error) {
-    return (error as Error).message;
-  } finally {
-    if (pid !== undefined) watchdog.ended(pid);
-  }
-}
-
-async function findFreePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
-function readOrEmpty(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function accessAdvice({ owner, binaries }: ServerFiles): string {

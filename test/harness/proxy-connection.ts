@@ -19,6 +19,16 @@ export interface ProxyHost {
   saw(statement: SeenStatement): void;
 }
 
+/** What a proxy knows of a connection, whichever protocol it speaks. */
+export interface ProxiedConnection {
+  readonly flights: number;
+  readonly isLost: boolean;
+  readonly isOpen: boolean;
+  readonly closed: Promise<unknown>;
+  cut(): void;
+  lose(): void;
+}
+
 interface Portal {
   readonly text: string;
   statement?: SeenStatement;
@@ -27,7 +37,7 @@ interface Portal {
 const stepOfType: Readonly<Record<string, StepKind>> = { D: 'describe', C: 'close', S: 'sync', F: 'call' };
 
 /** One client of the proxy and its connection to the server. */
-export class ProxyConnection {
+export class ProxyConnection implements ProxiedConnection {
   pid: number | undefined;
   /** How often the client wrote while nothing was outstanding, after the connection was ready. */
   flights = 0;

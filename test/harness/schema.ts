@@ -18,3 +18,11 @@ export const defaultSchema = `
     parent_id integer NOT NULL REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED
   );
 `;
+
+/** {@link defaultSchema} as MySQL has it: foreign keys cannot be deferred. */
+export const mysqlSchema: readonly string[] = [
+  'CREATE TABLE account (id int AUTO_INCREMENT PRIMARY KEY, owner varchar(100) NOT NULL UNIQUE, balance int NOT NULL DEFAULT 0)',
+  'CREATE TABLE entry (id int AUTO_INCREMENT PRIMARY KEY, label varchar(200) NOT NULL, at timestamp(6) NOT NULL DEFAULT current_timestamp(6))',
+  'CREATE TABLE parent (id int PRIMARY KEY)',
+  'CREATE TABLE child (id int PRIMARY KEY, parent_id int NOT NULL, FOREIGN KEY (parent_id) REFERENCES parent (id))',
+];

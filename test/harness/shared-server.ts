@@ -1,13 +1,20 @@
+import type { RunningMariadb } from './mariadb';
 import type { RunningPostgres } from './postgres';
 
-/** jest loads setup and teardown as separate module graphs; the global object is what they share. */
-const key = Symbol.for('holdfast.test.server');
-const holder = globalThis as { [key]?: RunningPostgres | undefined };
-
-export function sharedServer(): RunningPostgres | undefined {
-  return holder[key];
+/** The servers that this run started itself. */
+export interface SharedServers {
+  readonly postgres?: RunningPostgres | undefined;
+  readonly mariadb?: RunningMariadb | undefined;
 }
 
-export function setSharedServer(server: RunningPostgres | undefined): void {
-  holder[key] = server;
+/** jest loads setup and teardown as separate module graphs; the global object is what they share. */
+const key = Symbol.for('holdfast.test.servers');
+const holder = globalThis as { [key]?: SharedServers };
+
+export function sharedServers(): SharedServers {
+  return holder[key] ?? {};
+}
+
+export function setSharedServers(servers: SharedServers): void {
+  holder[key] = servers;
 }

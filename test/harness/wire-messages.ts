@@ -73,6 +73,8 @@ export interface ErrorFields {
   /** SQLSTATE, five characters. */
   readonly sqlstate: string;
   readonly message: string;
+  /** MySQL's own number of the error, where the proxy speaks MySQL. Default 1105. */
+  readonly errno?: number;
   /** FATAL ends the connection after the error, as the server does. Default ERROR. */
   readonly severity?: 'ERROR' | 'FATAL';
 }

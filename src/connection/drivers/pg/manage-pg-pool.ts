@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/index.js';
+import type { DriverPoolOptions } from '../../driver-pool.js';
 import { PoolEndedError, UnsupportedDriverError } from '../../errors.js';
 import { PgManagedPool } from './pg-pool.js';
 import type { PgPool } from './pg-types.js';
@@ -17,8 +17,9 @@ export function isPgPool(pool: unknown): pool is PgPool {
 /** The management of this pool, made at the first call. The registered symbol makes it one for both package copies. */
 export function managePgPool(
   pool: PgPool & { [MANAGED]?: PgManagedPool },
-  { name, clock }: { name: string; clock: Clock },
+  options: Omit<DriverPoolOptions, 'onUnwrap'>,
 ): PgManagedPool {
+  const { name } = options;
   if (pool.ending) {
     throw new PoolEndedError(`The pool given as "${name}" has ended; manage a new one.`);
   }
@@ -31,11 +32,8 @@ export function managePgPool(
         'and the JavaScript client, not pg.native.',
     );
   }
-  const managed = new PgManagedPool(pool, {
-    name,
-    clock,
-    onUnwrap: () => Reflect.deleteProperty(pool, MANAGED),
-  });
+  const onUnwrap = (): boolean => Reflect.deleteProperty(pool, MANAGED);
+  const managed = new PgManagedPool(pool, { ...options, onUnwrap });
   Object.defineProperty(pool, MANAGED, { value: managed, configurable: true });
   return managed;
 }

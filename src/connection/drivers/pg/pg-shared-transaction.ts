@@ -120,9 +120,9 @@ export class PgSharedTransaction implements SharedTransaction {
     this.#pool.emit('connect', client);
     const options = { pool: this.#pool, clock: this.#clock, onRest: () => {} };
     const session = new PgSession(client, options);
-    await session.control(
-      this.#managed.dialect.begin({ isolationLevel: this.#options.isolationLevel, readOnly: false }),
-    );
+    const { isolationLevel } = this.#options;
+    for (const text of this.#managed.dialect.begin({ isolationLevel, readOnly: false }))
+      await session.control(text);
     await session.control(WITHOUT_TIME_LIMITS);
     return {
       session,

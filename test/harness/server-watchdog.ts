@@ -8,13 +8,14 @@ import { tmpdir } from 'node:os';
  * Runs in a process of its own and outlives its parent by a moment: when its stdin closes, for whatever reason
  * (stop, exit, crash, SIGKILL), it stops the processes that it was told of and removes the directory.
  *
- * It also looks for postmaster.pid, because a zombie (nobody reaps orphans in many containers) still has a pid.
+ * It also looks for the server's lock file, because a zombie (nobody reaps orphans in many containers) still has a pid.
  */
 const source = `
 const { existsSync, rmSync } = require('node:fs');
 const { join } = require('node:path');
-const dir = process.argv[1];
-const lock = join(dir, 'data', 'postmaster.pid');
+const [, dir, lockName, signals] = process.argv;
+const lock = join(dir, lockName);
+const steps = [...signals.split(',').filter(Boolean).map((name) => [name, 5000]), ['SIGKILL', 1000]];
 const pids = new Set();
 let keep = false;
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => {});
@@ -23,7 +24,7 @@ const running = () => [...pids].filter((pid) => send(pid, 0) && existsSync(lock)
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function finish() {
   if (keep) return;
-  for (const [name, ms] of [['SIGINT', 5000], ['SIGQUIT', 2000], ['SIGKILL', 1000]]) {
+  for (const [name, ms] of steps) {
     for (const pid of pids) send(pid, name);
     const end = Date.now() + ms;
     while (running().length > 0 && Date.now() < end) await sleep(10);
@@ -40,12 +41,19 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', (l
 }).on('close', finish);
 `;
 
+export interface WatchedServer {
+  /** The file, relative to the directory, that is there as long as the server lives. */
+  readonly lock: string;
+  /** What the server is asked to end with, one after the other, before it is killed. */
+  readonly signals: readonly NodeJS.Signals[];
+}
+
 /** Guarantees that processes and a directory do not outlive this process. */
-export class PostgresWatchdog {
+export class ServerWatchdog {
   private readonly child: ChildProcess;
 
-  constructor(directory: string) {
-    this.child = spawn(process.execPath, ['-e', source, directory], {
+  constructor(directory: string, { lock, signals }: WatchedServer) {
+    this.child = spawn(process.execPath, ['-e', source, directory, lock, signals.join(',')], {
       cwd: tmpdir(),
       detached: true,
       env: {},

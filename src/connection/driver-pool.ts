@@ -1,0 +1,300 @@
+import { type Clock, type Dialect, getLogger, messageOf } from '../core/index.js';
+import type { AmbientScope } from './ambient-scope.js';
+import { currentFrame, type Frame, runInFrame, scopeOnPool } from './context.js';
+import { type CurrentLeases, DriverLease, type DriverRequest, type GiveBack } from './driver-lease.js';
+import { AcquireTimeoutError, ConnectionLostError, PoolEndedError } from './errors.js';
+import type { HandWrittenTransactions } from './hand-written.js';
+import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from './lease.js';
+import type {
+  ManagedPool,
+  ManagedSource,
+  PoolCounts,
+  TransactionHolder,
+  TransactionLease,
+} from './managed-pool.js';
+import type { Session, SettledOutcome } from './session.js';
+import type { SharedTransaction } from './shared-transaction.js';
+import { currentSharing } from './sharing.js';
+import { type WaitedPool, waitGraph } from './wait-graph.js';
+
+/** A {@link Session} that listens to its connection until its lease ends. */
+export interface DriverSession extends Session {
+  /** Whether a statement runs that ends by itself: a stream waits for its reader. */
+  readonly isRunning: boolean;
+  detach(): void;
+}
+
+/** What a driver's pool answers to a request: a connection, or why there is none. */
+export type Answer<C> = (error: Error | undefined, connection?: C, giveBack?: GiveBack) => void;
+
+/** A connection and its lease. */
+export interface Lent<C extends object> {
+  readonly connection: C;
+  readonly lease: DriverLease<C>;
+}
+
+export interface DriverPoolOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  /** How long a request may wait for a connection; `undefined`: as long as the driver lets it. */
+  readonly acquireTimeoutMs: number | undefined;
+  readonly onUnwrap: () => void;
+}
+
+/** The leases of a driver's pool: what is the same whichever driver it is of. */
+export abstract class DriverPool<C extends object> implements ManagedPool, WaitedPool {
+  abstract readonly dialect: Dialect;
+  abstract readonly native: object;
+  abstract readonly ended: boolean;
+  readonly clock: Clock;
+  protected readonly book = new LeaseBook();
+  readonly #options: DriverPoolOptions;
+  readonly #current: CurrentLeases<C> = new WeakMap();
+  /** Own properties of the instance that ours stand in for; most pools have them on their prototype. */
+  readonly #replaced: {
+    target: object;
+    key: string;
+    ours: unknown;
+    before: PropertyDescriptor | undefined;
+  }[] = [];
+  #name: string;
+  #source: ManagedSource | undefined;
+  #unwrapped = false;
+
+  constructor(options: DriverPoolOptions) {
+    this.#options = options;
+    this.#name = options.name;
+    this.clock = options.clock;
+  }
+
+  abstract counts(): PoolCounts;
+  abstract transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object;
+  abstract settle(transactionId: string): Promise<SettledOutcome>;
+
+  /** Asks the driver's own pool. */
+  protected abstract ask(answer: Answer<C>): void;
+  /** `onRest` is to be called when no statement runs on the connection any more. */
+  protected abstract openSession(connection: C, onRest: () => void): DriverSession;
+  /** Whether the server said last that the connection is in a transaction. */
+  protected abstract isInTransaction(connection: C): boolean;
+  protected abstract backendIdOf(connection: C): number | undefined;
+  /** Whether the driver itself gave up waiting. */
+  protected abstract isTimeout(error: Error): boolean;
+
+  /** What two loans of one physical connection have in common. */
+  protected physicalOf(connection: C): object {
+    return connection;
+  }
+
+  /** Called when a transaction begins to wait for a connection; the answered function when it does no longer. */
+  protected onWait(_refuse: (error: Error) => void): () => void {
+    return () => {};
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  get acquireTimeoutMs(): number | undefined {
+    return this.#options.acquireTimeoutMs;
+  }
+
+  get source(): ManagedSource {
+    if (!this.#source) throw new Error(`pool "${this.name}" was not registered`);
+    return this.#source;
+  }
+
+  get serving(): boolean {
+    return this.#source !== undefined;
+  }
+
+  serve(source: ManagedSource, name: string): void {
+    this.#name = name;
+    this.#source = source;
+  }
+
+  isFilledBy(connections: number): boolean {
+    const { max, total } = this.counts();
+    return total >= max && connections >= total;
+  }
+
+  leases(): readonly LeaseInfo[] {
+    return this.book.list();
+  }
+
+  observe(observer: LeaseObserver): () => void {
+    return this.book.observe(observer);
+  }
+
+  async acquire(holder: TransactionHolder): Promise<TransactionLease> {
+    const shared = this.#shared();
+    if (shared) return shared.acquire(holder);
+    const borrow = (): Promise<Lent<C>> =>
+      this.borrow(this.request('transaction', holder.frame, holder.name));
+    let lent: Lent<C>;
+    try {
+      lent = await borrow();
+      for (let tries = this.counts().max; this.isInTransaction(lent.connection); tries--) {
+        this.#discard(lent.lease, tries);
+        lent = await borrow();
+      }
+    } catch (error) {
+      throw this.#explain(error, holder);
+    }
+    const { connection, lease } = lent;
+    const session = this.openSession(connection, waitGraph.reconsider);
+    waitGraph.granted({ ...holder, pool: this, isBusy: () => session.isRunning });
+    return {
+      info: lease,
+      session,
+      end: (destroyBecause) => {
+        waitGraph.returned(holder.frame);
+        session.detach();
+        lease.release(destroyBecause);
+      },
+    };
+  }
+
+  unwrap(): void {
+    if (this.#unwrapped) return;
+    this.#unwrapped = true;
+    for (const { target, key, ours, before } of this.#replaced) {
+      // Whoever wrapped ours keeps calling it; from now on it is outside every transaction.
+      if (Reflect.get(target, key) !== ours) continue;
+      if (before) Object.defineProperty(target, key, before);
+      else Reflect.deleteProperty(target, key);
+    }
+    this.#options.onUnwrap();
+  }
+
+  /** What its last holder left open on a connection would be committed together with the next transaction. */
+  #discard(lease: DriverLease<C>, triesLeft: number): void {
+    const reason = new ConnectionLostError(
+      `A connection of pool "${this.name}" (pid ${lease.backendId ?? 'unknown'}) was given back inside a transaction and is closed. ` +
+        'Look for a BEGIN outside of holdfast, on a client of this pool, without its COMMIT or ROLLBACK.',
+      { retryable: true },
+    );
+    lease.release(reason);
+    // Each try has closed one: those that come now are opened like that.
+    if (triesLeft === 0) throw reason;
+    getLogger().warn({ pool: this.name, transaction: lease.holder }, `holdfast: ${reason.message}`);
+  }
+
+  /** Puts methods of ours on the pool instance, until {@link unwrap}. */
+  protected replace<T extends object>(target: T, methods: Partial<T>): void {
+    for (const [key, ours] of Object.entries(methods)) {
+      this.#replaced.push({ target, key, ours, before: Object.getOwnPropertyDescriptor(target, key) });
+      Object.defineProperty(target, key, { value: ours, configurable: true, writable: true });
+    }
+  }
+
+  /** A pool that serves no data source yet is outside every transaction. */
+  protected scope(): AmbientScope | undefined {
+    if (!this.#source || this.#unwrapped) return undefined;
+    return scopeOnPool(this.#source) ?? this.#shared()?.session(currentFrame());
+  }
+
+  /** The transaction that a test runs in. A pool that has ended says so itself. */
+  #shared(): SharedTransaction | undefined {
+    return this.ended ? undefined : currentSharing()?.of(this.source);
+  }
+
+  protected request(kind: LeaseKind, frame: Frame | undefined, holder?: string): DriverRequest {
+    return { kind, frame, holder, requestedAt: this.clock.now() };
+  }
+
+  protected borrow(request: DriverRequest): Promise<Lent<C>> {
+    return new Promise((resolve, reject) => {
+      this.lend(request, (error, lent) => (lent ? resolve(lent) : reject(error as Error)));
+    });
+  }
+
+  /** Whether a request that is made outside every frame can go past the books, to the driver itself. */
+  protected get isUnwatched(): boolean {
+    return !this.book.observed && this.acquireTimeoutMs === undefined;
+  }
+
+  protected lend(request: DriverRequest, done: (error: Error | undefined, lent?: Lent<C>) => void): void {
+    let answered = false;
+    let stopWaiting: (() => void) | undefined;
+    const refuse = (error: Error): void => {
+      if (answered) return;
+      answered = true;
+      stopWaiting?.();
+      done(error);
+    };
+    if (this.mustWait()) stopWaiting = this.#wait(request, refuse);
+    const answer: Answer<C> = (error, connection, giveBack) => {
+      // Nobody waits any more: it goes to the next in line.
+      if (answered) return void giveBack?.(undefined);
+      answered = true;
+      stopWaiting?.();
+      if (error || !connection || !giveBack) return done(error ?? new Error('the driver lent no connection'));
+      const loan = {
+        pool: this.name,
+        connection,
+        physical: this.physicalOf(connection),
+        giveBack,
+        backendId: this.backendIdOf(connection),
+        acquiredAt: this.clock.now(),
+      };
+      done(undefined, {
+        connection,
+        lease: new DriverLease(request, loan, { book: this.book, current: this.#current }),
+      });
+    };
+    // A connection that is opened here outlives this call; its socket must not keep this call's context.
+    runInFrame(undefined, () => this.ask(answer));
+  }
+
+  /** Notes a request that waits; the returned function says that it does no longer. */
+  #wait(request: DriverRequest, refuse: (error: Error) => void): () => void {
+    if (this.book.observed) this.book.emit('wait', { pool: this.name, ...request });
+    const isTransaction = request.kind === 'transaction';
+    // A transaction that is begun in none holds nobody up while it waits: it stays out of the graph, whose judgement
+    // costs as much as there are waiters.
+    const around = isTransaction ? request.frame?.parent : request.frame;
+    const describe = request.holder ? `"${request.holder}"` : 'A statement outside the transaction';
+    const leaveGraph = around && waitGraph.waiting({ frame: around, pool: this, describe, refuse });
+    const stopDriver = isTransaction ? this.onWait(refuse) : undefined;
+    const { acquireTimeoutMs } = this;
+    const timer =
+      acquireTimeoutMs === undefined
+        ? undefined
+        : this.clock.setTimer(
+            () => refuse(this.#timeout(request.holder, `it waited ${acquireTimeoutMs} ms`)),
+            acquireTimeoutMs,
+          );
+    return () => {
+      leaveGraph?.();
+      stopDriver?.();
+      timer?.clear();
+    };
+  }
+
+  /** A driver may hand an idle connection over later: until then it counts as idle, and its taker as waiting. */
+  protected mustWait(): boolean {
+    const { max, total, idle, pending } = this.counts();
+    return idle + max - total <= pending;
+  }
+
+  #explain(error: unknown, { name }: TransactionHolder): unknown {
+    if (this.ended) {
+      return new PoolEndedError(`"${name}" needs a connection of pool "${this.name}", which has ended.`, {
+        cause: error,
+      });
+    }
+    return error instanceof Error && this.isTimeout(error)
+      ? this.#timeout(name, messageOf(error), error)
+      : error;
+  }
+
+  #timeout(holder: string | undefined, why: string, cause?: unknown): AcquireTimeoutError {
+    const { max, inUse, idle, pending } = this.counts();
+    return new AcquireTimeoutError(
+      `${holder ? `"${holder}"` : 'A statement'} got no connection of pool "${this.name}" in time: ${why}. ` +
+        `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections, or raise the pool's max.`,
+      { cause, retryable: true },
+    );
+  }
+}

@@ -1,0 +1,158 @@
+import { mysqlDialect } from '../../../core/index.js';
+import type { AmbientScope } from '../../ambient-scope.js';
+import { currentFrame } from '../../context.js';
+import type { DriverLease } from '../../driver-lease.js';
+import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
+import type { HandWrittenTransactions } from '../../hand-written.js';
+import type { PoolCounts } from '../../managed-pool.js';
+import type { SettledOutcome } from '../../session.js';
+import { MariadbSession, statusOf } from './mariadb-session.js';
+import { MariadbTransactionConnection } from './mariadb-transaction-connection.js';
+import type { MariadbConnection, MariadbPool, MariadbSql } from './mariadb-types.js';
+
+type Method = 'query' | 'execute' | 'batch';
+type Original = Pick<MariadbPool, 'getConnection' | Method>;
+
+/** A pool of the mariadb connector under management: its own methods are replaced on the instance, nothing else of it. */
+export class MariadbManagedPool extends DriverPool<MariadbConnection> {
+  readonly dialect = mysqlDialect;
+  readonly #pool: MariadbPool;
+  readonly #original: Original;
+
+  readonly #max: number;
+
+  constructor(
+    pool: MariadbPool,
+    options: DriverPoolOptions & { readonly connectionLimit: number | undefined },
+  ) {
+    super(options);
+    this.#pool = pool;
+    this.#max = options.connectionLimit ?? Infinity;
+    const { getConnection, query, execute, batch } = pool;
+    this.#original = { getConnection, query, execute, batch };
+    this.replace<MariadbPool>(pool, {
+      getConnection: () => this.#getConnection(),
+      query: (...args) => this.#run('query', args),
+      execute: (...args) => this.#run('execute', args),
+      batch: (...args) => this.#run('batch', args),
+    });
+  }
+
+  get native(): object {
+    return this.#pool;
+  }
+
+  get ended(): boolean {
+    return this.#pool.closed;
+  }
+
+  /** The connector keeps its connectionLimit to itself: `max` is what `managePool` was told. */
+  counts(): PoolCounts {
+    return {
+      max: this.#max,
+      total: this.#pool.totalConnections(),
+      idle: this.#pool.idleConnections(),
+      inUse: this.#pool.activeConnections(),
+      pending: this.#pool.taskQueueSize(),
+    };
+  }
+
+  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+    return new MariadbTransactionConnection(this, scope, handWritten).asConnection();
+  }
+
+  /** MariaDB cannot be asked what became of a transaction. */
+  settle(): Promise<SettledOutcome> {
+    return Promise.resolve('unknown');
+  }
+
+  protected ask(answer: Answer<MariadbConnection>): void {
+    this.#original.getConnection.call(this.#pool).then(
+      (connection) => answer(undefined, connection, (reason) => giveBack(connection, reason)),
+      (error: Error) => answer(error),
+    );
+  }
+
+  protected override mustWait(): boolean {
+    if (this.#max !== Infinity) return super.mustWait();
+    return this.#pool.idleConnections() <= this.#pool.taskQueueSize();
+  }
+
+  protected openSession(connection: MariadbConnection, onRest: () => void): DriverSession {
+    return new MariadbSession(connection, onRest);
+  }
+
+  protected isInTransaction(connection: MariadbConnection): boolean {
+    return statusOf(connection).inTransaction;
+  }
+
+  protected backendIdOf(connection: MariadbConnection): number | undefined {
+    return connection.threadId ?? undefined;
+  }
+
+  /** The connector makes a new object for each loan. */
+  protected override physicalOf({ info }: MariadbConnection): object {
+    return info;
+  }
+
+  protected isTimeout(error: Error): boolean {
+    return (error as { code?: unknown }).code === 'ER_GET_CONNECTION_TIMEOUT';
+  }
+
+  async #getConnection(): Promise<MariadbConnection> {
+    const scope = this.scope();
+    if (scope) return new MariadbTransactionConnection(this, scope).connect();
+    const { connection, lease } = await this.borrow(this.request('client', currentFrame()));
+    return leaseConnection(connection, lease);
+  }
+
+  async #run(method: Method, args: [MariadbSql, unknown?]): Promise<unknown> {
+    const scope = this.scope();
+    if (scope) return new MariadbTransactionConnection(this, scope).run(method, args);
+    const frame = currentFrame();
+    if (!frame && this.isUnwatched) return this.#original[method].apply(this.#pool, args);
+    const { connection, lease } = await this.borrow(this.request('query', frame));
+    try {
+      return await connection[method](...args);
+    } finally {
+      lease.release();
+    }
+  }
+}
+
+/** Answers whether the connection was closed. Its release rolls back what was left open. */
+function giveBack(connection: MariadbConnection, reason: Error | boolean | undefined): boolean {
+  const closed = Boolean(reason) || !connection.isValid();
+  if (reason) connection.destroy();
+  else connection.release().catch(() => {});
+  return closed;
+}
+
+const SENDING = ['query', 'execute', 'batch', 'prepare', 'beginTransaction', 'commit', 'rollback', 'ping'];
+
+/** What the holder of a lease gets: the connection, seen through a lease of its own. */
+function leaseConnection(
+  connection: MariadbConnection,
+  lease: DriverLease<MariadbConnection>,
+): MariadbConnection {
+  const members = connection as unknown as Record<PropertyKey, (...args: unknown[]) => Promise<unknown>>;
+  const own: Record<PropertyKey, unknown> = {
+    destroy: () => lease.release(new Error('its holder destroyed it')),
+  };
+  for (const method of SENDING) {
+    own[method] = async (...args: unknown[]) => {
+      const stale = lease.checkUse('query');
+      if (stale) throw stale;
+      return members[method]!.apply(connection, args);
+    };
+  }
+  for (const method of ['release', 'end', 'close', Symbol.asyncDispose])
+    own[method] = async () => lease.release();
+  return new Proxy(connection, {
+    get: (target, key) => {
+      if (Object.hasOwn(own, key)) return own[key];
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,92 @@
+import type { ManualModes } from '../../ambient-scope.js';
+import { TransactionControlError } from '../../errors.js';
+
+/** A statement that a hand-written transaction begins or ends with. */
+export type MysqlControl =
+  ({ readonly verb: 'begin' } & ManualModes) | { readonly verb: 'commit' | 'rollback' };
+
+/** The first word of everything that is looked at more closely. */
+const FIRST_WORD =
+  /^(?:begin|start|commit|rollback|xa|set|create|alter|drop|rename|truncate|grant|revoke|lock|unlock|analyze|check|optimize|repair|flush|reset|cache|load|install|uninstall|stop|change)\b/i;
+const BEGIN = /^(?:begin(?:\s+work)?|start\s+transaction\b.*)$/is;
+const END = /^(commit|rollback)(?:\s+work)?(?:\s+and\s+no\s+chain)?(?:\s+no\s+release)?$/i;
+const ROLLBACK_TO_SAVEPOINT = /^rollback\s+(?:work\s+)?to\b/i;
+/** MariaDB's block of statements outside a procedure. */
+const COMPOUND = /^begin\s+not\s+atomic\b/i;
+const READ_ONLY = /\bread\s+only\b/i;
+const AUTOCOMMIT = /^set\b[^;]*?\bautocommit\b/i;
+/**
+ * The server commits before it executes these, whatever becomes of them.
+ * https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html, https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
+ */
+const COMMITS_IMPLICITLY = [
+  /^(?:create|drop)\s+(?!(?:or\s+replace\s+)?temporary\b|prepare\b)/i,
+  /^(?:alter|rename|truncate|grant|revoke|flush|reset|install|uninstall)\b/i,
+  /^(?:lock|unlock)\s+tables?\b/i,
+  /^(?:analyze|check|optimize|repair)\s+(?:(?:no_write_to_binlog|local)\s+)?(?:table|view)\b/i,
+  /^(?:cache|load)\s+index\b/i,
+  /^(?:start|stop)\s+(?:all\s+)?(?:slaves?|replicas?|group_replication)\b/i,
+  /^change\s+(?:master|replication)\b/i,
+  /^set\s+(?:password|default\s+role)\b/i,
+];
+
+/**
+ * Recognises START TRANSACTION, COMMIT and ROLLBACK; savepoint statements are ordinary statements of a transaction.
+ * Throws {@link TransactionControlError} for what would end the transaction as a whole.
+ */
+export function readControl(text: string): MysqlControl | undefined {
+  const start = startOfStatement(text);
+  if (!FIRST_WORD.test(text.slice(start, start + 10))) return undefined;
+  const statement = text.slice(start).replace(/[\s;]+$/, '');
+  if (ROLLBACK_TO_SAVEPOINT.test(statement) || COMPOUND.test(statement)) return undefined;
+  if (COMMITS_IMPLICITLY.some((pattern) => pattern.test(statement))) {
+    throw new TransactionControlError(
+      `${namesOf(statement)} makes the server commit the transaction before it, so it was not sent. Run it before the transaction, or in ` +
+        'runOutsideTransaction(), where it must not wait for locks that the transaction holds.',
+    );
+  }
+  if (AUTOCOMMIT.test(statement)) {
+    throw new TransactionControlError(
+      'SET autocommit inside a transaction would outlive it, or commit it, and was not sent. Send START TRANSACTION and COMMIT on one ' +
+        'connection (they become a savepoint), or use @Transactional({ propagation: "NESTED" }).',
+    );
+  }
+  if (!/^(?:begin|start|commit|rollback|xa)\b/i.test(statement)) return undefined;
+  if (!statement.includes(';')) {
+    if (BEGIN.test(statement))
+      return { verb: 'begin', isolationLevel: undefined, readOnly: READ_ONLY.test(statement) };
+    const end = END.exec(statement);
+    if (end) return { verb: end[1]!.toLowerCase() as 'commit' | 'rollback' };
+  }
+  throw new TransactionControlError(
+    `A statement that begins with ${statement.split(/\s/, 1)[0]!.toUpperCase()} would begin or end a transaction behind its owner's back and was not sent. ` +
+      'Inside a transaction send START TRANSACTION, COMMIT or ROLLBACK as a statement of its own, on one connection (it becomes a savepoint), ' +
+      'or use @Transactional({ propagation: "NESTED" }) or runOutsideTransaction().',
+  );
+}
+
+/** The first words of a statement: never a value, a URL or a password. */
+function namesOf(statement: string): string {
+  return statement
+    .split(/[\s(]+/, 2)
+    .join(' ')
+    .toUpperCase();
+}
+
+/** The offset of the first character that the server executes: what stands in a comment of the form `/*! … ` is executed. */
+function startOfStatement(text: string): number {
+  let index = 0;
+  for (;;) {
+    while (index < text.length && text.charCodeAt(index) <= 32) index++;
+    const executed = /^\/\*M?!\d*/.exec(text.slice(index, index + 12));
+    if (executed) {
+      index += executed[0].length;
+    } else if (text.startsWith('/*', index)) {
+      const end = text.indexOf('*/', index + 2);
+      index = end === -1 ? text.length : end + 2;
+    } else if (text[index] === '#' || /^--(?:\s|$)/.test(text.slice(index, index + 3))) {
+      const end = text.indexOf('\n', index);
+      index = end === -1 ? text.length : end + 1;
+    } else return index;
+  }
+}

@@ -1,0 +1,171 @@
+import { AsyncResource } from 'node:async_hooks';
+import { getLogger, mysqlDialect } from '../../../core/index.js';
+import type { AmbientScope } from '../../ambient-scope.js';
+import { currentFrame } from '../../context.js';
+import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
+import type { HandWrittenTransactions } from '../../hand-written.js';
+import type { PoolCounts } from '../../managed-pool.js';
+import type { SettledOutcome } from '../../session.js';
+import { leaseConnection, leaseOf } from './mysql2-lease.js';
+import { Mysql2Session } from './mysql2-session.js';
+import { Mysql2TransactionConnection } from './mysql2-transaction-connection.js';
+import type { MysqlCommand, MysqlConnection, MysqlPool } from './mysql2-types.js';
+import { statusOf } from './watch-connection.js';
+
+type Callback = Parameters<MysqlPool['getConnection']>[0];
+
+/** A pool of mysql2 under management: methods of the callback pool are replaced on the instance, which the promise pool goes through. */
+export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
+  readonly dialect = mysqlDialect;
+  readonly native: object;
+  readonly #pool: MysqlPool;
+  readonly #original: Pick<MysqlPool, 'getConnection' | 'query' | 'execute' | 'releaseConnection'>;
+  /** Requests that mysql2 has in its line. When a connection breaks it asks its own `getConnection` once more for one of them. */
+  readonly #waiting = new WeakSet<Callback>();
+  /** Connections whose session commits by itself, as they were lent. */
+  readonly #autocommit = new WeakSet<MysqlConnection>();
+  /** True while mysql2's own `query()` or `execute()` asks for its connection: it releases by itself. */
+  #selfReleasing = false;
+
+  constructor(pool: MysqlPool, options: DriverPoolOptions & { native: object }) {
+    super(options);
+    this.native = options.native;
+    this.#pool = pool;
+    const { getConnection, query, execute, releaseConnection } = pool;
+    this.#original = { getConnection, query, execute, releaseConnection };
+    this.replace<MysqlPool>(pool, {
+      getConnection: (callback) => this.#lendTo(callback),
+      query: (...args) => this.#run('query', args) as MysqlCommand,
+      execute: (...args) => void this.#run('execute', args),
+      releaseConnection: (connection) => this.#takeBack(connection),
+    });
+  }
+
+  get ended(): boolean {
+    return this.#pool._closed;
+  }
+
+  counts(): PoolCounts {
+    const { config, _allConnections, _freeConnections, _connectionQueue } = this.#pool;
+    const total = _allConnections.length;
+    const idle = _freeConnections.length;
+    return {
+      max: config.connectionLimit || Infinity,
+      total,
+      idle,
+      inUse: total - idle,
+      pending: _connectionQueue.length,
+    };
+  }
+
+  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+    return new Mysql2TransactionConnection(this, this.#pool, { scope, handWritten }).asConnection();
+  }
+
+  /** MySQL cannot be asked what became of a transaction. */
+  settle(): Promise<SettledOutcome> {
+    return Promise.resolve('unknown');
+  }
+
+  protected ask(answer: Answer<MysqlConnection>): void {
+    this.#askDriver((error, connection) => {
+      if (error || !connection) answer(error ?? undefined);
+      else answer(undefined, connection, (destroyBecause) => giveBack(connection, destroyBecause));
+    });
+  }
+
+  protected openSession(connection: MysqlConnection, onRest: () => void): DriverSession {
+    return new Mysql2Session(connection, { clock: this.clock, onRest });
+  }
+
+  protected isInTransaction(connection: MysqlConnection): boolean {
+    return statusOf(connection).inTransaction;
+  }
+
+  protected backendIdOf(connection: MysqlConnection): number | undefined {
+    return connection.threadId ?? undefined;
+  }
+
+  /** mysql2 waits for ever. */
+  protected isTimeout(): boolean {
+    return false;
+  }
+
+  #lendTo(callback: Callback): void {
+    if (this.#waiting.has(callback)) {
+      this.#original.getConnection.call(this.#pool, callback);
+      return;
+    }
+    const frame = currentFrame();
+    if (this.#selfReleasing && !frame && this.isUnwatched) {
+      this.#askDriver(callback);
+      return;
+    }
+    // mysql2 would call it in the releaser's async context.
+    const bound = AsyncResource.bind(callback);
+    if (!this.#selfReleasing) {
+      try {
+        const scope = this.scope();
+        if (scope) return this.#joinFor(scope, bound);
+      } catch (error) {
+        return process.nextTick(bound, error as Error);
+      }
+    }
+    this.lend(this.request(this.#selfReleasing ? 'query' : 'client', frame), (error, lent) => {
+      if (lent) bound(null, leaseConnection(lent.connection, lent.lease));
+      else bound(error ?? null);
+    });
+  }
+
+  #joinFor(scope: AmbientScope, callback: Callback): void {
+    new Mysql2TransactionConnection(this, this.#pool, { scope }).connect().then(
+      (connection) => process.nextTick(callback, null, connection),
+      (error: Error) => process.nextTick(callback, error),
+    );
+  }
+
+  #askDriver(callback: Callback): void {
+    const answer: Callback = (error, connection) => {
+      this.#waiting.delete(answer);
+      if (connection && statusOf(connection).autocommit) this.#autocommit.add(connection);
+      callback(error, connection);
+    };
+    this.#waiting.add(answer);
+    this.#original.getConnection.call(this.#pool, answer);
+  }
+
+  #run(method: 'query' | 'execute', args: [sql: unknown, ...rest: unknown[]]): unknown {
+    const scope = this.scope();
+    if (scope) return new Mysql2TransactionConnection(this, this.#pool, { scope }).run(method, args);
+    this.#selfReleasing = true;
+    try {
+      return (this.#original[method] as MysqlPool['query']).apply(this.#pool, args);
+    } finally {
+      this.#selfReleasing = false;
+    }
+  }
+
+  /** Every connection that goes back comes by here. One that is still in a transaction would show it to its next holder. */
+  #takeBack(connection: MysqlConnection): void {
+    const lease = leaseOf(connection);
+    if (lease) return lease.release();
+    const { inTransaction, autocommit } = statusOf(connection);
+    if (connection._pool && (inTransaction || (!autocommit && this.#autocommit.has(connection)))) {
+      getLogger().warn(
+        { pool: this.name, backendId: connection.threadId },
+        `holdfast: closed a connection of pool "${this.name}" that was released ${inTransaction ? 'inside a transaction' : 'with autocommit off'}; ` +
+          'the server rolls back what was not committed',
+      );
+      connection.destroy();
+      return;
+    }
+    this.#original.releaseConnection.call(this.#pool, connection);
+  }
+}
+
+/** Answers whether the connection was closed: mysql2 does so by itself when it is lost. */
+function giveBack(connection: MysqlConnection, destroyBecause: Error | boolean | undefined): boolean {
+  if (destroyBecause) connection.destroy();
+  else connection.release();
+  return !connection._pool;
+}

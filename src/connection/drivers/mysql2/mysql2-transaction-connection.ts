@@ -1,0 +1,176 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { AmbientScope } from '../../ambient-scope.js';
+import { ambientScope } from '../../context.js';
+import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
+import { HandWrittenTransactions } from '../../hand-written.js';
+import type { ManagedPool } from '../../managed-pool.js';
+import { type MysqlControl, readControl } from '../mysql/mysql-control.js';
+import type { Mysql2Session } from './mysql2-session.js';
+import type {
+  MysqlCallback,
+  MysqlCommand,
+  MysqlConnection,
+  MysqlPool,
+  MysqlPreparedStatement,
+} from './mysql2-types.js';
+import { record, recordCommand, type RecordedCall, recorderOf } from './recorded-call.js';
+
+/**
+ * The connection that a pool lends inside a transaction: every command goes to the transaction's queue, START
+ * TRANSACTION and COMMIT become a savepoint, `release()` gives nothing back. `promise()` wraps it as any other.
+ */
+export class Mysql2TransactionConnection {
+  readonly #managed: ManagedPool;
+  readonly #bound: AmbientScope;
+  readonly #handWritten: HandWrittenTransactions;
+  readonly #recorder: MysqlConnection;
+  #session: Mysql2Session | undefined;
+  #released = false;
+
+  constructor(
+    managed: ManagedPool,
+    pool: MysqlPool,
+    { scope, handWritten }: { scope: AmbientScope; handWritten?: HandWrittenTransactions | undefined },
+  ) {
+    this.#managed = managed;
+    this.#bound = scope;
+    this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written START TRANSACTION');
+    this.#recorder = recorderOf(pool);
+  }
+
+  /** Takes the transaction's connection, as `pool.getConnection()` does. */
+  async connect(): Promise<MysqlConnection> {
+    this.#session = (await this.#scope.connect()) as Mysql2Session;
+    return this.asConnection();
+  }
+
+  /** A method of mysql2's connection. Returns the command at once, as mysql2 does. */
+  run(method: 'query' | 'execute' | 'prepare' | 'ping', args: readonly unknown[]): MysqlCommand {
+    const call = record(this.#session?.connection ?? this.#recorder, method, args);
+    this.#submit(call);
+    return call.command;
+  }
+
+  /** This object behind the face of a mysql2 connection: what it does not do itself goes to the connection. */
+  asConnection(): MysqlConnection {
+    const own: Record<PropertyKey, unknown> = {
+      query: (...args: unknown[]) => this.run('query', args),
+      execute: (...args: unknown[]) => this.run('execute', args),
+      prepare: (options: unknown, callback?: MysqlCallback) =>
+        this.run('prepare', [options, callback && this.#handOutStatement(callback, () => face)]),
+      ping: (...args: unknown[]) => this.run('ping', args),
+      addCommand: (command: MysqlCommand) => {
+        this.#submit(recordCommand(command));
+        return command;
+      },
+      release: () => this.#release(),
+      [Symbol.dispose]: () => this.#release(),
+    };
+    for (const method of ['end', 'destroy', 'close', 'changeUser', 'reset']) {
+      own[method] = () => {
+        throw new TransactionControlError(
+          `connection.${method}() inside a transaction would end it behind its owner's back; it was not sent. The pool owns the connection's life.`,
+        );
+      };
+    }
+    const target = (): MysqlConnection => this.#session?.connection ?? this.#recorder;
+    const face: MysqlConnection = new Proxy(this.#recorder, {
+      get: (_, key) => (Object.hasOwn(own, key) ? own[key] : Reflect.get(target(), key)),
+      set: (_, key, value) => {
+        if (Object.hasOwn(own, key)) own[key] = value;
+        else Reflect.set(target(), key, value);
+        return true;
+      },
+      has: (_, key) => Reflect.has(target(), key),
+    });
+    return face;
+  }
+
+  /** A captured connection used in a nested scope of the same transaction belongs to that scope, as anything run there. */
+  get #scope(): AmbientScope {
+    const ambient = ambientScope(this.#managed.source);
+    return ambient?.transaction === this.#bound.transaction ? ambient : this.#bound;
+  }
+
+  /** Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. */
+  #release(): void {
+    if (this.#released) {
+      throw new LeaseReleasedError(
+        'A connection was released that had already been released to the pool. It was lent inside a transaction, ' +
+          'which keeps its connection until its method returns. Release once, in a finally block.',
+      );
+    }
+    this.#released = true;
+    this.#handWritten.rollBackAll(this.#scope).catch(() => {});
+  }
+
+  #submit(call: RecordedCall): void {
+    const { command } = call;
+    let sent = false;
+    const running = this.#perform(call, () => (sent = true));
+    if (call.callback) {
+      const callback = AsyncResource.bind(call.callback);
+      running.then(
+        (values) => process.nextTick(callback, null, ...values),
+        (error: Error) => process.nextTick(callback, error),
+      );
+      return;
+    }
+    running.catch((error: unknown) => {
+      if (sent) return;
+      // What the server refuses mysql2 tells itself.
+      process.nextTick(() => {
+        command.emit('error', error);
+        command.emit('end');
+      });
+    });
+  }
+
+  async #perform(call: RecordedCall, onSend: () => void): Promise<unknown[]> {
+    const text = call.command.sql;
+    const control = text === undefined ? undefined : readControl(text);
+    if (control) {
+      await this.#control(control);
+      const result = {
+        fieldCount: 0,
+        affectedRows: 0,
+        insertId: 0,
+        info: '',
+        serverStatus: 3,
+        warningStatus: 0,
+      };
+      if (!call.callback) process.nextTick(() => call.command.emit('end'));
+      return [result];
+    }
+    return this.#scope.submit({
+      text,
+      by: this.#handWritten,
+      mayWrite: () => text === undefined || !READS.test(text),
+      run: (session, prefix) => {
+        onSend();
+        return (session as Mysql2Session).run(call, prefix);
+      },
+    });
+  }
+
+  async #control(control: MysqlControl): Promise<void> {
+    const { verb } = control;
+    if (verb === 'begin') return this.#handWritten.begin(this.#scope, control);
+    if (await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope)) return;
+    throw new TransactionControlError(
+      `${verb.toUpperCase()} without a START TRANSACTION on this connection would end the transaction of the surrounding method; it was not sent. ` +
+        'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
+    );
+  }
+
+  /** mysql2 keeps prepared statements with the physical connection; this one's commands take their turn as all others. */
+  #handOutStatement(callback: MysqlCallback, face: () => MysqlConnection): MysqlCallback {
+    return (error, statement) => {
+      if (error) return callback(error);
+      callback(null, Object.create(statement as MysqlPreparedStatement, { _connection: { value: face() } }));
+    };
+  }
+}
+
+/** A SELECT that locks or calls a function that writes passes for a read. */
+const READS = /^\s*(?:select|show|with|values|describe|explain)\b/i;

@@ -1,0 +1,79 @@
+/**
+ * The parts of `mysql2` that holdfast uses, as structural types: an application needs no certain copy of `mysql2`.
+ * Read in mysql2 3.24.
+ */
+import type { EventEmitter } from 'node:events';
+
+export type MysqlCallback = (error: Error | null, ...values: unknown[]) => void;
+
+/** One exchange with the server: a query, a prepare, an execute, a ping. */
+export interface MysqlCommand extends EventEmitter {
+  /** The text of a query or of an execute. */
+  readonly sql?: string;
+  onResult?: MysqlCallback | undefined;
+  /** Reads one packet of the answer; without a packet it begins. True when the command is over. */
+  execute: (packet: MysqlPacket | undefined, connection: MysqlConnection) => boolean;
+  /** Reads what the server answers to a statement without rows. */
+  doneInsert?: (result: { readonly serverStatus?: number } | null) => unknown;
+}
+
+export interface MysqlPacket {
+  isEOF(): boolean;
+  eofStatusFlags(): number;
+}
+
+export interface MysqlConnectionConfig {
+  readonly pool?: unknown;
+  readonly stream?: unknown;
+  readonly connectTimeout?: number;
+}
+
+/** A connection of a mysql2 pool, in callback style. */
+export interface MysqlConnection extends EventEmitter {
+  readonly config: MysqlConnectionConfig;
+  readonly threadId: number | null;
+  readonly stream: { destroy(): void };
+  /** Gone once the pool has given the connection up. */
+  readonly _pool: object | null;
+  addCommand: (command: MysqlCommand) => MysqlCommand;
+  query(sql: unknown, ...rest: unknown[]): MysqlCommand;
+  execute(sql: unknown, ...rest: unknown[]): MysqlCommand;
+  prepare(options: unknown, callback?: MysqlCallback): MysqlCommand;
+  release: () => void;
+  destroy: () => void;
+  end: (callback?: (error?: Error) => void) => unknown;
+}
+
+export type MysqlConnectionClass = new (options: { config: MysqlConnectionConfig }) => MysqlConnection;
+
+/** A prepared statement as `connection.prepare()` hands it out; it sends through the connection that it was made on. */
+export interface MysqlPreparedStatement {
+  readonly _connection: MysqlConnection;
+}
+
+type GetConnection = (callback: (error: Error | null, connection?: MysqlConnection) => void) => void;
+
+/** mysql2's own pool: the one in callback style, which the promise pool wraps. */
+export interface MysqlPool extends EventEmitter {
+  readonly config: {
+    readonly connectionLimit: number;
+    readonly connectionConfig: MysqlConnectionConfig;
+  };
+  readonly _allConnections: { readonly length: number };
+  readonly _freeConnections: { readonly length: number };
+  readonly _connectionQueue: { readonly length: number };
+  readonly _closed: boolean;
+  getConnection: GetConnection;
+  query: (sql: unknown, ...rest: unknown[]) => MysqlCommand;
+  execute: (sql: unknown, ...rest: unknown[]) => void;
+  releaseConnection: (connection: MysqlConnection) => void;
+}
+
+/** A pool of `mysql2` or of `mysql2/promise`. */
+export interface Mysql2PoolLike {
+  getConnection(...args: never[]): unknown;
+  query(...args: never[]): unknown;
+  execute(...args: never[]): unknown;
+  end(...args: never[]): unknown;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+}

@@ -1,0 +1,331 @@
+import 'reflect-metadata';
+import * as mariadb from 'mariadb';
+import mysql, { type Pool as CallbackPool } from 'mysql2';
+import type { Pool, PoolOptions } from 'mysql2/promise';
+import { DataSource } from 'typeorm';
+import type { EntityManager, QueryRunner } from 'typeorm';
+import { type ManagedPool, managePool, unmanagePool } from 'holdfast';
+import { manageDataSource } from 'holdfast/typeorm';
+import { expectNoOpenTransactions } from 'holdfast/testing';
+import type { MysqlDatabase } from '../harness/mysql-database.js';
+import { mysqlSchema } from '../harness/schema.js';
+import { Entry, openings, type Opening } from './ways-in.js';
+import { until } from './observing.js';
+
+/** The harness's tables; an insert of a label that begins with `slow` waits at the gate, whichever way it came. */
+export const mysqlConformanceSchema: readonly string[] = [
+  ...mysqlSchema,
+  'CREATE TABLE gate (id int PRIMARY KEY)',
+  'INSERT INTO gate VALUES (1)',
+  `CREATE TRIGGER entry_gate BEFORE INSERT ON entry FOR EACH ROW
+     IF NEW.label LIKE 'slow%' THEN SET @gate = (SELECT id FROM gate WHERE id = 1 LOCK IN SHARE MODE); END IF`,
+];
+
+/** Something that was taken at one time (a connection, a manager, a QueryRunner) and is used at another. */
+export interface MysqlCaptured {
+  insert(label: string): Promise<void>;
+  query<Row = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<Row[]>;
+  /** Gives it back, where it has to be. */
+  release(): Promise<void>;
+}
+
+/** Work done through one way in. Each call asks its pool or ORM anew, as application code does. */
+export interface MysqlWork extends Omit<MysqlCaptured, 'release'> {
+  readonly managed: ManagedPool;
+  readonly dataSource: DataSource | undefined;
+  /** Inserts NULL for a label: rejects with ER_BAD_NULL_ERROR, inside the way's own wrapping of it. */
+  fail(): Promise<void>;
+  /** What this way sees, in order of insertion. */
+  labels(): Promise<string[]>;
+  connectionId(): Promise<number>;
+  capture(): Promise<MysqlCaptured>;
+}
+
+export interface MysqlWorkOptions {
+  /** Where to connect: a proxy's url, for example. Default: the test's database. */
+  readonly url?: string;
+  /** Default 4. */
+  readonly max?: number;
+  readonly name?: string;
+  readonly acquireTimeoutMs?: number;
+}
+
+export interface MysqlWayIn {
+  readonly name: string;
+  readonly orm: 'none' | 'typeorm';
+  start(db: MysqlDatabase, options?: MysqlWorkOptions): Promise<MysqlWork>;
+}
+
+type Borrow = () => Promise<MysqlCaptured>;
+
+interface Source {
+  readonly managed: ManagedPool;
+  readonly dataSource?: DataSource;
+}
+
+function workThrough({ managed, dataSource }: Source, borrow: Borrow): MysqlWork {
+  const once = async <T>(use: (handle: MysqlCaptured) => Promise<T>): Promise<T> => {
+    const handle = await borrow();
+    try {
+      return await use(handle);
+    } finally {
+      await handle.release();
+    }
+  };
+  const query = <Row>(sql: string, params?: unknown[]): Promise<Row[]> =>
+    once((handle) => handle.query<Row>(sql, params));
+  return {
+    managed,
+    dataSource,
+    capture: borrow,
+    query,
+    insert: (label) => once((handle) => handle.insert(label)),
+    fail: () => once((handle) => handle.insert(null as unknown as string)),
+    async labels() {
+      const rows = await query<{ label: string }>('SELECT label FROM entry ORDER BY id');
+      return rows.map(({ label }) => label);
+    },
+    async connectionId() {
+      const [row] = await query<{ id: number }>('SELECT connection_id() AS id');
+      return Number(row!.id);
+    },
+  };
+}
+
+type Send = (sql: string, params: unknown[]) => Promise<unknown>;
+
+const through = (send: Send, release: () => void = () => undefined): MysqlCaptured => ({
+  async insert(label) {
+    await send('INSERT INTO entry (label) VALUES (?)', [label]);
+  },
+  query: async <Row>(sql: string, params: unknown[] = []) => (await send(sql, params)) as Row[],
+  release: async () => release(),
+});
+
+const throughManager = (
+  manager: Pick<EntityManager, 'insert' | 'query'>,
+  release: () => Promise<void> = async () => undefined,
+): MysqlCaptured => ({
+  async insert(label) {
+    await manager.insert(Entry, { label });
+  },
+  query: (sql, params) => manager.query(sql, params),
+  release,
+});
+
+/** A pool of mysql2 that is managed, and ended by the harness. */
+export function startMysqlPool(
+  db: MysqlDatabase,
+  { url, max = 4, name, acquireTimeoutMs, ...more }: MysqlWorkOptions & PoolOptions = {},
+): { callbackPool: CallbackPool; pool: Pool; managed: ManagedPool } {
+  const callbackPool = mysql.createPool({ uri: url ?? db.url, connectionLimit: max, ...more });
+  const managed = managePool(callbackPool, {
+    ...(name && { name }),
+    ...(acquireTimeoutMs && { acquireTimeoutMs }),
+  });
+  db.defer(() => new Promise<void>((resolve) => callbackPool.end(() => resolve())));
+  db.defer(() => unmanagePool(managed));
+  return { callbackPool, pool: callbackPool.promise(), managed };
+}
+
+export async function startMysqlDataSource(
+  db: MysqlDatabase,
+  type: 'mysql' | 'mariadb',
+  { url, max = 4, name }: MysqlWorkOptions = {},
+): Promise<Required<Source>> {
+  const dataSource = new DataSource({ type, url: url ?? db.url, entities: [Entry], poolSize: max });
+  await dataSource.initialize();
+  const source = manageDataSource(dataSource, name === undefined ? {} : { name });
+  db.defer(() => dataSource.destroy());
+  return { managed: source.primary, dataSource };
+}
+
+const poolWay = (
+  name: string,
+  borrow: (pools: ReturnType<typeof startMysqlPool>) => Promise<MysqlCaptured>,
+) =>
+  ({
+    name,
+    orm: 'none',
+    async start(db, options) {
+      const pools = startMysqlPool(db, options);
+      return workThrough(pools, () => borrow(pools));
+    },
+  }) satisfies MysqlWayIn;
+
+const typeormWay = (
+  name: string,
+  type: 'mysql' | 'mariadb',
+  borrower: (dataSource: DataSource) => Borrow,
+): MysqlWayIn => ({
+  name: `TypeORM (${type}) ${name}`,
+  orm: 'typeorm',
+  async start(db, options) {
+    const source = await startMysqlDataSource(db, type, options);
+    return workThrough(source, borrower(source.dataSource));
+  },
+});
+
+const throughQueryRunner = (runner: QueryRunner): MysqlCaptured =>
+  throughManager(runner.manager, () => runner.release());
+
+/** A pool of the mariadb connector that is managed, and ended by the harness. */
+export function startMariadbPool(
+  db: MysqlDatabase,
+  { url, max = 4, name, acquireTimeoutMs }: MysqlWorkOptions = {},
+): { pool: mariadb.Pool; managed: ManagedPool } {
+  const { hostname: host, port, username: user, password, pathname } = new URL(url ?? db.url);
+  const database = pathname.slice(1);
+  const pool = mariadb.createPool({
+    host,
+    port: Number(port),
+    user,
+    password,
+    database,
+    connectionLimit: max,
+    minimumIdle: 0,
+    insertIdAsNumber: true,
+    bigIntAsNumber: true,
+  });
+  const managed = managePool(pool, {
+    connectionLimit: max,
+    ...(name && { name }),
+    ...(acquireTimeoutMs && { acquireTimeoutMs }),
+  });
+  db.defer(() => (pool.closed ? undefined : pool.end()));
+  db.defer(() => unmanagePool(managed));
+  return { pool, managed };
+}
+
+const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<MysqlCaptured>): MysqlWayIn => ({
+  name: `mariadb ${name}`,
+  orm: 'none',
+  async start(db, options) {
+    const source = startMariadbPool(db, options);
+    return workThrough(source, () => borrow(source.pool));
+  },
+});
+
+export const mysqlWaysIn: readonly MysqlWayIn[] = [
+  mariadbWay('pool.query()', async (pool) => through((sql, params) => pool.query(sql, params))),
+  mariadbWay('pool.execute()', async (pool) => through((sql, params) => pool.execute(sql, params))),
+  mariadbWay('pool.getConnection()', async (pool) => {
+    const connection = await pool.getConnection();
+    return through(
+      (sql, params) => connection.query(sql, params),
+      () => void connection.release(),
+    );
+  }),
+  poolWay('mysql2 pool.query()', async ({ pool }) =>
+    through(async (sql, params) => (await pool.query(sql, params))[0]),
+  ),
+  poolWay('mysql2 pool.execute()', async ({ pool }) =>
+    through(async (sql, params) => (await pool.execute(sql, params as string[]))[0]),
+  ),
+  poolWay('mysql2 pool.query(callback)', async ({ callbackPool }) =>
+    through(
+      (sql, params) =>
+        new Promise((resolve, reject) =>
+          callbackPool.query(sql, params, (error, rows) => (error ? reject(error) : resolve(rows))),
+        ),
+    ),
+  ),
+  poolWay('mysql2 pool.getConnection()', async ({ pool }) => {
+    const connection = await pool.getConnection();
+    return through(
+      async (sql, params) => (await connection.query(sql, params))[0],
+      () => connection.release(),
+    );
+  }),
+  typeormWay('repository', 'mariadb', (dataSource) => {
+    const repository = dataSource.getRepository(Entry);
+    return async () => ({
+      async insert(label) {
+        await repository.save({ label });
+      },
+      query: (sql, params) => repository.query(sql, params),
+      release: async () => undefined,
+    });
+  }),
+  typeormWay('EntityManager', 'mysql', (dataSource) => async () => throughManager(dataSource.manager)),
+  typeormWay('createQueryRunner()', 'mysql', (dataSource) => async () => {
+    const runner = dataSource.createQueryRunner();
+    await runner.connect();
+    return throughQueryRunner(runner);
+  }),
+];
+
+/** A row of a grid: `describe.each(everyMysqlWay)('$name', ({ way, opening }) => …)`. */
+export const everyMysqlWay: readonly { name: string; way: MysqlWayIn; opening: Opening }[] =
+  mysqlWaysIn.flatMap((way) =>
+    openings.map((opening) => ({ name: `${way.name} in ${opening.name}`, way, opening })),
+  );
+
+/** One managed pool per test, made in beforeEach; `work` and its methods are those of the running test. */
+export function useMysqlWork(db: MysqlDatabase, way: MysqlWayIn, options?: MysqlWorkOptions): MysqlWork {
+  let current: MysqlWork | undefined;
+  beforeEach(async () => {
+    await db.query('DELETE FROM entry');
+    await db.query('DELETE FROM account');
+    current = await way.start(db, options);
+  });
+  return new Proxy({} as MysqlWork, { get: (_, key) => Reflect.get(current!, key) as unknown });
+}
+
+/** The committed labels of `entry`, in order of insertion, as the independent observer sees them. */
+export async function mysqlLabelsIn(db: MysqlDatabase): Promise<string[]> {
+  const rows = await db.query<{ label: string }>('SELECT label FROM entry ORDER BY id');
+  return rows.map(({ label }) => label);
+}
+
+/** Matches the server's error of this name, as mysql2 throws it or as TypeORM wraps it. */
+export function mysqlError(code: string): object {
+  return {
+    $$typeof: Symbol.for('jest.asymmetricMatcher'),
+    asymmetricMatch: (error: unknown) =>
+      [error, (error as { driverError?: unknown }).driverError].some(
+        (each) => (each as { code?: unknown } | undefined)?.code === code,
+      ),
+    toString: () => `MySQL error ${code}`,
+    toAsymmetricMatcher: () => `MySQL error ${code}`,
+  };
+}
+
+/** Holds every insert of a label that begins with `slow`, until it is opened. It opens by itself after the test. */
+export async function closeMysqlGate(db: MysqlDatabase): Promise<{
+  waiting(count?: number): Promise<void>;
+  open(): Promise<void>;
+}> {
+  const connection = await db.connection();
+  await connection.beginTransaction();
+  await connection.query('SELECT id FROM gate WHERE id = 1 FOR UPDATE');
+  return {
+    waiting: (count = 1) =>
+      until(`${count} session(s) at the gate`, async () => {
+        const [row] = await db.query<{ waiting: number }>(
+          "SELECT count(*) AS waiting FROM information_schema.processlist WHERE db = database() AND info LIKE '%gate%LOCK IN SHARE MODE%' AND id <> connection_id()",
+        );
+        return Number(row!.waiting) >= count;
+      }),
+    async open() {
+      await connection.rollback();
+    },
+  };
+}
+
+/** What a reviewer would look at after any transaction: nothing lent, nothing open, whoever borrows next. */
+export async function expectCleanMysqlPool({ managed }: MysqlWork, db: MysqlDatabase): Promise<void> {
+  expectNoOpenTransactions();
+  await until('an idle pool', () => {
+    const { inUse, pending } = managed.counts();
+    return inUse === 0 && pending === 0;
+  });
+  expect(managed.leases()).toEqual([]);
+  const open = (await db.sessions()).filter(({ inTransaction }) => inTransaction);
+  // The list of transactions is a copy that is up to a tenth of a second old.
+  if (open.length > 0) {
+    await until('no session in a transaction', async () =>
+      (await db.sessions()).every(({ inTransaction }) => !inTransaction),
+    );
+  }
+}

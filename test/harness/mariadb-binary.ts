@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** A MariaDB server on this machine: its executable, and the SQL that fills an empty data directory. */
+export interface MariadbInstallation {
+  readonly mariadbd: string;
+  readonly systemTables: string;
+}
+
+const folders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/usr/libexec', '/opt/homebrew/bin'];
+/** Debian's package of the server alone: it brings no service that could be started. */
+const install = 'apt-get install --yes --no-install-recommends mariadb-server-core';
+
+export const otherMysqlHint =
+  'Or set HOLDFAST_TEST_MYSQL_URL to a MariaDB on which you may create databases, ' +
+  'for example mysql://root:secret@127.0.0.1:3306.';
+
+/** Finds MariaDB, or installs it where this process is root on a system with apt. */
+export function findMariadb(): MariadbInstallation {
+  const found = lookForMariadb() ?? installMariadb();
+  if (found) return found;
+  throw new Error(
+    `No MariaDB to test with: there is no mariadbd in PATH or ${folders.join(', ')}. Run: sudo ${install}  ${otherMysqlHint}`,
+  );
+}
+
+function lookForMariadb(): MariadbInstallation | undefined {
+  for (const folder of [...(process.env['PATH'] ?? '').split(':'), ...folders]) {
+    const mariadbd = join(folder, 'mariadbd');
+    if (!existsSync(mariadbd)) continue;
+    for (const share of ['mysql', 'mariadb']) {
+      const directory = join(dirname(folder), 'share', share);
+      const prefix = ['mysql', 'mariadb'].find((name) =>
+        existsSync(join(directory, `${name}_system_tables.sql`)),
+      );
+      if (!prefix) continue;
+      const parts = ['system_tables', 'performance_tables', 'system_tables_data'];
+      const read = (part: string): string => readFileSync(join(directory, `${prefix}_${part}.sql`), 'utf8');
+      return { mariadbd, systemTables: parts.map(read).join('\n') };
+    }
+  }
+  return undefined;
+}
+
+function installMariadb(): MariadbInstallation | undefined {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined;
+  process.stderr.write(`No MariaDB found; installing one for the tests: ${install}\n`);
+  const run = (command: string): void => {
+    const [program, ...args] = command.split(' ');
+    execFileSync(program!, args, {
+      stdio: 'ignore',
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
+  };
+  try {
+    run('apt-get update');
+    run(install);
+  } catch (error) {
+    throw new Error(
+      `No MariaDB to test with, and it could not be installed. Run: ${install}  ${otherMysqlHint}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return lookForMariadb();
+}

@@ -1,0 +1,188 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { DelayLine } from './delay-line.js';
+import type { ArmedFault } from './faults.js';
+import type { ProxiedConnection, ProxyHost } from './proxy-connection.js';
+import type { SeenStatement } from './seen-statement.js';
+import type { ErrorFields } from './wire-messages.js';
+
+const COM_QUERY = 0x03;
+const COM_PREPARE = 0x16;
+const COM_EXECUTE = 0x17;
+
+/** Splits a stream into MySQL's packets: three bytes of length, one of sequence, the payload. */
+class PacketReader {
+  private rest: Buffer = Buffer.alloc(0);
+
+  *read(chunk: Buffer): Generator<Buffer> {
+    this.rest = Buffer.concat([this.rest, chunk]);
+    while (this.rest.length >= 4 && this.rest.length >= 4 + this.rest.readUIntLE(0, 3)) {
+      const end = 4 + this.rest.readUIntLE(0, 3);
+      const packet = this.rest.subarray(0, end);
+      this.rest = this.rest.subarray(end);
+      yield packet;
+    }
+  }
+}
+
+/**
+ * One client of the proxy and its connection to the server, in MySQL's protocol. A fault acts on a statement that
+ * is sent when the earlier ones are answered, which is how mysql2 sends them all.
+ */
+export class MysqlProxyConnection implements ProxiedConnection {
+  flights = 0;
+  isLost = false;
+  readonly closed: Promise<unknown>;
+
+  private readonly server: Socket;
+  private readonly frontend = new PacketReader();
+  private readonly backend = new PacketReader();
+  private readonly toServer: DelayLine;
+  private readonly toClient: DelayLine;
+  private readonly prepared = new Map<number, string>();
+  /** The text of a PREPARE whose answer brings the statement's number. */
+  private preparing: string | undefined;
+  private latest = '';
+  private pid: number | undefined;
+  private cutAfter: { armed: ArmedFault; statement: SeenStatement } | undefined;
+  private work: Promise<void> = Promise.resolve();
+  private isCut = false;
+
+  constructor(
+    readonly id: number,
+    private readonly client: Socket,
+    private readonly host: ProxyHost,
+  ) {
+    this.toServer = new DelayLine(() => host.latency.toServerMs);
+    this.toClient = new DelayLine(() => host.latency.toClientMs);
+    this.server = connect({ ...host.target, noDelay: true });
+    const whenClosed = (socket: Socket): Promise<unknown> =>
+      new Promise((resolve) => socket.once('close', resolve));
+    this.closed = Promise.all([whenClosed(client), whenClosed(this.server)]);
+    client.setNoDelay(true);
+    for (const socket of [client, this.server]) socket.on('error', () => undefined);
+    client.on('data', (chunk: Buffer) => this.whenHandled(() => this.handleClientChunk(chunk)));
+    client.on('close', () => this.whenHandled(() => this.server.end()));
+    client.on('end', () => this.whenHandled(() => this.server.end()));
+    this.server.on('data', (chunk: Buffer) => this.handleServerChunk(chunk));
+    this.server.on('end', () => this.endClient());
+    this.server.on('close', () => this.endClient());
+  }
+
+  get isOpen(): boolean {
+    return !this.client.destroyed;
+  }
+
+  cut(): void {
+    this.isCut = true;
+    this.toClient.close();
+    this.toServer.close();
+    this.client.destroy();
+    this.server.destroy();
+  }
+
+  lose(): void {
+    this.isLost = true;
+    this.toClient.close();
+    this.toServer.close();
+  }
+
+  private whenHandled(act: () => unknown): void {
+    this.toServer.push(() => {
+      this.work = this.work.then(async () => {
+        if (!this.isLost && !this.isCut) await act();
+      });
+    });
+  }
+
+  private async handleClientChunk(chunk: Buffer): Promise<void> {
+    for (const packet of this.frontend.read(chunk)) {
+      // Only a command begins a new sequence; the packets of the login go on with the server's.
+      const text = packet[3] === 0 ? this.textOf(packet) : undefined;
+      if (text === undefined) this.server.write(packet);
+      else await this.handleStatement(packet, text);
+      if (this.isCut || this.isLost) return;
+    }
+  }
+
+  /** The text of a statement that is executed by this packet. */
+  private textOf(packet: Buffer): string | undefined {
+    const body = packet.subarray(5);
+    switch (packet[4]) {
+      case COM_QUERY:
+        return body.toString();
+      case COM_PREPARE:
+        this.preparing = this.latest = body.toString();
+        return undefined;
+      case COM_EXECUTE:
+        // MariaDB's connector may execute what it has just prepared without knowing its number.
+        return this.prepared.get(body.readInt32LE(0)) ?? this.latest;
+      default:
+        return undefined;
+    }
+  }
+
+  private async handleStatement(packet: Buffer, text: string): Promise<void> {
+    this.flights += 1;
+    const statement: SeenStatement = {
+      text,
+      connection: this.id,
+      pid: this.pid,
+      flight: this.flights,
+      protocol: packet[4] === COM_QUERY ? 'simple' : 'extended',
+      outcome: 'sent',
+    };
+    this.host.saw(statement);
+    for (const armed of this.host.faults) {
+      if (!armed.takes(statement)) continue;
+      const { fault } = armed;
+      if (fault.action !== 'hold' && fault.action !== 'cut-after') statement.outcome = 'faulted';
+      if (fault.action === 'cut-after') this.cutAfter = { armed, statement };
+      else armed.act(statement);
+      if (fault.action === 'fail') return void this.client.write(errorPacket(fault));
+      if (fault.action === 'cut-before') return this.cut();
+      if (fault.action === 'black-hole') return this.lose();
+      if (fault.action === 'hold') {
+        const gone = new Promise((resolve) => this.client.once('close', resolve));
+        await Promise.race([armed.whenReleased(), gone]);
+        if (this.isCut || this.isLost) return;
+      }
+    }
+    this.server.write(packet);
+  }
+
+  private handleServerChunk(chunk: Buffer): void {
+    if (this.isLost) return;
+    for (const packet of this.backend.read(chunk)) {
+      this.pid ??= threadIdOf(packet);
+      if (this.preparing !== undefined && packet[4] === 0)
+        this.prepared.set(packet.readInt32LE(5), this.preparing);
+      this.preparing = undefined;
+      if (this.cutAfter) {
+        const { armed, statement } = this.cutAfter;
+        this.cut();
+        return armed.act(statement);
+      }
+      this.toClient.push(() => this.client.write(packet));
+    }
+  }
+
+  private endClient(): void {
+    if (!this.isLost) this.toClient.push(() => this.client.destroySoon());
+  }
+}
+
+/** The server's greeting: protocol 10, its version as a terminated string, the number of the connection. */
+function threadIdOf(packet: Buffer): number {
+  return packet[4] === 10 ? packet.readUInt32LE(packet.indexOf(0, 5) + 1) : 0;
+}
+
+function errorPacket({ sqlstate, message, errno = 1105 }: ErrorFields): Buffer {
+  const body = Buffer.from(`   #${sqlstate}${message}`);
+  body[0] = 0xff;
+  body.writeUInt16LE(errno, 1);
+  const header = Buffer.alloc(4);
+  header.writeUIntLE(body.length, 0, 3);
+  header[3] = 1;
+  return Buffer.concat([header, body]);
+}

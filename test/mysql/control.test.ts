@@ -1,0 +1,146 @@
+import { readControl } from '../../src/connection/drivers/mysql/mysql-control.js';
+import { ISOLATION_LEVELS, mysqlDialect } from '../../src/core/index.js';
+import { failureOf } from '../conformance/observing.js';
+import { useMysqlDatabase } from '../harness/mysql-database.js';
+
+const db = useMysqlDatabase();
+
+/** Whether a transaction is still open behind the statement, according to the server. */
+async function leavesTransactionOpen(statement: string): Promise<boolean> {
+  const connection = await db.connection();
+  await connection.query('START TRANSACTION');
+  await connection.query("INSERT INTO entry (label) VALUES ('a')");
+  await connection.query(statement).catch(() => undefined);
+  const [rows] = await connection.query('SELECT @@in_transaction AS open');
+  await connection.query('ROLLBACK');
+  return Number((rows as { open: number }[])[0]!.open) === 1;
+}
+
+const refused = [
+  'CREATE TABLE made (id int)',
+  'create or replace table made (id int)',
+  'CREATE INDEX by_label ON entry (label)',
+  'CREATE VIEW seen AS SELECT 1',
+  'CREATE PROCEDURE does() SELECT 1',
+  'CREATE USER IF NOT EXISTS somebody',
+  'DROP TABLE IF EXISTS made',
+  'ALTER TABLE entry COMMENT = "x"',
+  'RENAME TABLE parent TO parents, parents TO parent',
+  'TRUNCATE TABLE parent',
+  'truncate parent',
+  'GRANT SELECT ON parent TO somebody',
+  'REVOKE SELECT ON parent FROM somebody',
+  'LOCK TABLES entry WRITE',
+  'ANALYZE TABLE entry',
+  'CHECK TABLE entry',
+  'OPTIMIZE LOCAL TABLE entry',
+  'REPAIR TABLE entry',
+  'FLUSH STATUS',
+  'RESET QUERY CACHE',
+  '  -- a comment\n # another\n /* and one */ CREATE TABLE made2 (id int)',
+  '/*!40000 ALTER TABLE entry COMMENT = "y" */',
+  '/*M! DROP TABLE IF EXISTS made2 */',
+  'DROP TABLE IF EXISTS made;  ',
+];
+
+test.each(refused)('%s commits on the server, so it is refused', async (statement) => {
+  expect(() => readControl(statement)).toThrow(expect.objectContaining({ code: 'TRANSACTION_CONTROL' }));
+  expect(await leavesTransactionOpen(statement)).toBe(false);
+});
+
+const passed = [
+  'SELECT 1',
+  'WITH one AS (SELECT 1) SELECT * FROM one',
+  "INSERT INTO entry (label) VALUES ('COMMIT; DROP TABLE entry')",
+  'CREATE TEMPORARY TABLE scratch (id int)',
+  'create or replace temporary table scratch (id int)',
+  'DROP TEMPORARY TABLE IF EXISTS scratch',
+  'SAVEPOINT mine',
+  'ROLLBACK TO SAVEPOINT mine',
+  'ROLLBACK WORK TO mine',
+  'RELEASE SAVEPOINT mine',
+  'SET @x = 1',
+  'SET SESSION sql_mode = @@sql_mode',
+  'SET STATEMENT max_statement_time = 1 FOR SELECT 1',
+  'ANALYZE SELECT 1',
+  'BEGIN NOT ATOMIC SELECT 1; END',
+  "PREPARE s FROM 'SELECT 1'",
+  'DROP PREPARE s',
+  'CALL nothing()',
+  'LOAD DATA LOCAL INFILE "x" INTO TABLE entry',
+  'START_OF_SOMETHING',
+];
+
+test.each(passed)('%s leaves the transaction open, so it is an ordinary statement', async (statement) => {
+  expect(readControl(statement)).toBeUndefined();
+  expect(await leavesTransactionOpen(statement)).toBe(true);
+});
+
+test.each([
+  ['BEGIN', { verb: 'begin', isolationLevel: undefined, readOnly: false }],
+  ['begin work;', { verb: 'begin', isolationLevel: undefined, readOnly: false }],
+  ['START TRANSACTION', { verb: 'begin', isolationLevel: undefined, readOnly: false }],
+  [
+    'start transaction with consistent snapshot',
+    { verb: 'begin', isolationLevel: undefined, readOnly: false },
+  ],
+  ['START TRANSACTION READ ONLY', { verb: 'begin', isolationLevel: undefined, readOnly: true }],
+  ['COMMIT', { verb: 'commit' }],
+  ['commit work and no chain no release ;', { verb: 'commit' }],
+  ['/* done */ ROLLBACK', { verb: 'rollback' }],
+])('%s is %j', (statement, control) => {
+  expect(readControl(statement)).toEqual(control);
+});
+
+test.each([
+  'COMMIT AND CHAIN',
+  'ROLLBACK RELEASE',
+  'COMMIT; SELECT 1',
+  "XA START 'x'",
+  'SET autocommit = 0',
+  'SET @x = 1, @@session.autocommit = 1',
+  'SET PASSWORD = PASSWORD("secret")',
+  'STOP SLAVE',
+  'START ALL SLAVES',
+])(
+  '%s would end or outlive the transaction, and is refused without a word of its values',
+  async (statement) => {
+    const error = await failureOf((async () => readControl(statement))());
+    expect(error).toMatchObject({ code: 'TRANSACTION_CONTROL' });
+    expect(error.message).not.toContain('secret');
+  },
+);
+
+describe('the dialect', () => {
+  test.each(
+    [undefined, ...ISOLATION_LEVELS].flatMap((isolationLevel) => [
+      { isolationLevel, readOnly: false },
+      { isolationLevel, readOnly: true },
+    ]),
+  )('what begins a transaction with %j is what the server takes', async (options) => {
+    const connection = await db.connection();
+    for (const statement of mysqlDialect.begin(options)) await connection.query(statement);
+    const writing = connection.query("INSERT INTO entry (label) VALUES ('a')").then(
+      () => 'written',
+      (error: { code: string }) => error.code,
+    );
+    expect(await writing).toBe(options.readOnly ? 'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION' : 'written');
+    await connection.query('ROLLBACK');
+  });
+
+  test('a savepoint can be released, or undone', async () => {
+    await db.truncate();
+    const connection = await db.connection();
+    const insert = (label: string): Promise<unknown> =>
+      connection.query('INSERT INTO entry (label) VALUES (?)', [label]);
+    await connection.query('START TRANSACTION');
+    await connection.query(mysqlDialect.savepoint('holdfast_1'));
+    await insert('kept');
+    await connection.query(mysqlDialect.releaseSavepoint('holdfast_1'));
+    await connection.query(mysqlDialect.savepoint('holdfast_2'));
+    await insert('undone');
+    await connection.query(mysqlDialect.undoSavepoint('holdfast_2'));
+    await connection.query('COMMIT');
+    expect(await db.query('SELECT label FROM entry')).toEqual([{ label: 'kept' }]);
+  });
+});
