@@ -58,6 +58,7 @@ export type {
   Hook,
   Propagation,
   RetryOptions,
+  RollbackHook,
   TransactionalDecorator,
   TransactionOptions,
 } from './transaction/index.js';

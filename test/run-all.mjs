@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 const suites = [
   { name: 'main', config: 'jest.config.cjs' },
+  { name: 'cls-hooked', config: 'jest.cls-hooked.config.cjs' },
   {
     name: 'nestjs',
     config: 'jest.nestjs.config.cjs',

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { processGlobal } from '../core/index.js';
+import { InvalidOptionsError, processGlobal } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 import { DuplicateDataSourceError } from './errors.js';
 
@@ -7,6 +7,9 @@ import { DuplicateDataSourceError } from './errors.js';
 export interface SourceKey {
   readonly name: string;
 }
+
+/** Stands for no data source: frames of it say nothing of any. */
+export const NO_SOURCE: SourceKey = Object.freeze({ name: '' });
 
 /**
  * One call's view of the transactions around it. Frames form an immutable chain: a frame is handed to
@@ -24,18 +27,44 @@ export interface Frame {
   readonly alsoAwait?: (work: Promise<void>) => void;
 }
 
+/** Where the frame of a call is kept while the call, and whatever it awaits, runs. */
+export interface ContextStorage {
+  /** The frame of the running call, if any. */
+  getStore(): Frame | undefined;
+  /** Runs `work`, and everything it awaits, inside `frame`; the frame of the caller is untouched. */
+  run<T>(frame: Frame | undefined, work: () => T): T;
+}
+
 // Both copies of a dual package must see one context, or a transaction begun through `import` would not be
 // joined by a library that was loaded through `require`.
-const storage = processGlobal('holdfast.context/1', () => new AsyncLocalStorage<Frame | undefined>());
+const context = processGlobal<{ storage: ContextStorage; used: boolean }>('holdfast.context/2', () => ({
+  storage: new AsyncLocalStorage<Frame | undefined>(),
+  used: false,
+}));
+
+/**
+ * Keeps frames in `storage` instead of the default `AsyncLocalStorage`. Once for the process, before the first
+ * transaction: a call that is on its way would lose its frame. Throws `InvalidOptionsError` afterwards.
+ */
+export function useContextStorage(storage: ContextStorage): void {
+  if (storage === context.storage) return;
+  if (context.used) {
+    throw new InvalidOptionsError(
+      'The storage of the context is chosen after the first transaction has begun. Choose it before the application starts.',
+    );
+  }
+  context.storage = storage;
+}
 
 /** The frame of the running call, if any. */
 export function currentFrame(): Frame | undefined {
-  return storage.getStore();
+  return context.storage.getStore();
 }
 
 /** Runs `work`, and everything it awaits, inside `frame`. */
 export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
-  return storage.run(frame, work);
+  if (frame) context.used = true;
+  return context.storage.run(frame, work);
 }
 
 /**
@@ -48,7 +77,7 @@ export function detachFrame(frame: Frame): void {
 
 /** The scope of the running call on `source`. A closed scope is found as well: it is the caller's to refuse. */
 export function ambientScope(source: SourceKey): AmbientScope | undefined {
-  return scopeInFrame(storage.getStore(), source);
+  return scopeInFrame(currentFrame(), source);
 }
 
 /** {@link ambientScope} for a given frame. */
@@ -61,7 +90,7 @@ export function scopeInFrame(frame: Frame | undefined, source: SourceKey): Ambie
 
 /** The innermost frame of the running call that speaks of the data source of this name, whether or not it is managed still. */
 export function frameOf(name: string): Frame | undefined {
-  let frame = storage.getStore();
+  let frame = currentFrame();
   while (frame && frame.source !== undefined && frame.source.name !== name) frame = frame.parent;
   return frame;
 }
@@ -84,7 +113,7 @@ export function scopeOnPool(source: SourceKey): AmbientScope | undefined {
 /** The innermost frame of the running call that stands in a transaction, whichever source it belongs to. */
 export function innermostFrame(): Frame | undefined {
   const hidden = new Set<SourceKey>();
-  for (let current = storage.getStore(); current; current = current.parent) {
+  for (let current = currentFrame(); current; current = current.parent) {
     if (current.source === undefined) return undefined;
     if (hidden.has(current.source)) continue;
     if (current.scope) return current;

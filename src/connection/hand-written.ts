@@ -52,3 +52,6 @@ export class HandWrittenTransactions {
     );
   }
 }
+
+/** The class without its private fields, which make the types of the package's ESM and CJS copies differ. */
+export type ManualTransactions = Pick<HandWrittenTransactions, keyof HandWrittenTransactions>;

@@ -26,10 +26,12 @@ export {
   detachFrame,
   frameOf,
   innermostFrame,
+  NO_SOURCE,
   runInFrame,
   scopeInFrame,
+  useContextStorage,
 } from './context.js';
-export type { Frame } from './context.js';
+export type { ContextStorage, Frame } from './context.js';
 export {
   addSourceFinder,
   choosePool,

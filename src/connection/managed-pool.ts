@@ -1,7 +1,7 @@
 import type { Clock, Dialect } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 import type { Frame } from './context.js';
-import type { HandWrittenTransactions } from './hand-written.js';
+import type { ManualTransactions } from './hand-written.js';
 import type { LeaseInfo, LeaseObserver } from './lease.js';
 import type { SharedTransaction, SharingOptions } from './shared-transaction.js';
 import type { Session, SettledOutcome } from './session.js';
@@ -58,7 +58,7 @@ export interface ManagedPool {
    * A client of the driver's own kind whose statements run in `scope`'s transaction. Borrows nothing until its first
    * statement. `handWritten` holds the transactions that are begun by hand on it, where somebody else ends them.
    */
-  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object;
+  transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object;
   /** Asks the server, over another connection, what became of a transaction. Never rejects. */
   settle(transactionId: string): Promise<SettledOutcome>;
   /** Opens, at its first use, the transaction that all who ask the data source for a connection share. Absent where the driver has none. */

@@ -62,7 +62,6 @@ export class DataSourceDiscovery
 
   onModuleInit(): void {
     starting.add(this);
-    this.#startFinding();
     this.#manageAll();
   }
 

@@ -8,7 +8,7 @@ import {
   resolveSource,
   runInFrame,
 } from '../connection/index.js';
-import { type CompletionHook, type Hook, type Hooks, runAtOnce } from './hooks.js';
+import { type CompletionHook, type Hook, type Hooks, type RollbackHook, runAtOnce } from './hooks.js';
 import { isPromise } from './returned-value.js';
 import type { TransactionScope } from './transaction.js';
 
@@ -101,8 +101,8 @@ export function afterCommit(hook: Hook): void {
 
 /**
  * Runs `hook` after a rollback of the scope that registers it, or of one around it; the transactional call rejects
- * only after it. What a hook throws is logged and changes nothing. Outside a transaction there is no rollback, so it
- * never runs.
+ * only after it. The hook gets the error that the call rejects with. What a hook throws is logged and changes nothing.
+ * Outside a transaction there is no rollback, so it never runs.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
  * @throws InvalidOptionsError when `hook` is no function.
@@ -113,15 +113,16 @@ export function afterCommit(hook: Hook): void {
  * afterRollback(() => this.files.remove(file));
  * ```
  */
-export function afterRollback(hook: Hook): void {
-  register('after rollback', hook);
+export function afterRollback(hook: RollbackHook): void {
+  readFunction()(hook, 'the hook (after rollback)');
+  register('after rollback', (_, error) => hook(error));
 }
 
 /**
  * Runs `hook` with the outcome, whichever it is: `committed`, `rolled back`, or `unknown` when the connection was
- * lost during COMMIT and nobody could say. It is awaited; what it throws is logged and changes nothing. A NESTED
- * scope that is rolled back completes on its own, before the transaction around it. Outside a transaction the hook
- * runs at once, with `committed`.
+ * lost during COMMIT and nobody could say; unless it is `committed`, the error that the call rejects with comes
+ * second. It is awaited; what it throws is logged and changes nothing. A NESTED scope that is rolled back completes on
+ * its own, before the transaction around it. Outside a transaction the hook runs at once, with `committed`.
  *
  * @throws TransactionClosedError when the surrounding transaction has ended.
  * @throws InvalidOptionsError when `hook` is no function.

@@ -1,13 +1,22 @@
 import { describeError, getLogger } from '../core/index.js';
-import { currentFrame, type ManagedSource, runInFrame } from '../connection/index.js';
+import { currentFrame, type ManagedSource, NO_SOURCE, runInFrame } from '../connection/index.js';
 
 /** How a transaction, or a nested part of one, ended. `unknown`: the connection was lost during COMMIT and nobody could say. */
 export type Completion = 'committed' | 'rolled back' | 'unknown';
 
-/** A callback of `beforeCommit`, `afterCommit` or `afterRollback`. */
+/** A callback of `beforeCommit` or `afterCommit`. */
 export type Hook = () => unknown;
-/** A callback of `afterCompletion`. */
-export type CompletionHook = (completion: Completion) => unknown;
+/** A callback of `afterRollback`. Gets what the caller is about to be told; `undefined` after `setRollbackOnly()`. */
+export type RollbackHook = (error: unknown) => unknown;
+/** A callback of `afterCompletion`. The error is that of {@link RollbackHook}; `undefined` when it committed. */
+export type CompletionHook = (completion: Completion, error?: unknown) => unknown;
+
+/** How a scope ended, for its hooks. */
+export interface ScopeEnd {
+  readonly completion: Completion;
+  /** What the caller is about to be told. */
+  readonly error?: unknown;
+}
 
 interface Entry {
   readonly moment: 'before commit' | 'after commit' | 'after rollback' | 'after completion';
@@ -58,14 +67,14 @@ export class Hooks {
   }
 
   /** Runs the hooks of this outcome one after the other. The outcome stands: one that fails is logged, the others still run. */
-  async runAfter(completion: Completion, transaction: string): Promise<void> {
+  async runAfter(end: ScopeEnd, transaction: string): Promise<void> {
     const wanted = { committed: 'after commit', 'rolled back': 'after rollback', unknown: undefined }[
-      completion
+      end.completion
     ];
     for (const { moment, run } of this.#entries.splice(0)) {
       if (moment !== wanted && moment !== 'after completion') continue;
       this.#source.record?.({ step: moment, name: transaction });
-      await runHook(run, completion, { moment, transaction });
+      await runHook(run, end, { moment, transaction });
     }
   }
 }
@@ -77,10 +86,15 @@ interface HookPlace {
 }
 
 /** Runs one hook, and those that it sets off; a failure is logged and goes no further. */
-async function runHook(run: CompletionHook, completion: Completion, about: HookPlace): Promise<void> {
+async function runHook(
+  run: CompletionHook,
+  { completion, error: reason }: ScopeEnd,
+  about: HookPlace,
+): Promise<void> {
   const followers = new Followers();
   try {
-    await followers.during(() => run(completion));
+    // After a commit there may be an error as well (`commitOn`); it is none of the transaction's.
+    await followers.during(() => (completion === 'committed' ? run(completion) : run(completion, reason)));
   } catch (error) {
     logFailedHook(error, completion, about);
   }
@@ -97,12 +111,9 @@ export function logFailedHook(error: unknown, completion: Completion, about: Hoo
 /** Runs a hook at once, for there is no transaction that it could wait for. */
 export function runAtOnce(moment: Entry['moment'], run: CompletionHook): void {
   if (moment === 'after rollback') return;
-  const running = runHook(run, 'committed', { moment, transaction: 'no transaction' });
+  const running = runHook(run, { completion: 'committed' }, { moment, transaction: 'no transaction' });
   for (let frame = currentFrame(); frame?.source; frame = frame.parent) frame.alsoAwait?.(running);
 }
-
-/** Stands for no data source: frames of it say nothing of any. */
-const NO_SOURCE = Object.freeze({ name: '' });
 
 /** The hooks that run at once because they were registered after the end, by a hook or a subscriber: whoever waits for that waits for them. */
 export class Followers {

@@ -1,7 +1,9 @@
 export { runInTransaction, transactional, Transactional } from './transactional.js';
 export type { AsyncMethod, TransactionalDecorator } from './transactional.js';
+export { parseTransactionOptions } from './options.js';
 export type { ErrorMatcher, RetryOptions, TransactionOptions } from './options.js';
 export type { Propagation } from './propagation.js';
+export { runCall } from './runner.js';
 export {
   afterCommit,
   afterCompletion,
@@ -11,7 +13,8 @@ export {
   runOutsideTransaction,
 } from './current.js';
 export type { CurrentTransaction } from './current.js';
-export type { Completion, CompletionHook, Hook } from './hooks.js';
+export { Hooks } from './hooks.js';
+export type { Completion, CompletionHook, Hook, RollbackHook } from './hooks.js';
 export { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS, endTransactions } from './shutdown.js';
 export type { Participant } from './participants.js';
 export type { Transaction, TransactionScope } from './transaction.js';

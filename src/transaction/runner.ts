@@ -11,7 +11,7 @@ import {
 } from '../connection/index.js';
 import { type Call, start, type StartedCall } from './call.js';
 import { CommitOutcomeUnknownError, UnsupportedReturnError } from './errors.js';
-import type { Completion } from './hooks.js';
+import type { Completion, ScopeEnd } from './hooks.js';
 import { rollsBackOn } from './options.js';
 import { Opening } from './opening.js';
 import { decide } from './propagation.js';
@@ -105,6 +105,7 @@ async function finish<T>(
   { result, timer }: StartedCall<T>,
 ): Promise<T> {
   let completion: Completion = 'rolled back';
+  let failure: unknown;
   const complete = async (): Promise<void> => {
     try {
       // Nothing may come between the last look and commit(), which closes the scope: it would be dropped.
@@ -135,11 +136,14 @@ async function finish<T>(
     }
     await complete();
     return value;
+  } catch (error) {
+    failure = error;
+    throw error;
   } finally {
     timer?.clear();
     transaction.root.noteEnd(completion);
     if (transaction.root.hooks.empty) runningTransactions.delete(transaction);
-    else await runHooks(transaction, completion);
+    else await runHooks(transaction, { completion, error: failure });
   }
 }
 
@@ -147,6 +151,7 @@ async function finish<T>(
 function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
   const { name, root } = transaction;
   let completion: Completion = 'rolled back';
+  let failure: unknown;
   try {
     const value = passOn(result, name);
     if (root.hooks.has('before commit')) {
@@ -158,16 +163,19 @@ function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
     // Whatever it asked of the database without awaiting it is refused, and its asker is told.
     if (!root.asked) completion = 'committed';
     return value;
+  } catch (error) {
+    failure = error;
+    throw error;
   } finally {
     root.noteEnd(completion);
-    void transaction.rollback().then(() => runHooks(transaction, completion));
+    void transaction.rollback().then(() => runHooks(transaction, { completion, error: failure }));
   }
 }
 
 /** Runs the hooks of a transaction that has ended. Never rejects. */
-async function runHooks(transaction: Transaction, completion: Completion): Promise<void> {
+async function runHooks(transaction: Transaction, end: ScopeEnd): Promise<void> {
   runningTransactions.end(transaction);
-  await transaction.root.hooks.runAfter(completion, transaction.name);
+  await transaction.root.hooks.runAfter(end, transaction.name);
   runningTransactions.delete(transaction);
 }
 
@@ -212,17 +220,23 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   const { result, timer } = start(call, frame, transaction);
   if (isPassed(call, result)) {
     timer?.clear();
+    let failure: unknown;
     try {
       const value = passOn(result, name);
       if (!scope.asked) scope.hooks.promoteTo(parent.hooks);
       return value;
+    } catch (error) {
+      failure = error;
+      throw error;
     } finally {
       scope.noteEnd(scope.asked ? 'rolled back' : 'committed');
-      void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter('rolled back', name));
+      const end: ScopeEnd = { completion: 'rolled back', error: failure };
+      void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter(end, name));
     }
   }
   return whileInside(parent, { name, timer }, async () => {
     let completion: Completion = 'rolled back';
+    let failure: unknown;
     try {
       let value: T;
       try {
@@ -235,10 +249,13 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       }
       completion = await transaction.releaseSavepoint(scope);
       return value;
+    } catch (error) {
+      failure = error;
+      throw error;
     } finally {
       scope.noteEnd(completion);
       if (completion === 'committed') scope.hooks.promoteTo(parent.hooks);
-      else await scope.hooks.runAfter(completion, name);
+      else await scope.hooks.runAfter({ completion, error: failure }, name);
     }
   });
 }

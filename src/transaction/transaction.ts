@@ -169,7 +169,6 @@ export class Transaction implements ScopeOwner {
       if (session.lost) this.broken ??= error as Error;
       else if (session.status() === 'idle') {
         // BEGIN itself failed: by protocol the statement behind it was skipped.
-        if (!began) this.#begun = false;
         this.broken ??= error as Error;
       }
       throw error;

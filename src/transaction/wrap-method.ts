@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from '../core/index.js';
+import { imitate, InvalidOptionsError } from '../core/index.js';
 import type { ParsedOptions } from './options.js';
 import type { Call } from './call.js';
 import { runCall } from './runner.js';
@@ -76,24 +76,9 @@ function wrap(method: Method, options: ParsedOptions, { key, owner, plainValue }
       entry: wrapped,
     });
   };
-  Object.defineProperty(wrapped, 'name', { value: method.name, configurable: true });
-  Object.defineProperty(wrapped, 'length', { value: method.length, configurable: true });
   Object.defineProperty(wrapped, WRAPPED, { value: true });
-  copyMetadata(method, wrapped);
+  imitate(wrapped, method);
   return wrapped;
-}
-
-/** What reflect-metadata adds to `Reflect`, where an application loads it. */
-interface MetadataReflection {
-  getOwnMetadataKeys?: (target: object) => unknown[];
-  getOwnMetadata?: (key: unknown, target: object) => unknown;
-  defineMetadata?: (key: unknown, value: unknown, target: object) => void;
-}
-
-/** Nest and others keep what their decorators say on the method itself; it must be found on the wrapper too. */
-function copyMetadata(from: object, to: object): void {
-  const { getOwnMetadataKeys, getOwnMetadata, defineMetadata } = Reflect as MetadataReflection;
-  for (const key of getOwnMetadataKeys?.(from) ?? []) defineMetadata?.(key, getOwnMetadata?.(key, from), to);
 }
 
 function isTc39Context(value: unknown): value is { readonly kind: string; readonly name: string | symbol } {

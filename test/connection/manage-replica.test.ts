@@ -95,11 +95,16 @@ test.each([
   expect(handle.source.replicas).toEqual([]);
 });
 
-test('a replica cannot be managed as a data source of its own', () => {
-  const replica = db.pool();
-  manageReplica(replica, manage(db.pool(), { name: 'shop' }));
-  expect(errorOf(() => managePool(replica, { name: 'other' }))).toBeInstanceOf(DuplicateDataSourceError);
-});
+test.each([{}, { name: 'shop' }, { name: 'other' }])(
+  'a replica cannot be managed as a data source of its own: %j',
+  (options) => {
+    const replica = db.pool();
+    manageReplica(replica, manage(db.pool(), { name: 'shop' }));
+    const error = errorOf(() => managePool(replica, options));
+    expect(error).toBeInstanceOf(DuplicateDataSourceError);
+    expect(error.message).toContain('already managed as "shop/replica-1"');
+  },
+);
 
 test.each([
   ['undefined', undefined],

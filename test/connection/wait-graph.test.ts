@@ -236,6 +236,15 @@ describe('several pools', () => {
     expect(requests.who).toEqual([]);
   });
 
+  test('a holder that waits for a pool which will serve it gives its connection back one day', async () => {
+    const [shared, elsewhere] = [poolOf(2, 'shared'), poolOf(2, 'elsewhere')];
+    const [first, second] = [requests.grant('first', shared), requests.grant('second', shared)];
+    requests.ask('inside first', shared, first);
+    requests.ask('inside second', elsewhere, second);
+    await settled();
+    expect(requests.who).toEqual([]);
+  });
+
   test('whoever waits for a pool of the circle, and holds up none of it, is not the one refused', async () => {
     const [first, second] = [requests.grant('first', one), requests.grant('second', two)];
     const behind = requests.grant('behind', three);

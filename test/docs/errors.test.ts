@@ -4,6 +4,7 @@ import * as main from 'holdfast';
 import * as prisma from 'holdfast/prisma';
 import * as testing from 'holdfast/testing';
 import * as typeorm from 'holdfast/typeorm';
+import * as dropIn from 'holdfast/typeorm-transactional';
 import { setLogger } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
 import { blocksOf, root, sectionOf, tableBelow } from './markdown.js';
@@ -25,7 +26,7 @@ function exportedErrors(): string[] {
   return doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []);
 }
 
-const classes = { ...main, ...prisma, ...testing, ...typeorm } as unknown as Record<
+const classes = { ...main, ...prisma, ...testing, ...typeorm, ...dropIn } as unknown as Record<
   string,
   { readonly code: string }
 >;

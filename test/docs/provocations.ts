@@ -6,6 +6,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { managePrisma } from 'holdfast/prisma';
 import { rollbackPerTest } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
+import { runOnTransactionCommit } from 'holdfast/typeorm-transactional';
 import { PrismaClient } from '../prisma/generated/client.js';
 import type { TestDatabase } from '../harness/database.js';
 
@@ -151,6 +152,7 @@ export const provocations: Provocations = {
     const orders = ordersOn(db);
     return orders.list(() => orders.place(insert));
   },
+  TransactionalError: async () => runOnTransactionCommit(() => undefined),
   PropagationError: (db) => ordersOn(db).addLine(),
   TransactionTimeoutError: (db) => ordersOn(db).report(),
   ShutdownError: async (db) => {

@@ -62,6 +62,30 @@ describe('an import that breaks the layers is an error', () => {
     ['src/typeorm/file.ts', '@nestjs/typeorm', 'typeorm names no package but typeorm'],
     ['src/typeorm/file.ts', '../nestjs/index.js', 'typeorm imports core, connection and transaction only'],
     ['src/typeorm/file.ts', '../prisma/index.js', 'typeorm imports core, connection and transaction only'],
+    [
+      'src/typeorm/file.ts',
+      '../typeorm-transactional/index.js',
+      'typeorm imports core, connection and transaction only',
+    ],
+    [
+      'src/transaction/file.ts',
+      '../typeorm-transactional/index.js',
+      'transaction imports core and connection only',
+    ],
+    [
+      'src/index.ts',
+      './typeorm-transactional/index.js',
+      'The main door opens core, connection and transaction',
+    ],
+    ['src/typeorm-transactional/file.ts', 'cls-hooked', 'names no package but the types of typeorm'],
+    [
+      'src/typeorm-transactional/file.ts',
+      'typeorm-transactional',
+      'names no package but the types of typeorm',
+    ],
+    ['src/typeorm-transactional/file.ts', '../nestjs/index.js', 'imports the doors of core, connection'],
+    ['src/typeorm-transactional/file.ts', '../transaction/runner.js', 'imports only the doors'],
+    ['src/typeorm-transactional/file.ts', '../typeorm/manage-data-source.js', 'imports only the doors'],
     ['src/prisma/file.ts', 'typeorm', 'prisma names no package but @prisma/*'],
     ['src/prisma/file.ts', '../typeorm/index.js', 'prisma imports core, connection and transaction only'],
     ['src/nestjs/file.ts', 'typeorm', 'nestjs names no package but @nestjs/*'],
@@ -83,6 +107,12 @@ describe('an import that breaks the layers is an error', () => {
   });
 });
 
+test('typeorm-transactional takes the types of typeorm, and no value', () => {
+  const { diagnostics } = lint({ 'src/typeorm-transactional/file.ts': importing('typeorm') });
+
+  expect(diagnostics.map(({ help }) => help).join('\n')).toContain('imports the types of typeorm only');
+});
+
 function both(specifier: string): string[] {
   return [importing(specifier), importingType(specifier)];
 }
@@ -98,6 +128,8 @@ test('the imports that the layers allow pass', () => {
     'src/migrations/file.ts': importing('../connection/index.js'),
     'src/pool-monitor/file.ts': importing('../core/index.js'),
     'src/typeorm/file.ts': importing('typeorm') + importing('../transaction/index.js'),
+    'src/typeorm-transactional/file.ts':
+      importingType('typeorm') + importing('../typeorm/index.js') + importing('./own.js'),
     'src/prisma/file.ts': importing('@prisma/client') + importing('../transaction/index.js'),
     'src/nestjs/file.ts':
       importing('@nestjs/common') + importing('../typeorm/index.js') + importing('./own.js'),

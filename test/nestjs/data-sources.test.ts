@@ -116,16 +116,16 @@ describe.each(Object.entries(secondDataSource))('a second data source by %s', (_
   });
 });
 
-test('a data source that was managed under another name keeps it', async () => {
+test('a data source that the application has managed itself keeps its name and its options', async () => {
   await startApplication(db, {
-    imports: [HoldfastModule.forRoot()],
+    imports: [HoldfastModule.forRoot({ shutdownTimeoutMs: 5000 })],
     providers: [
       {
-        provide: DataSource,
+        provide: getDataSourceToken('shop'),
         useFactory: async () => {
           const dataSource = await new DataSource(typeorm(db) as DataSourceOptions).initialize();
           db.defer(() => dataSource.destroy());
-          manageDataSource(dataSource, { name: 'orders' });
+          manageDataSource(dataSource, { name: 'orders', shutdownTimeoutMs: 300 });
           return dataSource;
         },
       },

@@ -6,10 +6,10 @@ import {
   type ModuleMetadata,
   type OnModuleInit,
 } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { DuplicateDataSourceError, runInTransaction, Transactional, UnknownDataSourceError } from 'holdfast';
 import { HoldfastModule } from 'holdfast/nestjs';
 import { useDatabase } from '../harness/database.js';
@@ -191,6 +191,49 @@ test('two applications that start at once, under two names, both have their data
   expect((await labels(db)).toSorted()).toEqual(['one', 'two']);
   for (const dataSource of ['one', 'two'])
     expect(await runInTransaction(async () => 'found', { dataSource })).toBe('found');
+});
+
+describe('two applications of which the second begins before the first has started', () => {
+  const begin = (name: string, more: ModuleMetadata['imports'] = []) =>
+    Test.createTestingModule({
+      imports: [HoldfastModule.forRoot(), TypeOrmModule.forRoot({ ...typeorm(db), name }), ...more],
+    }).compile();
+
+  test('the first finds what is loaded later, too', async () => {
+    const [first, second] = [await begin('one'), await begin('two')];
+    for (const app of [first, second]) await closeAtEnd(db, app).init();
+    const dataSource = {
+      provide: getDataSourceToken('lazy'),
+      useFactory: () => new DataSource(typeorm(db) as DataSourceOptions).initialize(),
+    };
+    @Module({ providers: [dataSource] })
+    class LazyModule {}
+    const lazy = await first.get(LazyModuleLoader).load(() => LazyModule);
+    orphans.push(lazy.get<DataSource>(getDataSourceToken('lazy')));
+
+    expect(await runInTransaction(async () => 'found', { dataSource: 'lazy' })).toBe('found');
+  });
+
+  test('the start of the first fails: the next application has its name', async () => {
+    const [first, second] = [await begin('one', [atStart('onModuleInit', fails)]), await begin('two')];
+    for (const app of [first, second]) closeAtEnd(db, app);
+    await expect(first.init()).rejects.toThrow('the start fails');
+    await second.init();
+
+    const third = await startApplication(db, {
+      imports: [HoldfastModule.forRoot(), TypeOrmModule.forRoot({ ...typeorm(db), name: 'one' })],
+    });
+    const dataSource = third.get<DataSource>(getDataSourceToken('one'), { strict: false });
+    const failing = runInTransaction(
+      async () => {
+        await dataSource.getRepository(Entry).save({ label: 'lost' });
+        throw new Error('rolled back');
+      },
+      { dataSource: 'one' },
+    );
+    await expect(failing).rejects.toThrow('rolled back');
+    expect(await labels(db)).toEqual([]);
+  });
 });
 
 test('a data source that is initialised later, under a name that another application has, says so', async () => {

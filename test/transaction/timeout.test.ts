@@ -136,7 +136,7 @@ test('rollback hooks run, commit hooks do not', async () => {
   );
   await expect(call).rejects.toMatchObject(timedOut);
   expect(committed).not.toHaveBeenCalled();
-  expect(completed.mock.calls).toEqual([['rolled back']]);
+  expect(completed.mock.calls).toEqual([['rolled back', expect.objectContaining(timedOut)]]);
 });
 
 describe('on a joined method', () => {

@@ -21,7 +21,7 @@ import {
   Repository,
 } from 'typeorm';
 
-const serverUrl = process.env['HOLDFAST_TEST_PG_URL'] ?? '';
+export const serverUrl = process.env['HOLDFAST_TEST_PG_URL'] ?? '';
 
 @Entity()
 export class Topic extends BaseEntity {
@@ -131,7 +131,8 @@ function moduleOn(url: string): new () => object {
   return AppModule;
 }
 
-async function onServer(sql: string): Promise<void> {
+/** Runs one statement on the server itself. */
+export async function onServer(sql: string): Promise<void> {
   const client = new pg.Client(serverUrl);
   await client.connect();
   await client.query(sql);

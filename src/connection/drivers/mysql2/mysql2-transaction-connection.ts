@@ -1,7 +1,7 @@
 import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions } from '../../hand-written.js';
+import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import { type MysqlControl, readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
@@ -21,7 +21,7 @@ import { record, recordCommand, type RecordedCall, recorderOf } from './recorded
 export class Mysql2TransactionConnection {
   readonly #managed: ManagedPool;
   readonly #bound: AmbientScope;
-  readonly #handWritten: HandWrittenTransactions;
+  readonly #handWritten: ManualTransactions;
   readonly #pool: MysqlPool;
   #session: Mysql2Session | undefined;
   #released = false;
@@ -29,7 +29,7 @@ export class Mysql2TransactionConnection {
   constructor(
     managed: ManagedPool,
     pool: MysqlPool,
-    { scope, handWritten }: { scope: AmbientScope; handWritten?: HandWrittenTransactions | undefined },
+    { scope, handWritten }: { scope: AmbientScope; handWritten?: ManualTransactions | undefined },
   ) {
     this.#managed = managed;
     this.#bound = scope;

@@ -3,7 +3,7 @@ import { postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
-import type { HandWrittenTransactions } from '../../hand-written.js';
+import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
@@ -49,7 +49,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
     return { max: options.max, total, idle, inUse: total - idle, pending };
   }
 
-  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+  transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object {
     return new PgTransactionClient(this, this.#pool, { scope, handWritten }).asClient();
   }
 

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { AmbientScope, SessionWork } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions } from '../../hand-written.js';
+import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import { memberReader } from './member-reader.js';
 import { type PgControl, readControl } from './pg-control.js';
@@ -18,14 +18,14 @@ export class PgTransactionClient {
   readonly #managed: ManagedPool;
   readonly #pool: PgPool;
   readonly #bound: AmbientScope;
-  readonly #handWritten: HandWrittenTransactions;
+  readonly #handWritten: ManualTransactions;
   #session: PgSession | undefined;
   #released = false;
 
   constructor(
     managed: ManagedPool,
     pool: PgPool,
-    { scope, handWritten }: { scope: AmbientScope; handWritten?: HandWrittenTransactions | undefined },
+    { scope, handWritten }: { scope: AmbientScope; handWritten?: ManualTransactions | undefined },
   ) {
     this.#managed = managed;
     this.#pool = pool;
