@@ -3,7 +3,7 @@ import type { AmbientScope } from './ambient-scope.js';
 import { currentFrame, type Frame, runInFrame, scopeOnPool } from './context.js';
 import { type CurrentLeases, DriverLease, type DriverRequest, type GiveBack } from './driver-lease.js';
 import { AcquireTimeoutError, ConnectionLostError, PoolEndedError } from './errors.js';
-import type { HandWrittenTransactions } from './hand-written.js';
+import type { ManualTransactions } from './hand-written.js';
 import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from './lease.js';
 import type {
   ManagedPool,
@@ -68,7 +68,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   }
 
   abstract counts(): PoolCounts;
-  abstract transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object;
+  abstract transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object;
   abstract settle(transactionId: string): Promise<SettledOutcome>;
 
   /** Asks the driver's own pool. */

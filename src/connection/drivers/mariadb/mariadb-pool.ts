@@ -3,7 +3,7 @@ import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import type { DriverLease } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
-import type { HandWrittenTransactions } from '../../hand-written.js';
+import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import { MariadbSession, statusOf } from './mariadb-session.js';
@@ -57,7 +57,7 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     };
   }
 
-  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+  transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object {
     return new MariadbTransactionConnection(this, scope, handWritten).asConnection();
   }
 

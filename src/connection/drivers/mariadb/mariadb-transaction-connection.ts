@@ -2,7 +2,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions } from '../../hand-written.js';
+import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import { type MysqlControl, readControl } from '../mysql/mysql-control.js';
 import type { MariadbSession } from './mariadb-session.js';
@@ -17,11 +17,11 @@ type Call<T> = (connection: MariadbConnection) => Promise<T>;
 export class MariadbTransactionConnection {
   readonly #managed: ManagedPool;
   readonly #bound: AmbientScope;
-  readonly #handWritten: HandWrittenTransactions;
+  readonly #handWritten: ManualTransactions;
   #session: MariadbSession | undefined;
   #released = false;
 
-  constructor(managed: ManagedPool, scope: AmbientScope, handWritten?: HandWrittenTransactions) {
+  constructor(managed: ManagedPool, scope: AmbientScope, handWritten?: ManualTransactions) {
     this.#managed = managed;
     this.#bound = scope;
     this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written START TRANSACTION');

@@ -3,7 +3,7 @@ import { getLogger, mysqlDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
-import type { HandWrittenTransactions } from '../../hand-written.js';
+import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import { leaseConnection, leaseOf } from './mysql2-lease.js';
@@ -58,7 +58,7 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
     };
   }
 
-  transactionClient(scope: AmbientScope, handWritten?: HandWrittenTransactions): object {
+  transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object {
     return new Mysql2TransactionConnection(this, this.#pool, { scope, handWritten }).asConnection();
   }
 

@@ -1,8 +1,7 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions } from '../../hand-written.js';
+import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import { type MysqlControl, readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
@@ -22,20 +21,20 @@ import { record, recordCommand, type RecordedCall, recorderOf } from './recorded
 export class Mysql2TransactionConnection {
   readonly #managed: ManagedPool;
   readonly #bound: AmbientScope;
-  readonly #handWritten: HandWrittenTransactions;
-  readonly #recorder: MysqlConnection;
+  readonly #handWritten: ManualTransactions;
+  readonly #pool: MysqlPool;
   #session: Mysql2Session | undefined;
   #released = false;
 
   constructor(
     managed: ManagedPool,
     pool: MysqlPool,
-    { scope, handWritten }: { scope: AmbientScope; handWritten?: HandWrittenTransactions | undefined },
+    { scope, handWritten }: { scope: AmbientScope; handWritten?: ManualTransactions | undefined },
   ) {
     this.#managed = managed;
     this.#bound = scope;
     this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written START TRANSACTION');
-    this.#recorder = recorderOf(pool);
+    this.#pool = pool;
   }
 
   /** Takes the transaction's connection, as `pool.getConnection()` does. */
@@ -46,7 +45,7 @@ export class Mysql2TransactionConnection {
 
   /** A method of mysql2's connection. Returns the command at once, as mysql2 does. */
   run(method: 'query' | 'execute' | 'prepare' | 'ping', args: readonly unknown[]): MysqlCommand {
-    const call = record(this.#session?.connection ?? this.#recorder, method, args);
+    const call = record(recorderOf(this.#pool, this.#session?.connection.config), method, args);
     this.#submit(call);
     return call.command;
   }
@@ -73,8 +72,9 @@ export class Mysql2TransactionConnection {
         );
       };
     }
-    const target = (): MysqlConnection => this.#session?.connection ?? this.#recorder;
-    const face: MysqlConnection = new Proxy(this.#recorder, {
+    const blank = recorderOf(this.#pool);
+    const target = (): MysqlConnection => this.#session?.connection ?? blank;
+    const face: MysqlConnection = new Proxy<MysqlConnection>(blank, {
       get: (_, key) => (Object.hasOwn(own, key) ? own[key] : Reflect.get(target(), key)),
       set: (_, key, value) => {
         if (Object.hasOwn(own, key)) own[key] = value;
@@ -108,8 +108,9 @@ export class Mysql2TransactionConnection {
     const { command } = call;
     let sent = false;
     const running = this.#perform(call, () => (sent = true));
-    if (call.callback) {
-      const callback = AsyncResource.bind(call.callback);
+    const { callback } = call;
+    if (callback) {
+      // What then() is given runs in the caller's async context.
       running.then(
         (values) => process.nextTick(callback, null, ...values),
         (error: Error) => process.nextTick(callback, error),

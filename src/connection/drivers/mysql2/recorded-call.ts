@@ -21,14 +21,10 @@ export interface RecordedCall {
 
 /** Runs a method of mysql2's connection without a connection: it makes its commands and adds them to the recorder. */
 export function record(
-  recorder: Pick<MysqlConnection, 'config'>,
+  recorder: Recorder,
   method: 'query' | 'execute' | 'prepare' | 'ping',
   args: readonly unknown[],
 ): RecordedCall {
-  const commands: MysqlCommand[] = [];
-  const blank = Object.create(recorder, {
-    addCommand: { value: (command: MysqlCommand) => (commands.push(command), command) },
-  }) as Record<typeof method, (...args: unknown[]) => MysqlCommand>;
   const { promise, note } = answerOf();
   // A query that somebody made before brings its callback along.
   const given = args[0] as Partial<MysqlCommand> | undefined;
@@ -37,7 +33,9 @@ export function record(
     callback = given.onResult;
     given.onResult = note;
   }
-  const command = blank[method](...args.map((arg) => (callback && arg === callback ? note : arg)));
+  const methods = recorder as unknown as Record<typeof method, (...args: unknown[]) => MysqlCommand>;
+  const command = methods[method](...args.map((arg) => (callback && arg === callback ? note : arg)));
+  const { commands } = recorder;
   return { command, commands, callback, answer: promise };
 }
 
@@ -90,9 +88,28 @@ function withMembers<T extends object>(target: T, members: object): T {
   return Object.create(target, Object.getOwnPropertyDescriptors(members)) as T;
 }
 
-/** An object that methods of mysql2's connection can be recorded on before there is a connection. */
-export function recorderOf(pool: MysqlPool): MysqlConnection {
-  const prototype = connectionClassOf(pool).prototype as object;
-  const config: MysqlConnectionConfig = pool.config.connectionConfig;
-  return withMembers(prototype, { config }) as MysqlConnection;
+/** An object that methods of mysql2's connection run on without a connection: it keeps the commands that they make. */
+export interface Recorder extends MysqlConnection {
+  readonly commands: MysqlCommand[];
+}
+
+const prototypes = new WeakMap<object, object>();
+
+/** A recorder for one call. Without a configuration it has the pool's. */
+export function recorderOf(
+  pool: MysqlPool,
+  config: MysqlConnectionConfig = pool.config.connectionConfig,
+): Recorder {
+  let prototype = prototypes.get(pool.constructor);
+  if (!prototype) {
+    prototype = withMembers(connectionClassOf(pool).prototype as object, {
+      addCommand(this: Recorder, command: MysqlCommand) {
+        this.commands.push(command);
+        return command;
+      },
+    });
+    prototypes.set(pool.constructor, prototype);
+  }
+  // V8 is slow with objects that become a prototype, so no recorder inherits from a connection.
+  return Object.assign(Object.create(prototype), { config, commands: [] }) as Recorder;
 }
