@@ -1,11 +1,13 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
 import { startMariadb } from './mariadb';
 import { startPostgres } from './postgres';
 import { setSharedServers } from './shared-server';
 
-/** jest `globalSetup`: one PostgreSQL and one MariaDB for the whole run, announced to the workers by their URLs. */
+/** jest `globalSetup`: the generated Prisma clients, and one PostgreSQL and one MariaDB for the whole run, announced to the workers by their URLs. */
 export default async function globalSetup(): Promise<void> {
+  execFileSync(process.execPath, ['scripts/generate-prisma.mjs'], { stdio: 'inherit' });
   process.env['HOLDFAST_TEST_RUN'] = randomBytes(3).toString('hex');
   const [postgres, mariadb] = await Promise.all([
     process.env['HOLDFAST_TEST_PG_URL'] ? undefined : startPostgres(),
