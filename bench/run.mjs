@@ -1,7 +1,7 @@
 // Installs what the benchmark needs, builds the library into bench/node_modules/holdfast, and runs it.
 // Options: bench/README.md.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const bench = new URL('.', import.meta.url);
@@ -9,6 +9,12 @@ const root = new URL('..', bench);
 const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
 const args = process.argv.slice(2);
 
+if (args.includes('--help')) {
+  // The options stand in one place.
+  const [, table] = /```\n\n(\| option[^]*?)\n\n## /.exec(readFileSync(new URL('README.md', bench), 'utf8')) ?? [];
+  console.log(`npm run bench -- [options]\n\n${table}`);
+  process.exit();
+}
 install();
 run(process.execPath, ['scripts/generate-prisma.mjs'], root);
 // A copy of its own: the benchmark can run while others build, and `dist` stays as it is.
