@@ -11,7 +11,8 @@ const args = process.argv.slice(2);
 
 if (args.includes('--help')) {
   // The options stand in one place.
-  const [, table] = /```\n\n(\| option[^]*?)\n\n## /.exec(readFileSync(new URL('README.md', bench), 'utf8')) ?? [];
+  const [, table] =
+    /```\n\n(\| option[^]*?)\n\n## /.exec(readFileSync(new URL('README.md', bench), 'utf8')) ?? [];
   console.log(`npm run bench -- [options]\n\n${table}`);
   process.exit();
 }
