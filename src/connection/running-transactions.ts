@@ -8,6 +8,8 @@ export interface RunningTransaction {
   readonly source: ManagedSource;
   /** Where it was opened. */
   readonly openedAt: Error;
+  /** Whether COMMIT is on its way, and cannot be taken back. */
+  readonly committing: boolean;
   /** Ends it from outside: its caller gets `reason`. */
   abort(reason: Error): void;
 }

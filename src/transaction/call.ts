@@ -1,8 +1,8 @@
-import { systemClock, type Timer } from '../core/index.js';
 import { type Frame, runInFrame } from '../connection/index.js';
 import { TransactionTimeoutError } from './errors.js';
 import type { ParsedOptions } from './options.js';
 import { type CallResult, callWork } from './returned-value.js';
+import { TimeLimit } from './time-limit.js';
 import type { Transaction } from './transaction.js';
 
 /** One transactional call. */
@@ -23,25 +23,26 @@ export interface Call<T> {
 export interface StartedCall<T> {
   readonly result: CallResult<T>;
   /** Ends the transaction when the method's time is over, unless it is cleared before. */
-  readonly timer: Timer | undefined;
+  readonly limit: TimeLimit | undefined;
 }
 
 /** Calls the method in `frame`. Its time counts from here on. */
 export function start<T>(call: Call<T>, frame: Frame, transaction: Transaction): StartedCall<T> {
-  const timer = startTimer(call, transaction);
-  return { result: runInFrame(frame, () => callWork(call.work)), timer };
+  const limit = limitOf(call, transaction);
+  return { result: runInFrame(frame, () => callWork(call.work)), limit };
 }
 
-function startTimer({ name, options }: Call<unknown>, transaction: Transaction): Timer | undefined {
+function limitOf({ name, options }: Call<unknown>, transaction: Transaction): TimeLimit | undefined {
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return undefined;
-  return systemClock.setTimer(() => {
+  return new TimeLimit(timeoutMs, () => {
+    const consequence = transaction.committing
+      ? 'COMMIT was on its way by then, so the server is asked what became of it.'
+      : 'What ran on the server was cancelled and the transaction is rolled back; statements that the method still sends are refused.';
     transaction.abort(
-      new TransactionTimeoutError(
-        `"${name}" ran longer than its timeoutMs of ${timeoutMs}. What ran on the server was cancelled and the transaction is rolled back; ` +
-          'statements that the method still sends are refused.',
-        { cause: transaction.openedAt },
-      ),
+      new TransactionTimeoutError(`"${name}" ran longer than its timeoutMs of ${timeoutMs}. ${consequence}`, {
+        cause: transaction.openedAt,
+      }),
     );
-  }, timeoutMs);
+  });
 }

@@ -22,7 +22,6 @@ export async function settleCommit(
     `holdfast: the connection was lost during COMMIT of "${name}"; outcome: ${outcome}`,
   );
   if (outcome === 'committed') return undefined;
-  // The message of a timeout speaks of a rollback, which is just what is not known here.
   const why =
     error instanceof HoldfastError ? `it was given up (${error.code}, see the cause)` : error.message;
   const what = `The connection was lost while "${name}" waited for the answer to COMMIT: ${why}.`;

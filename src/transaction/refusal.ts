@@ -6,6 +6,7 @@ import {
   type ManualSavepoint,
   runInFrame,
   type Session,
+  TransactionControlError,
 } from '../connection/index.js';
 import type { Call } from './call.js';
 import {
@@ -47,6 +48,15 @@ export function outOfPlace(
       ? `"${name}" has propagation NEVER and was called inside the transaction of "${scope.transaction.name}". Call it outside, or through runOutsideTransaction().`
       : `"${name}" has propagation MANDATORY and was called outside a transaction of data source "${source.name}". ` +
           'Call it from a method that begins one, or make it REQUIRED.',
+  );
+}
+
+/** The error of a statement that holds COMMIT or ROLLBACK itself. */
+export function endedByStatement(name: string, cause?: unknown): TransactionControlError {
+  return new TransactionControlError(
+    `A statement ended the transaction of "${name}" by itself. ` +
+      'What came before it is committed or rolled back already. Remove COMMIT and ROLLBACK from it.',
+    { cause },
   );
 }
 

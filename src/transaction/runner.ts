@@ -1,4 +1,3 @@
-import type { Timer } from '../core/index.js';
 import {
   choosePool,
   currentFrame,
@@ -26,6 +25,7 @@ import {
   refuseLazyResult,
   valueOf,
 } from './returned-value.js';
+import type { TimeLimit } from './time-limit.js';
 import { Transaction, type TransactionScope } from './transaction.js';
 
 /** Runs a transactional call: the only place where the propagation decision is carried out. */
@@ -74,7 +74,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   const first = open();
   const started = start(call, first.frame, first);
   if (isPassed(call, started.result)) {
-    started.timer?.clear();
+    started.limit?.clear();
     return endAtOnce(first, started.result);
   }
   if (!retry) return finish(call, first, started);
@@ -102,7 +102,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
 async function finish<T>(
   { name, options }: Call<T>,
   transaction: Transaction,
-  { result, timer }: StartedCall<T>,
+  { result, limit }: StartedCall<T>,
 ): Promise<T> {
   let completion: Completion = 'rolled back';
   let failure: unknown;
@@ -110,7 +110,10 @@ async function finish<T>(
     try {
       // Nothing may come between the last look and commit(), which closes the scope: it would be dropped.
       while (transaction.preparesCommit) {
-        await transaction.orAborted(runInFrame(transaction.frame, () => transaction.prepareCommit()));
+        await transaction.orAborted(
+          runInFrame(transaction.frame, () => transaction.prepareCommit()),
+          limit,
+        );
       }
     } catch (error) {
       await transaction.rollback();
@@ -118,7 +121,7 @@ async function finish<T>(
     }
     try {
       // The time limit holds for COMMIT as well: a server that never answers must not hold the caller for ever.
-      completion = await transaction.commit();
+      completion = await transaction.commit(limit);
     } catch (error) {
       if (error instanceof CommitOutcomeUnknownError) completion = 'unknown';
       throw error;
@@ -127,7 +130,7 @@ async function finish<T>(
   try {
     let value: T;
     try {
-      value = await transaction.orAborted(promiseOf(result));
+      value = await transaction.orAborted(promiseOf(result), limit);
       refuseLazyResult(value, name);
     } catch (error) {
       if (transaction.broken || rollsBackOn(error, options)) await transaction.rollback();
@@ -140,7 +143,7 @@ async function finish<T>(
     failure = error;
     throw error;
   } finally {
-    timer?.clear();
+    limit?.clear();
     transaction.root.noteEnd(completion);
     if (transaction.root.hooks.empty) runningTransactions.delete(transaction);
     else await runHooks(transaction, { completion, error: failure });
@@ -185,12 +188,12 @@ function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
   const refused = mismatch(call, scope);
   if (refused) return refuse(call, refused, transaction.source);
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope, joinedBy: name };
-  const { result, timer } = start(call, frame, transaction);
+  const { result, limit } = start(call, frame, transaction);
   const markFailed = (error: unknown): void => {
     if (rollsBackOn(error, options)) scope.setRollbackOnly({ by: name, cause: error, requested: false });
   };
   if (isPassed(call, result)) {
-    timer?.clear();
+    limit?.clear();
     try {
       return passOn(result, name);
     } catch (error) {
@@ -198,9 +201,9 @@ function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {
       throw error;
     }
   }
-  return whileInside(scope, { name, timer }, async () => {
+  return whileInside(scope, { name, limit }, async () => {
     try {
-      const value = await transaction.orAborted(promiseOf(result));
+      const value = await transaction.orAborted(promiseOf(result), limit);
       refuseLazyResult(value, name);
       return value;
     } catch (error) {
@@ -217,9 +220,9 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
   if (refused) return refuse(call, refused, transaction.source);
   const scope = transaction.nest(name, parent);
   const frame: Frame = { parent: currentFrame(), source: transaction.source, scope };
-  const { result, timer } = start(call, frame, transaction);
+  const { result, limit } = start(call, frame, transaction);
   if (isPassed(call, result)) {
-    timer?.clear();
+    limit?.clear();
     let failure: unknown;
     try {
       const value = passOn(result, name);
@@ -234,20 +237,20 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
       void transaction.rollbackToSavepoint(scope).then(() => scope.hooks.runAfter(end, name));
     }
   }
-  return whileInside(parent, { name, timer }, async () => {
+  return whileInside(parent, { name, limit }, async () => {
     let completion: Completion = 'rolled back';
     let failure: unknown;
     try {
       let value: T;
       try {
-        value = await transaction.orAborted(promiseOf(result));
+        value = await transaction.orAborted(promiseOf(result), limit);
         refuseLazyResult(value, name);
       } catch (error) {
         if (transaction.broken || rollsBackOn(error, options)) await transaction.rollbackToSavepoint(scope);
-        else completion = await transaction.releaseSavepoint(scope);
+        else completion = await transaction.releaseSavepoint(scope, limit);
         throw error;
       }
-      completion = await transaction.releaseSavepoint(scope);
+      completion = await transaction.releaseSavepoint(scope, limit);
       return value;
     } catch (error) {
       failure = error;
@@ -263,7 +266,7 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
 /** Lets the scope know that a method runs inside it, until `wait` is over. */
 async function whileInside<T>(
   scope: TransactionScope,
-  { name, timer }: { name: string; timer: Timer | undefined },
+  { name, limit }: { name: string; limit: TimeLimit | undefined },
   wait: () => Promise<T>,
 ): Promise<T> {
   const visit = { name };
@@ -271,7 +274,7 @@ async function whileInside<T>(
   try {
     return await wait();
   } finally {
-    timer?.clear();
+    limit?.clear();
     scope.inside.delete(visit);
   }
 }

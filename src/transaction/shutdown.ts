@@ -25,14 +25,17 @@ export function abortTransactions(source: ManagedSource, limitMs: number): void 
   for (const transaction of runningTransactions.on(source)) {
     if (told.has(transaction)) continue;
     told.add(transaction);
+    const consequence = transaction.committing
+      ? 'the answer to its COMMIT is no longer awaited'
+      : 'it is rolled back';
     warn(
       transaction,
       limitMs,
-      `"${transaction.name}" still ran ${limitMs} ms after shutdown began; it is rolled back`,
+      `"${transaction.name}" still ran ${limitMs} ms after shutdown began; ${consequence}`,
     );
     transaction.abort(
       new ShutdownError(
-        `"${transaction.name}" still ran ${limitMs} ms after the shutdown of data source "${source.name}" began; it is rolled back.`,
+        `"${transaction.name}" still ran ${limitMs} ms after the shutdown of data source "${source.name}" began; ${consequence}.`,
         { cause: transaction.openedAt, retryable: true },
       ),
     );

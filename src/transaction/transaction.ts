@@ -17,7 +17,6 @@ import {
   type Session,
   type SessionStatus,
   type SessionWork,
-  TransactionControlError,
   type TransactionLease,
 } from '../connection/index.js';
 import { settleCommit } from './commit-outcome.js';
@@ -26,8 +25,10 @@ import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
 import type { Completion } from './hooks.js';
 import type { Opening } from './opening.js';
 import { Participants } from './participants.js';
+import { endedByStatement } from './refusal.js';
 import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
+import type { TimeLimit } from './time-limit.js';
 
 /** How long ROLLBACK, and each subscriber of it, may take before the connection is closed instead. */
 const ROLLBACK_LIMIT_MS = 5000;
@@ -73,6 +74,8 @@ export class Transaction implements ScopeOwner {
   broken: Error | undefined;
   /** Whether the server confirmed COMMIT, or there was nothing to commit. */
   committed = false;
+  /** Whether COMMIT is on its way, and cannot be taken back. */
+  committing = false;
   readonly #pool: ManagedPool;
   readonly #opening: Opening;
   /** Rejects what waits for the method while it runs. */
@@ -82,7 +85,6 @@ export class Transaction implements ScopeOwner {
   #over = false;
   #begun = false;
   #abortReason: Error | undefined;
-  #committing = false;
   #savepoints = 0;
   readonly #due: DueControl;
 
@@ -161,11 +163,11 @@ export class Transaction implements ScopeOwner {
     this.#begun = true;
     try {
       const result = await work.run(session, prefix);
-      if (session.endedByStatement) throw this.#endedBehindOurBack();
+      if (session.endedByStatement) throw endedByStatement(this.name);
       return result;
     } catch (error) {
       scope.failure ??= error;
-      if (began && session.endedByStatement) this.broken ??= this.#endedBehindOurBack(error);
+      if (began && session.endedByStatement) this.broken ??= endedByStatement(this.name, error);
       if (session.lost) this.broken ??= error as Error;
       else if (session.status() === 'idle') {
         // BEGIN itself failed: by protocol the statement behind it was skipped.
@@ -180,7 +182,7 @@ export class Transaction implements ScopeOwner {
    * is on its way already it cannot be taken back; then the wait for its answer ends, and the outcome is settled.
    */
   abort(error: Error): void {
-    if (this.#committing) return this.#lease?.session.abandon(error);
+    if (this.committing) return this.#lease?.session.abandon(error);
     if (this.#over) return;
     this.#abortReason ??= error;
     this.broken ??= error;
@@ -189,13 +191,19 @@ export class Transaction implements ScopeOwner {
     for (const reject of this.#onAbort) reject(error);
   }
 
-  /** Settles as `work` does, or rejects as soon as the transaction is ended from outside: a timeout, a shutdown. */
-  orAborted<T>(work: PromiseLike<T>): Promise<T> {
+  /**
+   * Settles as `work` does, or rejects as soon as the transaction is ended from outside: a timeout, a shutdown. What
+   * settles after `limit` has passed is too late, whether the timer has had its turn or not.
+   */
+  orAborted<T>(work: PromiseLike<T>, limit?: TimeLimit): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#abortReason) reject(this.#abortReason);
       this.#onAbort.push(reject);
       // The last to come is mostly the first to go.
-      const ended = (): unknown => this.#onAbort.splice(this.#onAbort.lastIndexOf(reject), 1);
+      const ended = (): void => {
+        limit?.enforce();
+        this.#onAbort.splice(this.#onAbort.lastIndexOf(reject), 1);
+      };
       work.then(
         (value) => (ended(), resolve(value)),
         (error: Error) => (ended(), reject(error)),
@@ -220,11 +228,12 @@ export class Transaction implements ScopeOwner {
    * Commits, or explains why it cannot. Call after the method has returned and its before-commit hooks have run.
    * A rollback that the method itself asked for is no error.
    */
-  async commit(): Promise<Completion> {
+  async commit(limit?: TimeLimit): Promise<Completion> {
     const unfinished = this.root.obstacle();
     this.root.close();
     if (unfinished) return this.#rollBackBecause(unfinished);
     if (!this.queue.idle) await this.drained();
+    limit?.enforce();
     // What was still on its way when the method returned may have failed.
     const obstacle = this.root.obstacle();
     if (obstacle) return this.#rollBackBecause(obstacle);
@@ -262,14 +271,15 @@ export class Transaction implements ScopeOwner {
   }
 
   /** Releases the savepoint of a nested scope whose method returned, or rolls back to it and throws why. */
-  async releaseSavepoint(scope: TransactionScope): Promise<Completion> {
+  async releaseSavepoint(scope: TransactionScope, limit?: TimeLimit): Promise<Completion> {
     const unfinished = scope.obstacle();
     scope.close();
     if (!unfinished) await scope.settled();
+    limit?.enforce();
     const obstacle = unfinished ?? scope.obstacle();
     if (obstacle || scope.rollbackOnly) {
       await this.rollbackToSavepoint(scope);
-      if (obstacle) throw obstacle;
+      if (obstacle) throw this.#abortReason ?? obstacle;
       return 'rolled back';
     }
     if (scope.entered) {
@@ -336,9 +346,9 @@ export class Transaction implements ScopeOwner {
   }
 
   async #commitOn(session: Session): Promise<void> {
-    this.#committing = true;
+    this.committing = true;
     const answer = await session.commit();
-    this.#committing = false;
+    this.committing = false;
     if (answer.kind === 'committed') this.#giveBack();
     else await this.#readFailure(answer);
   }
@@ -384,13 +394,5 @@ export class Transaction implements ScopeOwner {
       `holdfast: closed a connection that "${this.name}" could not leave clean`,
     );
     lease.end(why);
-  }
-
-  #endedBehindOurBack(cause?: unknown): TransactionControlError {
-    return new TransactionControlError(
-      `A statement ended the transaction of "${this.name}" by itself. ` +
-        'What came before it is committed or rolled back already. Remove COMMIT and ROLLBACK from it.',
-      { cause },
-    );
   }
 }
