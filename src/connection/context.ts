@@ -25,6 +25,8 @@ export interface Frame {
   readonly joinedBy?: string;
   /** Takes in work that was begun in the frame, so that whoever waits for the frame's own work waits for it as well. */
   readonly alsoAwait?: (work: Promise<void>) => void;
+  /** Takes in work whose failure is to be that of the frame's call. Answers whether the call still waits for it. */
+  readonly failsWith?: (work: Promise<unknown>) => boolean;
 }
 
 /** Where the frame of a call is kept while the call, and whatever it awaits, runs. */

@@ -67,9 +67,12 @@ export function currentTransaction(dataSource?: string): CurrentTransaction | un
 }
 
 /**
- * Runs `hook` before COMMIT, inside the transaction; what it throws rolls back. Outside a transaction it runs at
- * once. Hooks run one after the other in the order of their registration and are awaited.
+ * Runs `hook` before COMMIT, inside the transaction; what it throws rolls back. Hooks run one after the other in the
+ * order of their registration and are awaited. Outside a transaction it runs at once: what it throws is thrown by
+ * `beforeCommit` itself; what it rejects with, the transactional call that runs without a transaction (`SUPPORTS`,
+ * `NOT_SUPPORTED`, `NEVER`) rejects with once its method has resolved. Outside any such call that is only logged.
  *
+ * @throws Outside a transaction, whatever `hook` throws.
  * @throws TransactionClosedError when the surrounding transaction has ended.
  * @throws InvalidOptionsError when `hook` is no function.
  *

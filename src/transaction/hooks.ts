@@ -1,5 +1,6 @@
 import { describeError, getLogger } from '../core/index.js';
 import { currentFrame, type ManagedSource, NO_SOURCE, runInFrame } from '../connection/index.js';
+import { isPromise } from './returned-value.js';
 
 /** How a transaction, or a nested part of one, ended. `unknown`: the connection was lost during COMMIT and nobody could say. */
 export type Completion = 'committed' | 'rolled back' | 'unknown';
@@ -82,7 +83,8 @@ export class Hooks {
 /** Which hook it is, and of which transaction. */
 interface HookPlace {
   readonly moment: string;
-  readonly transaction: string;
+  /** `undefined`: it ran at once, outside a transaction. */
+  readonly transaction: string | undefined;
 }
 
 /** Runs one hook, and those that it sets off; a failure is logged and goes no further. */
@@ -104,15 +106,69 @@ async function runHook(
 export function logFailedHook(error: unknown, completion: Completion, about: HookPlace): void {
   getLogger().error(
     { error: describeError(error), ...about },
-    `holdfast: a hook (${about.moment}) of "${about.transaction}" failed; the transaction is ${completion} all the same`,
+    about.transaction === undefined
+      ? `holdfast: a hook (${about.moment}) failed that ran at once, outside a transaction`
+      : `holdfast: a hook (${about.moment}) of "${about.transaction}" failed; the transaction is ${completion} all the same`,
   );
 }
 
-/** Runs a hook at once, for there is no transaction that it could wait for. */
+/**
+ * Runs a hook at once, for there is no transaction that it could wait for. What a before-commit hook throws is for
+ * whoever registers it, what it rejects with for the transactional call around.
+ */
 export function runAtOnce(moment: Entry['moment'], run: CompletionHook): void {
   if (moment === 'after rollback') return;
-  const running = runHook(run, { completion: 'committed' }, { moment, transaction: 'no transaction' });
+  let running: Promise<void>;
+  if (moment === 'before commit') {
+    const result = run('committed');
+    if (!isPromise(result)) return;
+    const check = Promise.resolve(result);
+    for (let frame = currentFrame(); frame?.source; frame = frame.parent)
+      if (frame.failsWith?.(check)) return;
+    running = logged(check);
+  } else {
+    running = runHook(run, { completion: 'committed' }, { moment, transaction: undefined });
+  }
   for (let frame = currentFrame(); frame?.source; frame = frame.parent) frame.alsoAwait?.(running);
+}
+
+/** Resolves when a before-commit hook that ran at once has settled; a failure is logged, where nobody else is told. */
+function logged(check: Promise<unknown>): Promise<void> {
+  const about = { moment: 'before commit', transaction: undefined };
+  return check.then(
+    () => undefined,
+    (error: unknown) => logFailedHook(error, 'committed', about),
+  );
+}
+
+/** The before-commit hooks that run at once in a call without a transaction, which waits for them and fails with them. */
+export class Checks {
+  #running: Promise<unknown>[] | undefined = [];
+
+  readonly take = (check: Promise<unknown>): boolean => {
+    if (!this.#running) return false;
+    // It is heard of when the call's own work has settled.
+    check.catch(() => {});
+    this.#running.push(check);
+    return true;
+  };
+
+  /** Settles as `work` does, or rejects with the first check that fails after `work` has resolved. */
+  async after<T>(work: Promise<T>): Promise<T> {
+    try {
+      const value = await work;
+      for (let check = this.#running?.shift(); check; check = this.#running?.shift()) await check;
+      return value;
+    } finally {
+      this.abandon();
+    }
+  }
+
+  /** From now on nobody waits. */
+  abandon(): void {
+    for (const check of this.#running ?? []) void logged(check);
+    this.#running = undefined;
+  }
 }
 
 /** The hooks that run at once because they were registered after the end, by a hook or a subscriber: whoever waits for that waits for them. */

@@ -4,13 +4,14 @@ import {
   type Frame,
   frameOf,
   type ManagedSource,
+  NO_SOURCE,
   resolveSource,
   runInFrame,
   runningTransactions,
 } from '../connection/index.js';
 import { type Call, start, type StartedCall } from './call.js';
 import { CommitOutcomeUnknownError, UnsupportedReturnError } from './errors.js';
-import type { Completion, ScopeEnd } from './hooks.js';
+import { Checks, type Completion, type ScopeEnd } from './hooks.js';
 import { rollsBackOn } from './options.js';
 import { Opening } from './opening.js';
 import { decide } from './propagation.js';
@@ -50,9 +51,9 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
     case 'nest':
       return nest(call, scope!);
     case 'plain':
-      return withoutTransaction(call);
+      return withoutTransaction(call, NO_SOURCE);
     case 'outside':
-      return runInFrame({ parent: currentFrame(), source, scope: undefined }, () => withoutTransaction(call));
+      return withoutTransaction(call, source);
     case 'refuse closed':
       return refuse(call, scope!.closedError(), source);
     case 'refuse':
@@ -279,9 +280,14 @@ async function whileInside<T>(
   }
 }
 
-function withoutTransaction<T>(call: Call<T>): T | Promise<T> {
-  const result = callWork(call.work);
-  return isPassed(call, result) ? valueOf(result) : promiseOf(result);
+/** Runs a call as it is, outside a transaction of `source`. */
+function withoutTransaction<T>(call: Call<T>, source: NonNullable<Frame['source']>): T | Promise<T> {
+  const checks = new Checks();
+  const frame: Frame = { parent: currentFrame(), source, scope: undefined, failsWith: checks.take };
+  const result = runInFrame(frame, () => callWork(call.work));
+  if (!isPassed(call, result)) return checks.after(promiseOf(result));
+  checks.abandon();
+  return valueOf(result);
 }
 
 function isPassed<T>({ plainValue }: Call<T>, result: CallResult<T>): result is PlainResult<T> {
