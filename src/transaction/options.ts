@@ -11,7 +11,6 @@ import {
   readBoolean,
   readDurationMs,
   type Reader,
-  readFunction,
   readInteger,
   readOneOf,
   readOptions,
@@ -19,10 +18,11 @@ import {
   withDefault,
 } from '../core/index.js';
 import { DEFAULT_SOURCE } from '../connection/index.js';
+import { holds, type Predicate, readPredicate } from './predicate.js';
 import { type Propagation, PROPAGATIONS } from './propagation.js';
 
-/** An error class, or a function that says whether an error is meant. */
-export type ErrorMatcher = (abstract new (...args: never[]) => Error) | ((error: unknown) => boolean);
+/** An error class, or a synchronous function that says whether an error is meant. */
+export type ErrorMatcher = (abstract new (...args: never[]) => Error) | Predicate;
 
 /** How often, and after which errors, a whole transaction is run again. */
 export interface RetryOptions {
@@ -32,8 +32,8 @@ export interface RetryOptions {
   readonly backoffMs?: number;
   /** The longest pause, in milliseconds. Default: 1000. */
   readonly maxBackoffMs?: number;
-  /** Which errors. Default: serialization failure (40001) and deadlock (40P01). */
-  readonly on?: (error: unknown) => boolean;
+  /** Which errors; synchronous. Default: serialization failure (40001) and deadlock (40P01). */
+  readonly on?: Predicate;
 }
 
 /** Options of `@Transactional`, `runInTransaction` and `transactional`. */
@@ -65,7 +65,7 @@ export interface ParsedRetry {
   readonly attempts: number;
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
-  readonly on: ((error: unknown) => boolean) | undefined;
+  readonly on: Predicate | undefined;
 }
 
 export interface ParsedOptions {
@@ -88,6 +88,7 @@ const readMatchers: Reader<readonly ErrorMatcher[]> = (value, path) => {
   for (const item of list) {
     if (typeof item !== 'function')
       throw invalid(path, item, 'an error class, a predicate, or an array of them');
+    readPredicate(item, path);
   }
   return Object.freeze([...list]) as readonly ErrorMatcher[];
 };
@@ -108,7 +109,7 @@ const readRetry: Reader<ParsedRetry> = (value, path) =>
       attempts: withDefault(readInteger(1, 100), 3),
       backoffMs: withDefault(readDurationMs, 20),
       maxBackoffMs: withDefault(readDurationMs, 1000),
-      on: optional(readFunction<(error: unknown) => boolean>()),
+      on: optional(readPredicate),
     },
     path,
   );
@@ -149,7 +150,7 @@ function parse(raw: TransactionOptions | undefined): ParsedOptions {
 
 /**
  * Whether the work is rolled back after this error: always after one of holdfast, which says that something of the
- * work could not be kept, and when a predicate, by throwing, cannot say.
+ * work could not be kept, and when a predicate, by throwing or by answering a promise, cannot say.
  */
 export function rollsBackOn(error: unknown, { rollbackOn, commitOn }: ParsedOptions): boolean {
   if (error instanceof HoldfastError) return true;
@@ -159,7 +160,7 @@ export function rollsBackOn(error: unknown, { rollbackOn, commitOn }: ParsedOpti
   } catch (failure) {
     getLogger().error(
       { error: describeError(failure) },
-      'holdfast: a predicate of rollbackOn or commitOn threw; the work is rolled back',
+      'holdfast: a predicate of rollbackOn or commitOn failed; the work is rolled back',
     );
     return true;
   }
@@ -167,7 +168,7 @@ export function rollsBackOn(error: unknown, { rollbackOn, commitOn }: ParsedOpti
 
 function matches(error: unknown, matchers: readonly ErrorMatcher[]): boolean {
   return matchers.some((matcher) =>
-    isErrorClass(matcher) ? error instanceof matcher : (matcher as (error: unknown) => boolean)(error),
+    isErrorClass(matcher) ? error instanceof matcher : holds(matcher as Predicate, error),
   );
 }
 

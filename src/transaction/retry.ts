@@ -1,6 +1,7 @@
 import { codeOf, describeError, errorChain, getLogger } from '../core/index.js';
 import { CommitOutcomeUnknownError, ShutdownError } from './errors.js';
 import type { ParsedRetry } from './options.js';
+import { holds } from './predicate.js';
 import type { Transaction } from './transaction.js';
 
 /** Whether the method is to be run again after this error of a whole transaction. */
@@ -13,11 +14,11 @@ export function isRetryable(
   if (committed || error instanceof CommitOutcomeUnknownError || error instanceof ShutdownError) return false;
   if (!on) return errorChain(error).some((link) => dialect.retryableCodes.has(codeOf(link) ?? ''));
   try {
-    return on(error);
+    return holds(on, error);
   } catch (failure) {
     getLogger().error(
       { error: describeError(failure) },
-      'holdfast: a retry.on predicate threw; the transaction is not run again',
+      'holdfast: a retry.on predicate failed; the transaction is not run again',
     );
     return false;
   }

@@ -55,11 +55,21 @@ export function refuseLazyResult(value: unknown, name: string): void {
 /** What a result is whose work begins, or goes on, after the method has returned. */
 export function lazyKind(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { subscribe, pipe, read } = value as Record<string, unknown>;
-  if (typeof subscribe === 'function' && typeof pipe === 'function') return 'an Observable';
-  if (typeof pipe === 'function' && typeof read === 'function') return 'a stream';
+  if (isMarkedObservable(value) && hasMethods(value, 'subscribe', 'pipe')) return 'an Observable';
+  if (hasMethods(value, 'pipe', 'read')) return 'a stream';
   if (Symbol.asyncIterator in value) return 'an async iterator';
   return undefined;
+}
+
+/** The method by which Observables know one another; rxjs calls it `Symbol.observable` where a polyfill has defined that. */
+function isMarkedObservable(value: object): boolean {
+  const { observable } = Symbol as { readonly observable?: symbol };
+  return '@@observable' in value || (observable !== undefined && observable in value);
+}
+
+/** Asks whether they are there before it reads them: a proxy may answer whatever it is asked for. */
+function hasMethods(value: object, ...keys: string[]): boolean {
+  return keys.every((key) => key in value && typeof (value as Record<string, unknown>)[key] === 'function');
 }
 
 /** Whether a result is a promise of any kind. */

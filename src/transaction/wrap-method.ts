@@ -1,6 +1,7 @@
 import { imitate, InvalidOptionsError } from '../core/index.js';
 import type { ParsedOptions } from './options.js';
 import type { Call } from './call.js';
+import { isAsync } from './predicate.js';
 import { runCall } from './runner.js';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
@@ -43,15 +44,10 @@ function wrapClass(target: Function, options: ParsedOptions): void {
     descriptor.value = wrap(descriptor.value as Method, options, {
       key,
       owner: target,
-      plainValue: isAsync(descriptor.value) ? 'wrapped' : 'passed',
+      plainValue: isAsync(descriptor.value as Method) ? 'wrapped' : 'passed',
     });
     Object.defineProperty(prototype, key, descriptor);
   }
-}
-
-/** Where it cannot be told, because the class was compiled for an older runtime, what the method answers tells it. */
-function isAsync(method: object): boolean {
-  return Object.prototype.toString.call(method) === '[object AsyncFunction]';
 }
 
 interface Place {

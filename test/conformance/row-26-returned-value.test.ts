@@ -19,6 +19,7 @@ const db = useDatabase();
 const lazy: readonly [string, RegExp, (work: Work) => unknown][] = [
   ['an Observable', /an Observable/, (work) => defer(() => work.labels())],
   ['a Subject', /an Observable/, () => new Subject()],
+  ['an Observable under the name of a polyfill', /an Observable/, () => underPolyfill()],
   ['a readable stream', /a stream/, () => Readable.from(['row'])],
   ['a web stream', /an async iterator/, () => Readable.toWeb(Readable.from(['row']))],
   [
@@ -35,6 +36,14 @@ const lazy: readonly [string, RegExp, (work: Work) => unknown][] = [
   ],
 ];
 
+/** What rxjs makes where `Symbol.observable` was defined before it was loaded. */
+function underPolyfill(): unknown {
+  const symbol = Symbol('observable');
+  Object.defineProperty(Symbol, 'observable', { value: symbol, configurable: true });
+  return { [symbol]: () => undefined, subscribe: () => undefined, pipe: () => undefined };
+}
+afterEach(() => void Reflect.deleteProperty(Symbol, 'observable'));
+
 /** What Prisma and Drizzle answer: nothing has begun until somebody calls `then`. */
 function beginsWhenAwaited(begin: () => Promise<void>): Promise<void> {
   return new Proxy(Promise.resolve(), {
@@ -45,11 +54,15 @@ function beginsWhenAwaited(begin: () => Promise<void>): Promise<void> {
   });
 }
 
+const answersEverything: unknown = new Proxy({}, { get: (_, key) => (key === 'then' ? undefined : () => 1) });
+
 const plain: readonly [string, unknown][] = [
   ['nothing', undefined],
   ['null', null],
   ['an array', [1, 2]],
   ['an object with a method named subscribe', { subscribe: () => undefined }],
+  ['an object with methods named subscribe and pipe', { subscribe: () => undefined, pipe: () => undefined }],
+  ['a proxy that answers whatever it is asked for', answersEverything],
   ['a Map', new Map([['a', 1]])],
   ['a string', 'text'],
   ['a buffer', Buffer.from('bytes')],

@@ -87,7 +87,7 @@ test.each([
   [
     'in work that was moved outside the call',
     () =>
-      runInTransaction(async () => runOutsideTransaction(() => void beforeCommit(rejects)), {
+      runInTransaction(async () => runOutsideTransaction(() => beforeCommit(rejects)), {
         propagation: 'SUPPORTS',
       }),
   ],

@@ -36,6 +36,22 @@ const wrong: readonly { key: keyof TransactionOptions; value: unknown; message: 
     message: /\.rollbackOn must be an error class, a predicate, or an array/,
   },
   { key: 'rollbackOn', value: [Error, 'Error'], message: /\.rollbackOn must be an error class/ },
+  {
+    key: 'rollbackOn',
+    value: async () => false,
+    message:
+      /\.rollbackOn must be a synchronous function, for nobody awaits its answer, but is the function value/,
+  },
+  {
+    key: 'commitOn',
+    value: [Error, async () => false],
+    message: /\.commitOn must be a synchronous function/,
+  },
+  {
+    key: 'retry',
+    value: { on: async () => false },
+    message: /\.retry\.on must be a synchronous function, .* the function on/,
+  },
   { key: 'commitOn', value: {}, message: /\.commitOn must be .* but is an object \(Object\)/ },
   { key: 'retry', value: 3, message: /\.retry must be an options object, but is 3/ },
   { key: 'retry', value: true, message: /\.retry must be an options object, but is true/ },

@@ -1,7 +1,9 @@
 import { runInTransaction } from 'holdfast';
 import { useEntries } from './entries.js';
+import { useLog } from './log.js';
 
 const entries = useEntries();
+const log = useLog();
 const abort = (): Promise<unknown> => entries.pool.query("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$");
 const fail = (): Promise<unknown> => entries.pool.query('SELECT 1/0');
 
@@ -61,4 +63,24 @@ test.each([
   timers.mockRestore();
   chance.mockRestore();
   expect(delays).toEqual(pauses);
+});
+
+test('an `on` that answers a promise runs nothing again, and is logged', async () => {
+  let runs = 0;
+  const on = (): boolean => Promise.resolve(true) as unknown as boolean;
+  const call = runInTransaction(
+    async () => {
+      runs++;
+      await abort();
+    },
+    { retry: { backoffMs: 1, on } },
+  );
+  await expect(call).rejects.toMatchObject({ code: '40001' });
+  expect(runs).toBe(1);
+  expect(log.errors).toEqual([
+    [
+      { error: expect.objectContaining({ message: expect.stringContaining('answered a promise') }) },
+      expect.stringContaining('the transaction is not run again'),
+    ],
+  ]);
 });

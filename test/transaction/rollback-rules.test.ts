@@ -209,6 +209,27 @@ describe('commitOn after a statement that failed on the server', () => {
   });
 });
 
+describe.each(['rollbackOn', 'commitOn'] as const)('a predicate of %s that answers a promise', (key) => {
+  test.each([
+    ['resolves', () => Promise.resolve(false)],
+    ['rejects', () => Promise.reject(new Error('not now'))],
+  ])('which %s rolls back, and is logged', async (_, predicate) => {
+    const failure = new Bug('no');
+    const work = async (): Promise<void> => {
+      await entries.add('x');
+      throw failure;
+    };
+    await expect(runInTransaction(work, { [key]: predicate })).rejects.toBe(failure);
+    expect(await entries.committed()).toEqual([]);
+    expect(log.errors).toEqual([
+      [
+        { error: expect.objectContaining({ message: expect.stringContaining('answered a promise') }) },
+        expect.stringContaining('the work is rolled back'),
+      ],
+    ]);
+  });
+});
+
 describe('a predicate that throws', () => {
   const broken = new TypeError('the predicate is broken');
   const failure = new Bug('no');
