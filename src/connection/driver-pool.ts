@@ -21,6 +21,8 @@ import { type WaitedPool, waitGraph } from './wait-graph.js';
 export interface DriverSession extends Session {
   /** Whether a statement runs that ends by itself: a stream waits for its reader. */
   readonly isRunning: boolean;
+  /** Why a connection that still works is closed all the same when its transaction ends. */
+  readonly distrusted?: Error | undefined;
   detach(): void;
 }
 
@@ -129,20 +131,23 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   async acquire(holder: TransactionHolder): Promise<TransactionLease> {
     const shared = this.#shared();
     if (shared) return shared.acquire(holder);
-    const borrow = (): Promise<Lent<C>> =>
-      this.borrow(this.request('transaction', holder.frame, holder.name));
-    let lent: Lent<C>;
+    const borrow = (): Promise<Lent<C> & { readonly session: DriverSession }> =>
+      this.borrow(this.request('transaction', holder.frame, holder.name), (lent) => ({
+        ...lent,
+        session: this.openSession(lent.connection, waitGraph.reconsider),
+      }));
+    let lent: Awaited<ReturnType<typeof borrow>>;
     try {
       lent = await borrow();
       for (let tries = this.counts().max; this.isInTransaction(lent.connection); tries--) {
+        lent.session.detach();
         this.#discard(lent.lease, tries);
         lent = await borrow();
       }
     } catch (error) {
       throw this.#explain(error, holder);
     }
-    const { connection, lease } = lent;
-    const session = this.openSession(connection, waitGraph.reconsider);
+    const { session, lease } = lent;
     waitGraph.granted({ ...holder, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,
@@ -150,7 +155,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       end: (destroyBecause) => {
         waitGraph.returned(holder.frame);
         session.detach();
-        lease.release(destroyBecause);
+        lease.release(destroyBecause ?? session.distrusted);
       },
     };
   }
@@ -203,9 +208,13 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     return { kind, frame, holder, requestedAt: this.clock.now() };
   }
 
-  protected borrow(request: DriverRequest): Promise<Lent<C>> {
+  /**
+   * `take` is called within the driver's own answer: a connection may break before any promise has told of it, and
+   * whoever is to hear of that must listen by then.
+   */
+  protected borrow<T>(request: DriverRequest, take: (lent: Lent<C>) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.lend(request, (error, lent) => (lent ? resolve(lent) : reject(error as Error)));
+      this.lend(request, (error, lent) => (lent ? resolve(take(lent)) : reject(error as Error)));
     });
   }
 

@@ -198,15 +198,35 @@ describe('inside a transaction', () => {
     await db.truncate();
   });
 
-  test('a release with an error gives nothing back and destroys nothing', async () => {
-    await runInTransaction(async () => {
-      (await pool.connect()).release(new Error('broken'));
-      await pool.query("INSERT INTO entry (label) VALUES ('kept')");
-    });
-    expect(await db.query('SELECT label FROM entry')).toEqual([{ label: 'kept' }]);
-    expect(managed.counts()).toMatchObject({ total: 1, idle: 1 });
-    await db.truncate();
-  });
+  const broken = new Error('broken');
+  test.each<[how: string, release: (client: PoolClient, done: Stale['done']) => void, because: object]>([
+    ['release(error)', (client) => client.release(broken), broken],
+    ['release(true)', (client) => client.release(true), { message: 'its holder released it as broken' }],
+    ["the callback's done(error)", (_, done) => done(broken), broken],
+  ])(
+    '%s: the transaction goes on and commits, its connection is closed then',
+    async (_, release, because) => {
+      const pid = await runInTransaction(async () => {
+        const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        await callback((settled) =>
+          pool.connect((error, client, done) => {
+            if (client) release(client, done);
+            settled(error);
+          }),
+        );
+        expect(managed.counts()).toMatchObject({ total: 1, inUse: 1 });
+        await pool.query("INSERT INTO entry (label) VALUES ('kept')");
+        return rows[0]!.pid;
+      });
+      expect(await db.query('SELECT label FROM entry')).toEqual([{ label: 'kept' }]);
+      expect(managed.counts()).toMatchObject({ total: 0 });
+      expect(log.lines).toEqual(['acquired transaction', 'destroyed transaction']);
+      expect(log.events.at(-1)!.detail).toMatchObject(because);
+      const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      expect(rows[0]!.pid).not.toBe(pid);
+      await db.truncate();
+    },
+  );
 
   test('a client of a transaction that is over: its query is refused and not sent, its release is harmless', async () => {
     const client = await runInTransaction(() => pool.connect());

@@ -29,6 +29,8 @@ export class FaultProxy implements ProxyHost {
   readonly faults: ArmedFault[] = [];
   latency = { toServerMs: 0, toClientMs: 0 };
   refusal: ErrorFields | undefined;
+  /** Ends each new PostgreSQL connection with this error, in the packet that says that it is ready. */
+  farewell: ErrorFields | undefined;
 
   private readonly connections = new Set<ProxiedConnection>();
   /** Accepted while the proxy was a black hole: never connected to the server. */
@@ -94,6 +96,7 @@ export class FaultProxy implements ProxyHost {
   async heal(): Promise<void> {
     this.isBlackHole = false;
     this.refusal = undefined;
+    this.farewell = undefined;
     this.latency = { toServerMs: 0, toClientMs: 0 };
     const lost = [...this.connections].filter((connection) => connection.isLost);
     for (const connection of lost) connection.cut();

@@ -16,6 +16,8 @@ export interface ProxyHost {
   readonly faults: readonly ArmedFault[];
   /** Answers the startup of new connections. */
   readonly refusal: ErrorFields | undefined;
+  /** Ends new connections as soon as they are ready, in the same packet. */
+  readonly farewell: ErrorFields | undefined;
   saw(statement: SeenStatement): void;
 }
 
@@ -292,6 +294,10 @@ export class ProxyConnection implements ProxiedConnection {
       if (message.type === 'K') this.pid = new wire.BodyReader(message.body).int32();
       if (message.type === 'Z') this.isReady = true;
       this.forClient.push(message.raw);
+      if (this.isReady && this.host.farewell !== undefined) {
+        this.forClient.push(wire.errorResponse({ ...this.host.farewell, severity: 'FATAL' }));
+        this.finish();
+      }
       return;
     }
     const { step, completes } = this.pipeline.answered(message);

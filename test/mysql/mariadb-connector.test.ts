@@ -1,6 +1,6 @@
 import type { Pool } from 'mariadb';
 import { createPool as createCallbackPool } from 'mariadb/callback';
-import { type ManagedPool, managePool, runInTransaction } from 'holdfast';
+import { type ManagedPool, managePool, runInTransaction, unmanagePool } from 'holdfast';
 import { failureOf, until } from '../conformance/observing.js';
 import { mysqlLabelsIn, startMariadbPool } from '../conformance/mysql-ways-in.js';
 import { useWitness } from '../conformance/witness.js';
@@ -102,6 +102,24 @@ test('every loan is told to observers', async () => {
     'acquired query',
     'returned query',
   ]);
+});
+
+test('a connection that is closed on its way to its transaction: the transaction is told, another attempt may do', async () => {
+  unmanagePool(managed);
+  const { getConnection } = pool;
+  pool.getConnection = async () => {
+    const connection = await getConnection.call(pool);
+    connection.destroy();
+    return connection;
+  };
+  managed = managePool(pool, { connectionLimit: 1 });
+  db.defer(() => unmanagePool(managed));
+  expect(await failureOf(runInTransaction(() => pool.query('SELECT 1')))).toMatchObject({
+    code: 'CONNECTION_LOST',
+    retryable: true,
+  });
+  expect(managed.leases()).toEqual([]);
+  expect(witness.escaped).toEqual([]);
 });
 
 test('a pool of the callback API is refused, with the line to change', async () => {

@@ -102,8 +102,9 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   async #getConnection(): Promise<MariadbConnection> {
     const scope = this.scope();
     if (scope) return new MariadbTransactionConnection(this, scope).connect();
-    const { connection, lease } = await this.borrow(this.request('client', currentFrame()));
-    return leaseConnection(connection, lease);
+    return this.borrow(this.request('client', currentFrame()), ({ connection, lease }) =>
+      leaseConnection(connection, lease),
+    );
   }
 
   async #run(method: Method, args: [MariadbSql, unknown?]): Promise<unknown> {
@@ -111,7 +112,7 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     if (scope) return new MariadbTransactionConnection(this, scope).run(method, args);
     const frame = currentFrame();
     if (!frame && this.isUnwatched) return this.#original[method].apply(this.#pool, args);
-    const { connection, lease } = await this.borrow(this.request('query', frame));
+    const { connection, lease } = await this.borrow(this.request('query', frame), (lent) => lent);
     try {
       return await connection[method](...args);
     } finally {

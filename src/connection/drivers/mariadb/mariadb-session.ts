@@ -26,6 +26,8 @@ export class MariadbSession implements DriverSession {
     this.#server = statusOf(connection);
     connection.on('error', this.#onError);
     connection.on('end', this.#onError);
+    // The connector tells of its connection by a promise: it may have broken since.
+    if (!connection.isValid()) this.#lost = new Error('it was closed before it was lent');
   }
 
   get backendId(): number | undefined {

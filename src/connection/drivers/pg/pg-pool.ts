@@ -8,6 +8,7 @@ import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import { leaseClient, refuseQuery } from './pg-lease.js';
+import { HandOver } from './hand-over.js';
 import { PgSession } from './pg-session.js';
 import { PgSharedTransaction } from './pg-shared-transaction.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
@@ -122,7 +123,15 @@ export class PgManagedPool extends DriverPool<PgClient> {
   async #client(): Promise<PgClient> {
     const scope = this.scope();
     if (scope) return new PgTransactionClient(this, this.#pool, { scope }).connect();
-    const { connection, lease } = await this.borrow(this.request('client', currentFrame()));
+    const { connection, lease, handOver } = await this.borrow(
+      this.request('client', currentFrame()),
+      (lent) => ({ ...lent, handOver: new HandOver(lent.connection) }),
+    );
+    const lost = handOver.complete();
+    if (lost) {
+      lease.release(lost);
+      throw lost;
+    }
     return leaseClient(connection, lease);
   }
 

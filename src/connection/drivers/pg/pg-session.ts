@@ -29,6 +29,7 @@ export class PgSession implements Session {
   #streaming = false;
   #endedByStatement = false;
   #lost: Error | undefined;
+  #distrusted: Error | undefined;
 
   constructor(client: PgClient, { pool, clock, onRest }: PgSessionOptions) {
     this.client = client;
@@ -39,6 +40,8 @@ export class PgSession implements Session {
     client.on('error', this.#onError);
     client.once('end', this.#onEnd);
     client.connection.on('readyForQuery', onRest);
+    // It broke where pg-pool listened: in `onConnect` or `verify`.
+    if (client._queryable === false) this.#lost = new Error('it was closed before it was lent');
   }
 
   get backendId(): number | undefined {
@@ -47,6 +50,10 @@ export class PgSession implements Session {
 
   get lost(): Error | undefined {
     return this.#lost;
+  }
+
+  get distrusted(): Error | undefined {
+    return this.#distrusted;
   }
 
   get endedByStatement(): boolean {
@@ -156,6 +163,11 @@ export class PgSession implements Session {
   abandon(reason: Error): void {
     this.#lost ??= reason;
     this.client.connection.stream.destroy();
+  }
+
+  /** Has the connection closed when its transaction ends. */
+  distrust(reason: Error): void {
+    this.#distrusted ??= reason;
   }
 
   /** Ends the session's hold on the client's events. */

@@ -52,8 +52,11 @@ export class PgTransactionClient {
     return undefined;
   };
 
-  /** Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. */
-  readonly release = (): void => {
+  /**
+   * Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. With an
+   * error, or `true`, the connection is closed when the transaction ends.
+   */
+  readonly release = (destroyBecause?: Error | boolean): void => {
     if (this.#released) {
       throw new LeaseReleasedError(
         'Release called on client which has already been released to the pool. It was lent inside a transaction, ' +
@@ -61,6 +64,11 @@ export class PgTransactionClient {
       );
     }
     this.#released = true;
+    if (destroyBecause) {
+      this.#session?.distrust(
+        destroyBecause instanceof Error ? destroyBecause : new Error('its holder released it as broken'),
+      );
+    }
     this.#handWritten.rollBackAll(this.#scope).catch(() => {});
   };
 

@@ -57,6 +57,8 @@ export interface PgClient extends EventEmitter {
   /** False while the server has not said ReadyForQuery after the last statement. */
   readonly readyForQuery: boolean;
   readonly _ending?: boolean;
+  /** False once the connection is lost. */
+  readonly _queryable?: boolean;
   query: (config: unknown, values?: unknown, callback?: unknown) => unknown;
   release: PgRelease;
   connect(): Promise<unknown>;
