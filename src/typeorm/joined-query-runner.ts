@@ -116,6 +116,13 @@ export function joinedQueryRunnerOf(
   return JoinedQueryRunner as unknown as JoinedQueryRunnerConstructor;
 }
 
+/** For a QueryRunner made outside: its statements are part of a transaction that it is first used in all the same. */
+export function unwrapErrorsOf(runner: QueryRunner): QueryRunner {
+  const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
+  const unwrapping = (...args: unknown[]): Promise<unknown> => query(...args).catch(unwrapHoldfastError);
+  return Object.assign(runner, { query: unwrapping });
+}
+
 /** TypeORM wraps whatever a driver throws; an error of ours has its own name and code, and says so better unwrapped. */
 function unwrapHoldfastError(error: unknown): never {
   const { driverError } = error as { driverError?: unknown };

@@ -25,7 +25,11 @@ import {
 } from '../transaction/index.js';
 import { poolsOf } from './driver-pools.js';
 import { DataSourceNotInitializedError } from './errors.js';
-import { type JoinedQueryRunnerConstructor, joinedQueryRunnerOf } from './joined-query-runner.js';
+import {
+  type JoinedQueryRunnerConstructor,
+  joinedQueryRunnerOf,
+  unwrapErrorsOf,
+} from './joined-query-runner.js';
 import { TypeormParticipant } from './typeorm-participant.js';
 import type { DataSourceMethods, TransactionMethod } from './typeorm-types.js';
 
@@ -113,7 +117,8 @@ class ManagedDataSource {
         if (!runner) this.#takeTurnsIn(manager);
         return manager;
       },
-      createQueryRunner: (mode) => this.#participant()?.join() ?? this.#original.createQueryRunner(mode),
+      createQueryRunner: (mode) =>
+        this.#participant()?.join() ?? unwrapErrorsOf(this.#original.createQueryRunner(mode)),
       destroy: () => this.#destroy(),
       initialize: () => this.#initialize(),
     } satisfies DataSourceMethods);
