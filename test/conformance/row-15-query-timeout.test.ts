@@ -21,6 +21,18 @@ const someWays = everyWay.filter(({ way }) =>
   ['pool.query()', 'TypeORM repository', 'Prisma client'].includes(way.name),
 );
 
+interface LimitedClient {
+  readonly connectionParameters: object;
+}
+
+const limit = ({ connectionParameters }: LimitedClient): void =>
+  void Object.assign(connectionParameters, { query_timeout });
+
+/** Gives the limit to the connections that are open: what comes before the slow statement may take its time. */
+function limitFromHere({ pool }: Work): void {
+  (pool as unknown as { readonly _clients: readonly LimitedClient[] })._clients.forEach(limit);
+}
+
 /** The connection is gone from the server and from the pool, and what it did with it. */
 async function expectDestroyed(work: Work, pid: number, gate: Gate): Promise<void> {
   expect(work.pool.totalCount).toBe(0);
@@ -38,7 +50,7 @@ async function expectDestroyed(work: Work, pid: number, gate: Gate): Promise<voi
 describe.each(everyWay)(
   "the client's query_timeout fires inside a transaction: $name",
   ({ way, opening }) => {
-    const work = useWork(db, way, { query_timeout });
+    const work = useWork(db, way);
 
     test('the connection is destroyed, and nobody ever sees or commits its rows', async () => {
       const gate = await closeGate(db);
@@ -46,6 +58,7 @@ describe.each(everyWay)(
       const outcome = opening.run(async () => {
         pid = await work.pid();
         await work.insert('before');
+        limitFromHere(work);
         await work.insert('slow');
       });
 
@@ -59,6 +72,7 @@ describe.each(everyWay)(
       const outcome = opening.run(
         async () => {
           pid = await work.pid();
+          limitFromHere(work);
           await work.insert('slow').catch(() => undefined);
           return 'all is well';
         },
@@ -80,6 +94,7 @@ describe.each(everyWay)(
       const settled: PromiseSettledResult<unknown>[] = [];
       const outcome = opening.run(async () => {
         pid = await work.pid();
+        limitFromHere(work);
         settled.push(
           ...(await Promise.allSettled([work.insert('slow'), work.insert('b'), work.insert('c')])),
         );
@@ -97,6 +112,7 @@ describe.each(everyWay)(
 
     test('on the very first statement, while BEGIN travels with it', async () => {
       const gate = await closeGate(db);
+      work.pool.once('acquire', (client) => limit(client as unknown as LimitedClient));
       const outcome = opening.run(() => work.insert('slow'));
 
       await gate.waiting();
@@ -111,6 +127,7 @@ describe.each(everyWay)(
       const outcome = opening.run(async () => {
         pid = await work.pid();
         await work.insert('before');
+        limitFromHere(work);
         await opening.run(() => work.insert('slow'), { propagation: 'NESTED' }).catch(() => undefined);
       });
 
@@ -124,13 +141,14 @@ describe.each(someWays)("the client's query_timeout fires at the boundary: $name
   test('COMMIT that the server never gets: unknown, with the id to look for, and no second attempt', async () => {
     const proxy = await db.proxy();
     await db.truncate();
-    const work = await way.start(db, { url: proxy.url(db.url), query_timeout });
+    const work = await way.start(db, { url: proxy.url(db.url) });
     const commit = proxy.once(/^COMMIT$/, { action: 'hold' });
     let txid = '';
     const outcome = opening.run(
       async () => {
         await work.insert('kept or not');
         txid = await work.txid();
+        limitFromHere(work);
       },
       { retry: { attempts: 3, on: () => true } },
     );
@@ -149,9 +167,12 @@ describe.each(someWays)("the client's query_timeout fires at the boundary: $name
   test('COMMIT that arrives after the client gave up: the caller is told what the server did', async () => {
     const proxy = await db.proxy();
     await db.truncate();
-    const work = await way.start(db, { url: proxy.url(db.url), query_timeout });
+    const work = await way.start(db, { url: proxy.url(db.url) });
     const commit = proxy.once(/^COMMIT$/, { action: 'hold' });
-    const outcome = opening.run(() => work.insert('late'));
+    const outcome = opening.run(async () => {
+      await work.insert('late');
+      limitFromHere(work);
+    });
     await until('the client to give up', () => log.warnings.length === 1);
     commit.release();
     await outcome;
@@ -164,12 +185,13 @@ describe.each(someWays)("the client's query_timeout fires at the boundary: $name
   test('ROLLBACK: the caller gets its own error, the connection is destroyed', async () => {
     const proxy = await db.proxy();
     await db.truncate();
-    const work = await way.start(db, { url: proxy.url(db.url), query_timeout });
+    const work = await way.start(db, { url: proxy.url(db.url) });
     const rollback = proxy.once(/^ROLLBACK$/, { action: 'black-hole' });
     let pid = 0;
     const outcome = opening.run(async () => {
       pid = await work.pid();
       await work.insert('gone');
+      limitFromHere(work);
       throw new Error("the method's own");
     });
 

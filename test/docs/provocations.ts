@@ -50,7 +50,6 @@ class Orders {
 
 interface PoolOptions {
   readonly max?: number;
-  readonly connectionTimeoutMillis?: number;
   readonly connectionString?: string;
 }
 
@@ -95,8 +94,10 @@ export const provocations: Provocations = {
     return new Orders(pool).place(insert);
   },
   AcquireTimeoutError: async (db) => {
-    const pool = managedPool(db, { max: 1, connectionTimeoutMillis: 50 });
+    const pool = managedPool(db, { max: 1 });
     const client = await pool.connect();
+    // It limits the opening of a connection as well, which may take longer.
+    Object.assign(pool.options, { connectionTimeoutMillis: 50 });
     return new Orders(pool).place(insert).finally(() => client.release());
   },
   SelfDeadlockError: async (db) => {

@@ -56,12 +56,6 @@ describe.each([
   });
 });
 
-test.each(uses)('a QueryRunner outside every transaction, %s: works as before', async (_, use) => {
-  const runner = dataSource.createQueryRunner();
-  await use(runner);
-  await runner.release();
-});
-
 test.each(uses)(
   'a self-deadlock through a QueryRunner made outside, %s: SelfDeadlockError as it is',
   async (_, use) => {
