@@ -203,6 +203,19 @@ describe.each(accesses)('the COMMIT fails: $name', (access) => {
     expect(await two.committed()).toEqual(NOTHING);
   });
 
+  test('timeoutMs is over when the method returns from a loop that let no timer have its turn: both are rolled back', async () => {
+    const call = onBoth(
+      async () => {
+        await book();
+        const end = performance.now() + 300;
+        while (performance.now() < end);
+      },
+      { timeoutMs: 250 },
+    );
+    expect(await caught(call)).toMatchObject({ code: 'TRANSACTION_TIMEOUT' });
+    expect(await two.committed()).toEqual(NOTHING);
+  });
+
   test('timeoutMs is over while the server checks what it would refuse at the second COMMIT: both are rolled back', async () => {
     const check = sources.audit.proxy.once(/^SET CONSTRAINTS/, { action: 'hold' });
     const call = caught(onBoth(book, { timeoutMs: 250 }));
