@@ -36,6 +36,7 @@ export {
   CommitOutcomeUnknownError,
   currentTransaction,
   IsolationMismatchError,
+  PartialCommitError,
   PropagationError,
   ReadOnlyMismatchError,
   runInTransaction,

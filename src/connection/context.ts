@@ -23,6 +23,8 @@ export interface Frame {
   readonly scope: AmbientScope | undefined;
   /** The method that joined the scope; `undefined` where the frame is of the method that opened it. */
   readonly joinedBy?: string;
+  /** The frames of transactions that one call began at once: while one waits for a connection, the others wait with it. */
+  readonly together?: readonly Frame[];
   /** Takes in work that was begun in the frame, so that whoever waits for the frame's own work waits for it as well. */
   readonly alsoAwait?: (work: Promise<void>) => void;
   /** Takes in work whose failure is to be that of the frame's call. Answers whether the call still waits for it. */

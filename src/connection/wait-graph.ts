@@ -105,6 +105,10 @@ export class WaitGraph {
     for (let frame: Frame | undefined = waiter.frame; frame; frame = frame.parent) {
       const holder = this.#holders.get(frame);
       if (holder) yield holder;
+      for (const other of frame.together ?? []) {
+        const beside = this.#holders.get(other);
+        if (beside) yield beside;
+      }
     }
   }
 

@@ -23,6 +23,8 @@ export interface Dialect {
   releaseSavepoint(name: string): string;
   /** Undoes what came after the savepoint. The savepoint itself need not be used again. */
   undoSavepoint(name: string): string;
+  /** Makes the server check now what it could otherwise refuse at COMMIT. */
+  readonly checkBeforeCommit: string;
   /** Errors after which the same transaction, run again from its start, can succeed. Code -> reason. */
   readonly retryableCodes: ReadonlyMap<string, string>;
   /** What a person can do to learn what became of a COMMIT without an answer. `null`: nothing was written; `undefined`: no id was learnt. */
@@ -43,6 +45,7 @@ export const postgresDialect: Dialect = {
   savepoint: (name) => `SAVEPOINT ${name}`,
   releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
   undoSavepoint: (name) => `ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`,
+  checkBeforeCommit: 'SET CONSTRAINTS ALL IMMEDIATE',
   retryableCodes: new Map([
     ['40001', 'serialization failure'],
     ['40P01', 'deadlock detected'],
@@ -67,6 +70,8 @@ export const mysqlDialect: Dialect = {
   releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
   // The savepoint stays until the transaction ends; to release it as well would cost a round trip.
   undoSavepoint: (name) => `ROLLBACK TO SAVEPOINT ${name}`,
+  // It refuses nothing at COMMIT that it did not refuse before; whether the connection is there is all that it can say.
+  checkBeforeCommit: 'DO 0',
   // By the drivers' names, and by number as Prisma has them.
   retryableCodes: new Map([
     ['ER_LOCK_DEADLOCK', 'deadlock'],

@@ -26,22 +26,25 @@ export interface StartedCall<T> {
   readonly limit: TimeLimit | undefined;
 }
 
+/** What a call's time limit ends. */
+type Limited = Pick<Transaction, 'abort' | 'committing' | 'openedAt'>;
+
 /** Calls the method in `frame`. Its time counts from here on. */
-export function start<T>(call: Call<T>, frame: Frame, transaction: Transaction): StartedCall<T> {
-  const limit = limitOf(call, transaction);
+export function start<T>(call: Call<T>, frame: Frame, limited: Limited): StartedCall<T> {
+  const limit = limitOf(call, limited);
   return { result: runInFrame(frame, () => callWork(call.work)), limit };
 }
 
-function limitOf({ name, options }: Call<unknown>, transaction: Transaction): TimeLimit | undefined {
+function limitOf({ name, options }: Call<unknown>, limited: Limited): TimeLimit | undefined {
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return undefined;
   return new TimeLimit(timeoutMs, () => {
-    const consequence = transaction.committing
+    const consequence = limited.committing
       ? 'COMMIT was on its way by then, so the server is asked what became of it.'
       : 'What ran on the server was cancelled and the transaction is rolled back; statements that the method still sends are refused.';
-    transaction.abort(
+    limited.abort(
       new TransactionTimeoutError(`"${name}" ran longer than its timeoutMs of ${timeoutMs}. ${consequence}`, {
-        cause: transaction.openedAt,
+        cause: limited.openedAt,
       }),
     );
   });

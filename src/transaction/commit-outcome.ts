@@ -1,6 +1,11 @@
-import { describeError, getLogger, HoldfastError } from '../core/index.js';
-import type { CommitAnswer, ManagedPool } from '../connection/index.js';
-import { CommitFailedError, CommitOutcomeUnknownError } from './errors.js';
+import { describeError, type Dialect, getLogger, HoldfastError } from '../core/index.js';
+import {
+  type CommitAnswer,
+  ConnectionLostError,
+  type ManagedPool,
+  type Session,
+} from '../connection/index.js';
+import { CommitFailedError, CommitOutcomeUnknownError, type Outcomes, PartialCommitError } from './errors.js';
 
 /** The transaction whose COMMIT got no answer. */
 interface Unanswered {
@@ -35,5 +40,46 @@ export async function settleCommit(
       cause: error,
       transactionId: transactionId ?? undefined,
     },
+  );
+}
+
+/** Lets the server say now why it would refuse the COMMIT. A connection that does not answer is lost before anything is committed. */
+export async function checkCommit(
+  session: Session,
+  { name, dialect }: { name: string; dialect: Dialect },
+): Promise<void> {
+  try {
+    await session.control(dialect.checkBeforeCommit);
+  } catch (error) {
+    if (!session.lost) throw error;
+    throw new ConnectionLostError(
+      `The connection of "${name}" was lost before its COMMIT was sent, so nothing is committed; run it again.`,
+      { cause: error, retryable: true },
+    );
+  }
+}
+
+/** Says what is where, after the COMMIT on `failedAt`, of a method over several data sources. */
+export function partialCommit(
+  cause: unknown,
+  { name, failedAt, committed, rolledBack, unknown }: { name: string; failedAt: string } & Outcomes,
+): PartialCommitError {
+  const listed = (names: readonly string[]): string => names.map((each) => `"${each}"`).join(', ');
+  const states = [
+    committed.length > 0 && `committed on ${listed(committed)}`,
+    unknown.length > 0 && `perhaps committed on ${listed(unknown)}`,
+    rolledBack.length > 0 && `rolled back on ${listed(rolledBack)}`,
+  ].filter(Boolean);
+  const missing = [...unknown, ...rolledBack];
+  const inquiry =
+    unknown.length > 0 ? `Find out first what became of ${listed(unknown)}, as the cause says. ` : '';
+  const repair =
+    committed.length > 0
+      ? `Do what is missing on ${listed(missing)}, or undo what is done on ${listed(committed)}. `
+      : '';
+  return new PartialCommitError(
+    `The work of "${name}" is ${states.join(', ')}: its COMMIT on "${failedAt}" ${unknown.length > 0 ? 'got no answer' : 'failed'}, see the cause. ` +
+      `${inquiry}${repair}Run the method again as a whole only if doing its work twice does no harm.`,
+    { cause, committed, rolledBack, unknown },
   );
 }

@@ -61,6 +61,35 @@ export class CommitOutcomeUnknownError extends HoldfastError {
   }
 }
 
+/**
+ * A method over several data sources is committed on some of them and not on others, because a later COMMIT failed or
+ * got no answer. The cause is what happened there. Never retried by holdfast.
+ */
+export class PartialCommitError extends HoldfastError {
+  static readonly code = 'PARTIAL_COMMIT';
+  readonly code = PartialCommitError.code;
+  /** The names of the data sources on which the work is committed. */
+  readonly committed: readonly string[];
+  /** Those on which nothing of it is kept. */
+  readonly rolledBack: readonly string[];
+  /** Those whose COMMIT got no answer, so that nobody could say. */
+  readonly unknown: readonly string[];
+
+  constructor(message: string, details: { cause: unknown } & Outcomes) {
+    super(message, { cause: details.cause });
+    this.committed = details.committed;
+    this.rolledBack = details.rolledBack;
+    this.unknown = details.unknown;
+  }
+}
+
+/** What became of a method's work, by the names of the data sources. */
+export interface Outcomes {
+  readonly committed: readonly string[];
+  readonly rolledBack: readonly string[];
+  readonly unknown: readonly string[];
+}
+
 /** A transactional method returned an Observable, a stream or an iterator, whose work would outlive the transaction. */
 export class UnsupportedReturnError extends HoldfastError {
   static readonly code = 'UNSUPPORTED_RETURN';

@@ -22,6 +22,7 @@ export {
   CommitFailedError,
   CommitOutcomeUnknownError,
   IsolationMismatchError,
+  PartialCommitError,
   PropagationError,
   ReadOnlyMismatchError,
   SavepointOrderError,

@@ -1,4 +1,5 @@
-import { CallSite, processGlobal } from '../core/index.js';
+import { CallSite, type IsolationLevel, processGlobal } from '../core/index.js';
+import type { Frame, ManagedPool, ManagedSource } from '../connection/index.js';
 
 /** Names that an error has spoken of. Names can be made up at run time, so there is an end to them. */
 const tracing = processGlobal('holdfast.opening/1', () => ({
@@ -32,4 +33,16 @@ export class Opening {
     error.stack = `Error: ${error.message}`;
     return error;
   }
+}
+
+/** What a transaction is opened with. */
+export interface TransactionOpening {
+  readonly name: string;
+  readonly source: ManagedSource;
+  readonly pool: ManagedPool;
+  readonly isolationLevel: IsolationLevel | undefined;
+  readonly readOnly: boolean;
+  /** The frame around the call that opens it. */
+  readonly outer: Frame | undefined;
+  readonly opening: Opening;
 }

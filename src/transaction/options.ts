@@ -38,8 +38,11 @@ export interface RetryOptions {
 
 /** Options of `@Transactional`, `runInTransaction` and `transactional`. */
 export interface TransactionOptions {
-  /** The name of the data source. Default: `default`. */
-  readonly dataSource?: string;
+  /**
+   * The name of the data source, or the names of several, each with a transaction of its own. Those are committed in this
+   * order once all of them can be; `PartialCommitError` says when a later COMMIT failed. Default: `default`.
+   */
+  readonly dataSource?: string | readonly string[];
   /** Default: `REQUIRED`. */
   readonly propagation?: Propagation;
   /** Default: the server's. Joining a transaction of another level throws `IsolationMismatchError`. */
@@ -69,7 +72,8 @@ export interface ParsedRetry {
 }
 
 export interface ParsedOptions {
-  readonly dataSource: string;
+  /** Several names are two at least. */
+  readonly dataSource: string | readonly string[];
   readonly propagation: Propagation;
   readonly isolationLevel: IsolationLevel | undefined;
   readonly readOnly: boolean;
@@ -102,6 +106,14 @@ const readCommitOn: Reader<readonly ErrorMatcher[]> = (value, path) => {
   return matchers;
 };
 
+const readDataSource: Reader<string | readonly string[]> = (value, path) => {
+  if (!Array.isArray(value)) return readString(value, path);
+  const names = value.map((name, index) => readString(name, `${path}[${index}]`));
+  if (names.length === 0 || new Set(names).size < names.length)
+    throw new InvalidOptionsError(`${path} must be a name or an array of names, each of them once.`);
+  return names.length === 1 ? names[0]! : Object.freeze(names);
+};
+
 const readRetry: Reader<ParsedRetry> = (value, path) =>
   readOptions<ParsedRetry>(
     value,
@@ -125,7 +137,7 @@ function parse(raw: TransactionOptions | undefined): ParsedOptions {
   const parsed = readOptions<ParsedOptions>(
     raw,
     {
-      dataSource: withDefault(readString, DEFAULT_SOURCE),
+      dataSource: withDefault(readDataSource, DEFAULT_SOURCE),
       propagation: withDefault(readOneOf(PROPAGATIONS), 'REQUIRED'),
       isolationLevel: optional(readOneOf(ISOLATION_LEVELS)),
       readOnly: withDefault(readBoolean, false),

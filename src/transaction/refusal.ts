@@ -60,17 +60,19 @@ export function endedByStatement(name: string, cause?: unknown): TransactionCont
   );
 }
 
-type SourceKey = NonNullable<Frame['source']>;
+export type SourceKey = NonNullable<Frame['source']>;
 
 /**
- * Refuses a call on `source`. Its method is not called, unless it may be a synchronous one: a helper that has no use
+ * Refuses a call on `sources`. Its method is not called, unless it may be a synchronous one: a helper that has no use
  * for a transaction does its work and answers. What it asks of the database all the same is refused, and so is the call
  * when it answers a promise, an Observable or a stream.
  */
-export function refuse<T>(call: Call<T>, error: Error, source: SourceKey): T | Promise<T> {
+export function refuse<T>(call: Call<T>, error: Error, ...sources: SourceKey[]): T | Promise<T> {
   if (call.plainValue === 'wrapped') return Promise.reject(error);
-  const scope = new RefusedScope(call.name, { error, source });
-  const result = runInFrame({ parent: currentFrame(), source, scope }, () => callWork(call.work));
+  let frame = currentFrame();
+  for (const source of sources)
+    frame = { parent: frame, source, scope: new RefusedScope(call.name, { error, source }) };
+  const result = runInFrame(frame, () => callWork(call.work));
   if (result.kind === 'promise') {
     result.promise.catch(() => {});
     return Promise.reject(error);

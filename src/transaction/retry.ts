@@ -3,12 +3,13 @@ import { CommitOutcomeUnknownError, ShutdownError } from './errors.js';
 import type { ParsedRetry } from './options.js';
 import { holds } from './predicate.js';
 import type { Transaction } from './transaction.js';
+import type { TransactionGroup } from './transaction-group.js';
 
 /** Whether the method is to be run again after this error of a whole transaction. */
 export function isRetryable(
   error: unknown,
   { on }: ParsedRetry,
-  { committed, dialect }: Transaction,
+  { committed, dialect }: Transaction | TransactionGroup,
 ): boolean {
   // What is committed, or may be, must not be done twice; and nothing begins once the application shuts down.
   if (committed || error instanceof CommitOutcomeUnknownError || error instanceof ShutdownError) return false;
@@ -28,7 +29,7 @@ export function isRetryable(
 export async function pauseAfter(
   attempt: number,
   { backoffMs, maxBackoffMs }: ParsedRetry,
-  next: Transaction,
+  next: Transaction | TransactionGroup,
 ): Promise<void> {
   const longest = Math.min(maxBackoffMs, backoffMs * 2 ** (attempt - 1));
   let timer: NodeJS.Timeout | undefined;

@@ -76,3 +76,11 @@ function hasMethods(value: object, ...keys: string[]): boolean {
 export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
+
+/** The error of a `beforeCommit` hook that a synchronous method registered outside a transaction. */
+export function unawaitedBeforeCommit(name: string): UnsupportedReturnError {
+  return new UnsupportedReturnError(
+    `"${name}" returned before its beforeCommit hook could run, and outside a transaction nobody waits for that; it was rolled back. ` +
+      'Make it async, or call it inside a transaction.',
+  );
+}

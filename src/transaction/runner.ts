@@ -10,9 +10,9 @@ import {
   runningTransactions,
 } from '../connection/index.js';
 import { type Call, start, type StartedCall } from './call.js';
-import { CommitOutcomeUnknownError, UnsupportedReturnError } from './errors.js';
+import { CommitOutcomeUnknownError } from './errors.js';
 import { Checks, type Completion, type ScopeEnd } from './hooks.js';
-import { rollsBackOn } from './options.js';
+import { type ParsedRetry, rollsBackOn } from './options.js';
 import { Opening } from './opening.js';
 import { decide } from './propagation.js';
 import { mismatch, outOfPlace, refuse } from './refusal.js';
@@ -24,16 +24,19 @@ import {
   type PlainResult,
   promiseOf,
   refuseLazyResult,
+  unawaitedBeforeCommit,
   valueOf,
 } from './returned-value.js';
 import type { TimeLimit } from './time-limit.js';
 import { Transaction, type TransactionScope } from './transaction.js';
+import { findParts, TransactionGroup } from './transaction-group.js';
 
 /** Runs a transactional call: the only place where the propagation decision is carried out. */
 export function runCall<T>(call: Call<T> & { readonly plainValue: 'wrapped' }): Promise<T>;
 export function runCall<T>(call: Call<T>): T | Promise<T>;
 export function runCall<T>(call: Call<T>): T | Promise<T> {
   const { dataSource, propagation } = call.options;
+  if (typeof dataSource !== 'string') return runOnSeveral(call, dataSource);
   const scope = frameOf(dataSource)?.scope as TransactionScope | undefined;
   const action = decide(propagation, scope ? (scope.closed ? 'closed' : 'active') : 'none');
   let source: ManagedSource;
@@ -65,13 +68,34 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   const outer = currentFrame();
   const opening = new Opening(call.name, call.entry);
   const { isolationLevel, readOnly, retry } = call.options;
-  const open = (): Transaction => {
+  return runInside(call, retry, () => {
     const pool = choosePool(source, readOnly);
     const asked = { name: call.name, source, pool, isolationLevel, readOnly, outer, opening };
     const transaction = new Transaction(asked);
     runningTransactions.add(transaction);
     return transaction;
-  };
+  });
+}
+
+/** {@link runCall} with several data sources: each has its part by the same table, and one that refuses refuses the call. */
+function runOnSeveral<T>(call: Call<T>, names: readonly string[]): T | Promise<T> {
+  const outer = currentFrame();
+  const opening = new Opening(call.name, call.entry);
+  const found = findParts(call, names);
+  if ('refusal' in found) return refuse(call, found.refusal, ...found.sources);
+  const { parts } = found;
+  const open = (): TransactionGroup => new TransactionGroup(call, parts, { outer, opening });
+  if (parts.every(({ action }) => action === 'plain' || action === 'outside'))
+    return runInFrame(open().frame, () => withoutTransaction(call, NO_SOURCE));
+  // What was done inside a transaction of another call's cannot be run again.
+  const retry = parts.every(({ action }) => action === 'begin') ? call.options.retry : undefined;
+  return runInside(call, retry, open);
+}
+
+/** What a call runs inside of: a transaction that it begins, or one on each of several data sources. */
+type Unit = Transaction | TransactionGroup;
+
+function runInside<T>(call: Call<T>, retry: ParsedRetry | undefined, open: () => Unit): T | Promise<T> {
   const first = open();
   const started = start(call, first.frame, first);
   if (isPassed(call, started.result)) {
@@ -80,21 +104,21 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   }
   if (!retry) return finish(call, first, started);
   return (async () => {
-    for (let attempt = 1, transaction = first, run = started; ; attempt++) {
+    for (let attempt = 1, unit = first, run = started; ; attempt++) {
       try {
-        return await finish(call, transaction, run);
+        return await finish(call, unit, run);
       } catch (error) {
-        if (attempt >= retry.attempts || !isRetryable(error, retry, transaction)) throw error;
+        if (attempt >= retry.attempts || !isRetryable(error, retry, unit)) throw error;
       }
       // Opened before the pause, so that a shutdown waits for it, and ends it.
-      transaction = open();
+      unit = open();
       try {
-        await pauseAfter(attempt, retry, transaction);
+        await pauseAfter(attempt, retry, unit);
       } catch (error) {
-        runningTransactions.delete(transaction);
+        await unit.end(error, 'rolled back');
         throw error;
       }
-      run = start(call, transaction.frame, transaction);
+      run = start(call, unit.frame, unit);
     }
   })();
 }
@@ -102,7 +126,7 @@ function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
 /** Waits for the method, then commits or rolls back. */
 async function finish<T>(
   { name, options }: Call<T>,
-  transaction: Transaction,
+  unit: Unit,
   { result, limit }: StartedCall<T>,
 ): Promise<T> {
   let completion: Completion = 'rolled back';
@@ -110,19 +134,19 @@ async function finish<T>(
   const complete = async (): Promise<void> => {
     try {
       // Nothing may come between the last look and commit(), which closes the scope: it would be dropped.
-      while (transaction.preparesCommit) {
-        await transaction.orAborted(
-          runInFrame(transaction.frame, () => transaction.prepareCommit()),
+      while (unit.preparesCommit) {
+        await unit.orAborted(
+          runInFrame(unit.frame, () => unit.prepareCommit()),
           limit,
         );
       }
     } catch (error) {
-      await transaction.rollback();
+      await unit.rollback(error);
       throw error;
     }
     try {
       // The time limit holds for COMMIT as well: a server that never answers must not hold the caller for ever.
-      completion = await transaction.commit(limit);
+      completion = await unit.commit(limit);
     } catch (error) {
       if (error instanceof CommitOutcomeUnknownError) completion = 'unknown';
       throw error;
@@ -131,10 +155,10 @@ async function finish<T>(
   try {
     let value: T;
     try {
-      value = await transaction.orAborted(promiseOf(result), limit);
+      value = await unit.orAborted(promiseOf(result), limit);
       refuseLazyResult(value, name);
     } catch (error) {
-      if (transaction.broken || rollsBackOn(error, options)) await transaction.rollback();
+      if (unit.broken || rollsBackOn(error, options)) await unit.rollback(error);
       else await complete();
       throw error;
     }
@@ -145,25 +169,20 @@ async function finish<T>(
     throw error;
   } finally {
     limit?.clear();
-    transaction.root.noteEnd(completion);
-    if (transaction.root.hooks.empty) runningTransactions.delete(transaction);
-    else await runHooks(transaction, { completion, error: failure });
+    const telling = unit.end(failure, completion);
+    if (telling) await telling;
   }
 }
 
-/** Ends the transaction that was begun for a synchronous method, in which no statement can have been awaited. */
-function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
-  const { name, root } = transaction;
+/** Ends what was begun for a synchronous method, in which no statement can have been awaited. */
+function endAtOnce<T>(unit: Unit, result: PlainResult<T>): T {
+  if (unit instanceof TransactionGroup) return unit.endAtOnce(result);
+  const { name, root } = unit;
   let completion: Completion = 'rolled back';
   let failure: unknown;
   try {
     const value = passOn(result, name);
-    if (root.hooks.has('before commit')) {
-      throw new UnsupportedReturnError(
-        `"${name}" returned before its beforeCommit hook could run, and outside a transaction nobody waits for that; it was rolled back. ` +
-          'Make it async, or call it inside a transaction.',
-      );
-    }
+    if (root.hooks.has('before commit')) throw unawaitedBeforeCommit(name);
     // Whatever it asked of the database without awaiting it is refused, and its asker is told.
     if (!root.asked) completion = 'committed';
     return value;
@@ -172,15 +191,8 @@ function endAtOnce<T>(transaction: Transaction, result: PlainResult<T>): T {
     throw error;
   } finally {
     root.noteEnd(completion);
-    void transaction.rollback().then(() => runHooks(transaction, { completion, error: failure }));
+    void unit.rollback().then(() => unit.tellOfEnd({ completion, error: failure }));
   }
-}
-
-/** Runs the hooks of a transaction that has ended. Never rejects. */
-async function runHooks(transaction: Transaction, end: ScopeEnd): Promise<void> {
-  runningTransactions.end(transaction);
-  await transaction.root.hooks.runAfter(end, transaction.name);
-  runningTransactions.delete(transaction);
 }
 
 function join<T>(call: Call<T>, scope: TransactionScope): T | Promise<T> {

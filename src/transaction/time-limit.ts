@@ -30,3 +30,26 @@ export class TimeLimit {
     pass?.();
   }
 }
+
+/**
+ * Settles as `work` does; what settles after `limit` has passed is too late, whether the timer has had its turn or not.
+ * Until then `rejecters` holds what rejects it.
+ */
+export function settledInTime<T>(
+  work: PromiseLike<T>,
+  rejecters: ((error: Error) => void)[],
+  limit: TimeLimit | undefined,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    rejecters.push(reject);
+    const ended = (): void => {
+      limit?.enforce();
+      // The last to come is mostly the first to go.
+      rejecters.splice(rejecters.lastIndexOf(reject), 1);
+    };
+    work.then(
+      (value) => (ended(), resolve(value)),
+      (error: Error) => (ended(), reject(error)),
+    );
+  });
+}

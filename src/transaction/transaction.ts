@@ -19,16 +19,16 @@ import {
   type SessionWork,
   type TransactionLease,
 } from '../connection/index.js';
-import { settleCommit } from './commit-outcome.js';
+import { checkCommit, settleCommit } from './commit-outcome.js';
 import { DueControl } from './due-control.js';
 import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
-import type { Completion } from './hooks.js';
-import type { Opening } from './opening.js';
+import type { Completion, ScopeEnd } from './hooks.js';
+import type { Opening, TransactionOpening } from './opening.js';
 import { Participants } from './participants.js';
 import { endedByStatement } from './refusal.js';
 import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
-import type { TimeLimit } from './time-limit.js';
+import { settledInTime, type TimeLimit } from './time-limit.js';
 
 /** How long ROLLBACK, and each subscriber of it, may take before the connection is closed instead. */
 const ROLLBACK_LIMIT_MS = 5000;
@@ -39,17 +39,6 @@ const STREAM_LIMIT_MS = 1000;
 
 // One for both copies of the package: an id in a log must not mean two transactions.
 const counter = processGlobal('holdfast.transaction-counter/1', () => ({ next: 1 }));
-
-export interface TransactionOpening {
-  readonly name: string;
-  readonly source: ManagedSource;
-  readonly pool: ManagedPool;
-  readonly isolationLevel: IsolationLevel | undefined;
-  readonly readOnly: boolean;
-  /** The frame around the call that opens it. */
-  readonly outer: Frame | undefined;
-  readonly opening: Opening;
-}
 
 /** A scope of a {@link Transaction}. */
 export type TransactionScope = Scope<Transaction>;
@@ -76,6 +65,8 @@ export class Transaction implements ScopeOwner {
   committed = false;
   /** Whether COMMIT is on its way, and cannot be taken back. */
   committing = false;
+  /** Why it was ended from outside, where it was. */
+  abortReason: Error | undefined;
   readonly #pool: ManagedPool;
   readonly #opening: Opening;
   /** Rejects what waits for the method while it runs. */
@@ -84,7 +75,6 @@ export class Transaction implements ScopeOwner {
   #cancelling: Promise<void> | undefined;
   #over = false;
   #begun = false;
-  #abortReason: Error | undefined;
   #savepoints = 0;
   readonly #due: DueControl;
 
@@ -184,31 +174,18 @@ export class Transaction implements ScopeOwner {
   abort(error: Error): void {
     if (this.committing) return this.#lease?.session.abandon(error);
     if (this.#over) return;
-    this.#abortReason ??= error;
+    this.abortReason ??= error;
     this.broken ??= error;
     this.root.close();
     this.#cancelling = this.#lease?.session.cancel();
     for (const reject of this.#onAbort) reject(error);
   }
 
-  /**
-   * Settles as `work` does, or rejects as soon as the transaction is ended from outside: a timeout, a shutdown. What
-   * settles after `limit` has passed is too late, whether the timer has had its turn or not.
-   */
+  /** {@link settledInTime}, or rejects as soon as the transaction is ended from outside: a timeout, a shutdown. */
   orAborted<T>(work: PromiseLike<T>, limit?: TimeLimit): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (this.#abortReason) reject(this.#abortReason);
-      this.#onAbort.push(reject);
-      // The last to come is mostly the first to go.
-      const ended = (): void => {
-        limit?.enforce();
-        this.#onAbort.splice(this.#onAbort.lastIndexOf(reject), 1);
-      };
-      work.then(
-        (value) => (ended(), resolve(value)),
-        (error: Error) => (ended(), reject(error)),
-      );
-    });
+    const waiting = settledInTime(work, this.#onAbort, limit);
+    if (this.abortReason) this.#onAbort.at(-1)!(this.abortReason);
+    return waiting;
   }
 
   /** Whether anything still wants to run before COMMIT. Where none will be sent, nothing does. */
@@ -246,8 +223,30 @@ export class Transaction implements ScopeOwner {
     else this.#giveBack();
     this.committed = true;
     runningTransactions.end(this);
-    if (!this.participants.empty) await this.participants.tell('afterCommit', this.name);
     return 'committed';
+  }
+
+  /** Lets the server say now, where it can, why it would refuse the COMMIT. Call once all statements have ended. */
+  async checkCommit(): Promise<void> {
+    const session = this.#begun ? this.#lease?.session : undefined;
+    if (session) await this.queue.alone(() => checkCommit(session, this));
+  }
+
+  /** {@link tellOfEnd}, or `undefined` where nobody listens. */
+  end(error: unknown, completion: Completion): Promise<void> | undefined {
+    this.root.noteEnd(completion);
+    const isHeard = completion === 'committed' && !this.participants.empty;
+    if (isHeard || !this.root.hooks.empty) return this.tellOfEnd({ completion, error });
+    runningTransactions.delete(this);
+    return undefined;
+  }
+
+  /** Tells subscribers and hooks how it ended. Never rejects. */
+  async tellOfEnd(end: ScopeEnd): Promise<void> {
+    runningTransactions.end(this);
+    if (end.completion === 'committed') await this.participants.tell('afterCommit', this.name);
+    await this.root.hooks.runAfter(end, this.name);
+    runningTransactions.delete(this);
   }
 
   /** Waits for the statements that are on their way. A cursor that nobody reads on, or closes, would never end: it is cut off. */
@@ -279,7 +278,7 @@ export class Transaction implements ScopeOwner {
     const obstacle = unfinished ?? scope.obstacle();
     if (obstacle || scope.rollbackOnly) {
       await this.rollbackToSavepoint(scope);
-      if (obstacle) throw this.#abortReason ?? obstacle;
+      if (obstacle) throw this.abortReason ?? obstacle;
       return 'rolled back';
     }
     if (scope.entered) {
@@ -319,7 +318,7 @@ export class Transaction implements ScopeOwner {
   }
 
   get #rollbackLimitMs(): number {
-    return this.#abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
+    return this.abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
   }
 
   async #rollbackOn(session: Session): Promise<void> {
@@ -355,7 +354,7 @@ export class Transaction implements ScopeOwner {
 
   async #rollBackBecause(error: UnexpectedRollbackError): Promise<never> {
     await this.rollback();
-    throw this.#abortReason ?? error;
+    throw this.abortReason ?? error;
   }
 
   async #readFailure(answer: Exclude<CommitAnswer, { kind: 'committed' }>): Promise<void> {

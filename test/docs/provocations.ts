@@ -42,6 +42,11 @@ class Orders {
     await this.pool.query('SELECT pg_sleep(60)');
   }
 
+  @Transactional({ dataSource: ['shop', 'ledger'] })
+  book<T>(work: () => Promise<T>): Promise<T> {
+    return work();
+  }
+
   @Transactional()
   async stream(): Promise<unknown> {
     return of(1);
@@ -49,14 +54,15 @@ class Orders {
 }
 
 interface PoolOptions {
+  readonly name?: string;
   readonly max?: number;
   readonly connectionString?: string;
 }
 
-function managedPool(db: TestDatabase, options: PoolOptions = {}): Pool {
+function managedPool(db: TestDatabase, { name = 'default', ...options }: PoolOptions = {}): Pool {
   const pool = db.pool(options);
   pool.on('error', () => undefined);
-  const managed = managePool(pool);
+  const managed = managePool(pool, { name });
   db.defer(() => unmanagePool(managed));
   return pool;
 }
@@ -180,6 +186,13 @@ export const provocations: Provocations = {
     const cut = proxy.once(/^COMMIT/, { action: 'cut-after' });
     void cut.fired.then(() => proxy.refuse());
     return new Orders(pool).place(insert);
+  },
+  PartialCommitError: async (db) => {
+    const proxy = await db.proxy();
+    const shop = managedPool(db, { name: 'shop' });
+    const ledger = managedPool(db, { name: 'ledger', connectionString: proxy.url(db.url) });
+    proxy.once(/^COMMIT/, { action: 'cut-before' });
+    return new Orders(shop).book(() => Promise.all([insert(shop), insert(ledger)]));
   },
   UnsupportedReturnError: (db) => ordersOn(db).stream(),
   SavepointOrderError: (db) =>

@@ -201,3 +201,31 @@ test('it stands for a data source of any name, until it is stopped', async () =>
     code: 'UNKNOWN_DATA_SOURCE',
   });
 });
+
+test('a method over two data sources: each writes down its own steps, and both end before any hook runs', async () => {
+  const audit = recordTransactions({ dataSource: 'audit', answer: () => [] });
+  try {
+    await runInTransaction(
+      async () => {
+        await recorded.pool.query('INSERT order');
+        await audit.pool.query('INSERT note');
+        await runInTransaction(
+          async () => afterCommit(() => expect(audit.steps.at(-1)?.step).toBe('commit')),
+          {
+            propagation: 'MANDATORY',
+          },
+        );
+      },
+      { dataSource: ['default', 'audit'], name: 'Orders.book' },
+    );
+    expect(names()).toEqual([
+      'begin Orders.book',
+      'INSERT order',
+      'commit Orders.book',
+      'after commit Orders.book',
+    ]);
+    expect(audit.steps.map(({ step }) => step)).toEqual(['begin', 'statement', 'commit']);
+  } finally {
+    audit.stop();
+  }
+});
