@@ -7,7 +7,7 @@ export interface ErrorDescription {
   /** Its SQLSTATE, or what a driver, an ORM or the application calls it. */
   readonly code?: string;
   readonly message: string;
-  /** What a database error is about. */
+  /** What a database error is about; not of one that a function of the database raised. */
   readonly schema?: string;
   readonly table?: string;
   readonly column?: string;
@@ -72,10 +72,12 @@ function describe(error: ErrorLink, behind: readonly ErrorLink[]): ErrorDescript
   const message = messageFor(error, behind);
   const found = {
     code: codeOf(error),
-    schema: textOf(error, 'schema'),
-    table: textOf(error, 'table'),
-    column: textOf(error, 'column'),
-    constraint: constraintOf(error),
+    ...(!isRaised(error) && {
+      schema: textOf(error, 'schema'),
+      table: textOf(error, 'table'),
+      column: textOf(error, 'column'),
+      constraint: constraintOf(error),
+    }),
     stack: stackOf(error, `${name}: ${message}`),
   };
   const present = Object.entries(found).filter(([, value]) => value !== undefined);
@@ -115,6 +117,11 @@ function isOfDatabase(error: ErrorLink): boolean {
 /** What a server answered, as `pg` hands it on and others copy it. */
 function isAnswer(error: ErrorLink): boolean {
   return textOf(error, 'severity') !== undefined && /^[0-9A-Z]{5}$/.test(codeOf(error) ?? '');
+}
+
+/** By `RAISE` of PL/pgSQL or `plpy.error`, whose USING fills the names of columns and tables with any value. */
+function isRaised(error: ErrorLink): boolean {
+  return ['exec_stmt_raise', 'PLy_output'].includes(textOf(error, 'routine') ?? '');
 }
 
 function carriesStatement(error: ErrorLink): boolean {

@@ -21,6 +21,7 @@ import {
 } from '../prisma/index.js';
 import { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS } from '../transaction/index.js';
 import { isManagedDataSource, manageDataSource } from '../typeorm/index.js';
+import { joinOptions } from './joined-options.js';
 import type { HoldfastModuleOptions } from './options.js';
 
 type TypeormDataSource = Parameters<typeof manageDataSource>[0];
@@ -36,7 +37,7 @@ export class DataSourceDiscovery
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #modules: ModulesContainer;
-  readonly #shutdownTimeoutMs: number;
+  readonly #options: HoldfastModuleOptions;
   #removeFinder: (() => void) | undefined;
   /** What this application, and not its own code, has put under management. */
   readonly #sources = new Set<ManagedSource>();
@@ -46,12 +47,17 @@ export class DataSourceDiscovery
 
   constructor(modules: ModulesContainer, options: HoldfastModuleOptions) {
     this.#modules = modules;
-    this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
+    this.#options = joinOptions(modules, options);
     if (options.logger) setLogger(options.logger);
     for (const other of starting) other.giveUp();
     starting.add(this);
     // A module that is initialised before this one, or in a test never, may begin a transaction already.
     this.#startFinding();
+  }
+
+  /** Not before every import of the module has given its options. */
+  get #shutdownTimeoutMs(): number {
+    return this.#options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
   }
 
   /** Keeps nothing that another application could come by. */

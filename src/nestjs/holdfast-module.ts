@@ -25,7 +25,10 @@ const DISCOVERY = Symbol.for('holdfast.nestjs.discovery/1');
  * ```
  */
 export class HoldfastModule {
-  /** Import it once, in the root module: it is global. Throws `InvalidOptionsError` for wrong options. */
+  /**
+   * Import it once, in the root module: it is global. Throws `InvalidOptionsError` for wrong options; where it is
+   * imported twice with different ones, the application's start does.
+   */
   static forRoot(options?: HoldfastModuleOptions): DynamicModule {
     return dynamicModule({ provide: OPTIONS, useValue: parseModuleOptions(options) }, []);
   }

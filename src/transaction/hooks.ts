@@ -123,7 +123,8 @@ export function runAtOnce(moment: Entry['moment'], run: CompletionHook): void {
     const result = run('committed');
     if (!isPromise(result)) return;
     const check = Promise.resolve(result);
-    for (let frame = currentFrame(); frame?.source; frame = frame.parent)
+    // An after hook between here and the call waits for it instead.
+    for (let frame = currentFrame(); frame?.source && !frame.alsoAwait; frame = frame.parent)
       if (frame.failsWith?.(check)) return;
     running = logged(check);
   } else {

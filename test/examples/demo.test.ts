@@ -51,6 +51,7 @@ test('--serve keeps both services up, on a free port when the asked one is taken
   const [, url, byHand] = await process.says(/runs at (\S+), the hand-written one at (\S+)\./);
 
   expect(url).not.toContain(`:${port}`);
+  expect(process.output).not.toContain('already registered');
   expect(process.leftovers()).toEqual([expect.stringContaining('holdfast-pg-')]);
   const statuses = [];
   for (const line of curlLines(process.output)) statuses.push((await fetchLikeCurl(line)).status);

@@ -1,7 +1,13 @@
 import { Injectable, Module } from '@nestjs/common';
 import { getRepositoryToken, InjectRepository } from '@nestjs/typeorm';
 import type { Repository } from 'typeorm';
-import { InvalidOptionsError, setLogger, Transactional, UnknownDataSourceError } from 'holdfast';
+import {
+  InvalidOptionsError,
+  runInTransaction,
+  setLogger,
+  Transactional,
+  UnknownDataSourceError,
+} from 'holdfast';
 import { HoldfastModule, type HoldfastModuleOptions } from 'holdfast/nestjs';
 import { useDatabase } from '../harness/database.js';
 import { Entry, labels, RecordingLogger, startApplication, typeormImports } from './application.js';
@@ -83,6 +89,37 @@ test('imported by two feature modules, it manages a data source once', async () 
 
   await expect(app.get(EntryService).addThenFail('lost')).rejects.toThrow('too late');
   expect(await labels(db)).toEqual([]);
+});
+
+describe('imported twice, its options are one:', () => {
+  const logger = new RecordingLogger();
+
+  test.each<[string, HoldfastModuleOptions, HoldfastModuleOptions]>([
+    ['shutdownTimeoutMs', { shutdownTimeoutMs: 100 }, { shutdownTimeoutMs: 200 }],
+    ['logger', { logger }, { logger: new RecordingLogger(), shutdownTimeoutMs: 100 }],
+  ])('different values of %s are refused', async (key, first, second) => {
+    const imports = [HoldfastModule.forRoot(first), HoldfastModule.forRoot(second)];
+    await expect(startApplication(db, { imports })).rejects.toMatchObject({
+      code: InvalidOptionsError.code,
+      message: expect.stringMatching(`imported twice .* different values of ${key}.*Import it once`),
+    });
+  });
+
+  test.each<[string, HoldfastModuleOptions[]]>([
+    ['given twice', [{ shutdownTimeoutMs: 50 }, { shutdownTimeoutMs: 50 }]],
+    ['given by the first', [{ shutdownTimeoutMs: 50 }, {}]],
+    ['given by the second', [{}, { shutdownTimeoutMs: 50 }]],
+  ])('a value %s is the one that is used', async (_, options) => {
+    const imports = [{ logger }, ...options].map((each) => HoldfastModule.forRoot(each));
+    const app = await startApplication(db, { imports: [...typeormImports(db), ...imports] });
+    let inside = (): void => undefined;
+    const running = new Promise<void>((resolve) => (inside = resolve));
+    const call = runInTransaction(() => new Promise<never>(inside));
+    await Promise.all([
+      expect(call).rejects.toThrow('still ran 50 ms after the shutdown'),
+      running.then(() => app.close()),
+    ]);
+  });
 });
 
 test('the logger of the options is the one that is used', async () => {

@@ -92,6 +92,13 @@ test.each([
       }),
   ],
   ['in an after hook', () => runInTransaction(async () => afterCommit(() => beforeCommit(rejects)))],
+  [
+    'in an after hook of a transaction inside such a call',
+    () =>
+      runInTransaction(() => runInTransaction(async () => afterCommit(() => beforeCommit(rejects))), {
+        propagation: 'SUPPORTS',
+      }),
+  ],
 ])('%s what its hook rejects with is logged, and no committed transaction is spoken of', async (_, work) => {
   await work();
   await until(async () => log.errors.length > 0);

@@ -47,7 +47,8 @@ const subscriber: EntitySubscriberInterface = {
 
 beforeAll(() =>
   db.query(`CREATE FUNCTION refuse(owner text) RETURNS void LANGUAGE plpgsql
-            AS $$ BEGIN RAISE EXCEPTION 'no %', owner USING ERRCODE = '23505'; END $$`),
+            AS $$ BEGIN RAISE EXCEPTION 'no %', owner
+              USING ERRCODE = '23505', SCHEMA = owner, TABLE = owner, COLUMN = owner, CONSTRAINT = owner; END $$`),
 );
 beforeEach(async () => {
   dataSource = await new DataSource({
@@ -118,6 +119,11 @@ const failures: readonly (readonly [name: string, fail: () => PromiseLike<unknow
   [
     'pg: the message of a function',
     () => pool.query('SELECT refuse($1)', [secret]),
+    { code: '23505', message: 'unique_violation' },
+  ],
+  [
+    'TypeORM: the message of a function',
+    () => dataSource.query('SELECT refuse($1)', [secret]),
     { code: '23505', message: 'unique_violation' },
   ],
   [

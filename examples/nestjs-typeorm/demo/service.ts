@@ -77,8 +77,9 @@ class LogLines implements LoggerService {
     if (context === 'QuestionService') this.write(String(message));
   }
 
-  warn(message: unknown): void {
-    this.write(String(message));
+  warn(message: unknown, context?: string): void {
+    // It warns of two data sources of one name in a process. Here each belongs to an application of its own.
+    if (context !== 'DataSourceNameRegistry') this.write(String(message));
   }
 
   error(message: unknown): void {
