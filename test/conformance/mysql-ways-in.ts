@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as mariadb from 'mariadb';
 import mysql, { type Pool as CallbackPool } from 'mysql2';
 import type { Pool, PoolOptions } from 'mysql2/promise';
@@ -322,10 +323,11 @@ export async function expectCleanMysqlPool({ managed }: MysqlWork, db: MysqlData
   });
   expect(managed.leases()).toEqual([]);
   const open = (await db.sessions()).filter(({ inTransaction }) => inTransaction);
-  // The list of transactions is a copy that is up to a tenth of a second old.
   if (open.length > 0) {
-    await until('no session in a transaction', async () =>
-      (await db.sessions()).every(({ inTransaction }) => !inTransaction),
-    );
+    await until('no session in a transaction', async () => {
+      // The list of transactions is a copy, which is renewed only once nobody has read it for a tenth of a second.
+      await sleep(110);
+      return (await db.sessions()).every(({ inTransaction }) => !inTransaction);
+    });
   }
 }
