@@ -6,7 +6,7 @@ type JoinedOptions = { -readonly [Key in keyof HoldfastModuleOptions]: HoldfastM
 
 /** What the imports of HoldfastModule in one application have asked for so far. */
 const joined = processGlobal(
-  'holdfast.nestjs.joined-options/1',
+  'holdfast.joined-module-options/1',
   () => new WeakMap<ModulesContainer, JoinedOptions>(),
 );
 
