@@ -59,7 +59,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
   }
 
   share(options: SharingOptions): SharedTransaction {
-    return new PgSharedTransaction(this, this.#pool, { ...options, clock: this.clock });
+    return new PgSharedTransaction(this, this.#pool, options);
   }
 
   protected ask(answer: Answer<PgClient>): void {
