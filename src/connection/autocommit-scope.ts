@@ -6,6 +6,7 @@ import type {
   SessionWork,
 } from './ambient-scope.js';
 import type { Frame } from './context.js';
+import { TestTransactionError } from './errors.js';
 import type { SavepointSession } from './savepoint-part.js';
 import type { CommitAnswer, Session } from './session.js';
 
@@ -45,6 +46,8 @@ export class AutocommitScope implements AmbientScope {
   }
 
   submit<T>(work: SessionWork<T>): Promise<T> {
+    const { commitsImplicitly } = work;
+    if (commitsImplicitly) return Promise.reject(wouldCommitTest(commitsImplicitly));
     return this.#inOrder(() => (this.#open ? work.run(this.#open, []) : this.#autocommit(work)));
   }
 
@@ -102,6 +105,13 @@ export class AutocommitScope implements AmbientScope {
     this.#last = result.catch(() => {});
     return result;
   }
+}
+
+function wouldCommitTest(statement: string): TestTransactionError {
+  return new TestTransactionError(
+    `${statement} makes the server commit the transaction before it, which is the one that rollbackPerTest() opened; it was not sent. ` +
+      'Run it before the tests (in beforeAll), or test it without rollbackPerTest().',
+  );
 }
 
 function refuseFailure(answer: CommitAnswer): void {

@@ -1,4 +1,4 @@
-import { type Clock, messageOf, systemClock } from '../core/index.js';
+import { type Clock, messageOf, settledWithin, systemClock } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 import { AutocommitScope } from './autocommit-scope.js';
 import { type Frame, runInFrame } from './context.js';
@@ -86,14 +86,14 @@ export abstract class DriverSharedTransaction<S extends Session> implements Shar
   }
 
   async #finish(graceMs: number): Promise<SharedEnd> {
-    await within(graceMs, this.#turns.idle());
+    await settledWithin(systemClock, graceMs, this.#turns.idle());
     const { unfinished } = this.#turns;
     this.#turns.close(
       new TestTransactionError(
         'The test in which this statement was asked for is over, and its transaction rolled back. Await the work inside the test.',
       ),
     );
-    if (this.#opening) await within(END_LIMIT_MS, this.#rollBack(this.#opening));
+    if (this.#opening) await settledWithin(systemClock, END_LIMIT_MS, this.#rollBack(this.#opening));
     this.cutOff();
     return { unfinished, failure: this.#failure };
   }
@@ -140,6 +140,8 @@ export abstract class DriverSharedTransaction<S extends Session> implements Shar
     try {
       const { running, session } = await opening;
       await running?.cancel();
+      // A driver that cannot cancel closes the connection, and the server rolls back.
+      if (running?.lost) return;
       await this.close(session);
     } catch (error) {
       const why = messageOf(error).replace(/\.$/, '');
@@ -153,15 +155,4 @@ export abstract class DriverSharedTransaction<S extends Session> implements Shar
       );
     }
   }
-}
-
-/** Resolves as soon as `work` has ended, or after `limitMs` milliseconds. */
-async function within(limitMs: number, work: Promise<void>): Promise<void> {
-  let stop = (): void => {};
-  const limit = new Promise<void>((resolve) => {
-    const timer = systemClock.setTimer(resolve, limitMs);
-    stop = () => timer.clear();
-  });
-  await Promise.race([work, limit]);
-  stop();
 }

@@ -22,7 +22,7 @@ export interface SharedConnection<S extends Session = Session> {
   /** Whether another level may be asked for, without effect. */
   readonly allowsIsolationLevel: boolean;
   /** Whose statement is on its way. */
-  running: Underlying | undefined;
+  running: Session | undefined;
   nextSavepoint(): string;
   /** Hears why the shared transaction can no longer be rolled back as a whole, or used. */
   failed(error: Error): void;
@@ -30,10 +30,10 @@ export interface SharedConnection<S extends Session = Session> {
 
 /** What a session does where it is no part of anything. */
 export interface Underlying extends Pick<Session, 'status' | 'control' | 'cancel'> {
-  /** What opens a savepoint. */
-  savepoint(name: string, modes: ManualModes): string;
-  /** What keeps the work since the savepoint, once whatever COMMIT would check is checked. */
-  release(name: string): string;
+  /** What opens a savepoint. Default: the dialect's SAVEPOINT. */
+  savepoint?(name: string, modes: ManualModes): string;
+  /** What checks whatever COMMIT would check, and keeps the work since the savepoint. Default: the dialect's RELEASE. */
+  release?(name: string): string;
   /** Whether a statement has ended the transaction. */
   hasEnded(): boolean;
 }
@@ -75,8 +75,9 @@ export class SavepointPart {
 
   async begin(modes: ManualModes): Promise<void> {
     if (modes.isolationLevel) this.hasLevel(modes.isolationLevel);
+    const { dialect } = this.#connection;
     const savepoint = this.#connection.nextSavepoint();
-    await this.control(this.#underlying.savepoint(savepoint, modes));
+    await this.control(this.#underlying.savepoint?.(savepoint, modes) ?? dialect.savepoint(savepoint));
     this.#savepoint = savepoint;
     this.#readOnly = modes.readOnly;
   }
@@ -86,8 +87,11 @@ export class SavepointPart {
       await this.rollback();
       return { kind: 'rolled back', error: undefined };
     }
+    const savepoint = this.#savepoint!;
     try {
-      await this.control(this.#underlying.release(this.#savepoint!));
+      await this.control(
+        this.#underlying.release?.(savepoint) ?? this.#connection.dialect.releaseSavepoint(savepoint),
+      );
     } catch (error) {
       await this.rollback();
       return { kind: 'rolled back', error: error as Error };
@@ -119,7 +123,7 @@ export class SavepointPart {
 
   async cancel(): Promise<void> {
     // It names the connection: it would hit the statement of whoever has its turn.
-    if (this.#connection.running === this.#underlying) await this.#underlying.cancel();
+    if (this.#connection.running === this.#session) await this.#underlying.cancel();
   }
 
   /** Runs a control statement in turn, as it is. */
@@ -130,7 +134,7 @@ export class SavepointPart {
   inTurn<T>(work: () => Promise<T>): Promise<T> {
     const { turns } = this.#connection;
     return turns.run(this.#turn, async () => {
-      this.#connection.running = this.#underlying;
+      this.#connection.running = this.#session;
       let failure: unknown;
       try {
         return await work();
