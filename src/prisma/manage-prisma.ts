@@ -47,7 +47,14 @@ export function managePrisma<C extends PrismaClientLike>(client: C): C {
   return client;
 }
 
-/** The data source that a managed PrismaClient, or one extended from it, belongs to. */
+/**
+ * The data source that a managed PrismaClient, or one extended from it, belongs to; `undefined` for one that is not managed.
+ *
+ * @example
+ * ```ts
+ * const inUse = prismaSource(prisma)?.primary.counts().inUse;
+ * ```
+ */
 export function prismaSource(client: PrismaClientLike): ManagedSource | undefined {
   return originalOf(client)[MANAGED];
 }
