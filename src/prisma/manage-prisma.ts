@@ -79,7 +79,14 @@ function manage(client: Client, dataSource: string | undefined): ManagedSource {
   return source;
 }
 
-/** The data source that a managed PrismaClient, or one extended from it, belongs to. */
+/**
+ * The data source that a managed PrismaClient, or one extended from it, belongs to; `undefined` for one that is not managed.
+ *
+ * @example
+ * ```ts
+ * const inUse = prismaSource(prisma)?.primary.counts().inUse;
+ * ```
+ */
 export function prismaSource(client: PrismaClientLike): ManagedSource | undefined {
   return originalOf(client)[MANAGED];
 }
