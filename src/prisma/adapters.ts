@@ -1,4 +1,3 @@
-import { mysqlDialect } from '../core/index.js';
 import {
   currentFrame,
   DEFAULT_SOURCE,
@@ -8,7 +7,7 @@ import {
   runInFrame,
 } from '../connection/index.js';
 import { UnsupportedPrismaClientError } from './errors.js';
-import type { PrismaAdapter, PrismaAdapterFactory, PrismaInternals } from './prisma-types.js';
+import type { PrismaAdapterFactory, PrismaInternals } from './prisma-types.js';
 
 /** The data source that a PrismaClient belongs to. */
 export interface FoundSource {
@@ -69,30 +68,27 @@ function behindPg({ externalPool }: PrismaAdapterFactory): FoundSource {
 /** Its factory keeps the pool to itself; the adapter that it makes when Prisma connects does not. */
 function behindMariadb(adapter: PrismaAdapterFactory, dataSource: string = DEFAULT_SOURCE): FoundSource {
   const source = registeredSource(dataSource);
-  if (source?.primary.dialect !== mysqlDialect) {
+  if (source?.primary.dialect.name !== 'mysql') {
     throw new UnsupportedPrismaClientError(
       `${source ? `Data source "${source.name}" is no MySQL or MariaDB` : `No pool is managed as "${dataSource.slice(0, 100)}"`}, so this PrismaClient, which runs on ${MARIADB}, ` +
         "cannot take part in its transactions. Call managePool(pool) before managePrisma(prisma), or name the client's own: managePrisma(prisma, { dataSource: '…' }).",
       { adapter: MARIADB },
     );
   }
-  const connect = adapter.connect.bind(adapter);
-  /** Made by the check, for Prisma to take: an adapter that ends its pool may connect only once. */
-  let connected: PrismaAdapter | undefined;
-  adapter.connect = async () => {
-    const ready = connected ?? (await connect());
-    connected = undefined;
-    return ready;
-  };
   return {
     source,
     // Not at once, and not by Prisma's own call of connect(): the client may be connected already, or never.
     async check() {
+      const connect = adapter.connect.bind(adapter);
       // The adapter asks for the server's version, and would keep it to itself if that failed: no part of a transaction.
       const made = await runInFrame({ parent: currentFrame(), source, scope: undefined }, connect);
       const pool = made.underlyingDriver?.();
       if (pool && findManagedPool(pool)?.source === source) {
-        connected = made;
+        // For Prisma to take: an adapter that ends its pool may connect only once.
+        adapter.connect = () => {
+          adapter.connect = connect;
+          return Promise.resolve(made);
+        };
         return;
       }
       await made.dispose();
