@@ -36,6 +36,7 @@ export {
   addSourceFinder,
   choosePool,
   DEFAULT_SOURCE,
+  registeredSource,
   registerSource,
   resolveSource,
   unregisterSource,

@@ -17,6 +17,8 @@ export interface BeginOptions {
 
 /** Everything in which two databases differ as far as transactions go. */
 export interface Dialect {
+  /** The family of databases that speak it. */
+  readonly name: 'postgres' | 'mysql';
   /** What begins a transaction, in order. */
   begin(options: BeginOptions): readonly string[];
   savepoint(name: string): string;
@@ -35,6 +37,7 @@ const LOOK_IN_THE_DATA = 'look in the data itself for what it writes, before you
 
 /** https://www.postgresql.org/docs/current/sql-begin.html, errcodes-appendix.html */
 export const postgresDialect: Dialect = {
+  name: 'postgres',
   begin({ isolationLevel, readOnly }) {
     if (!isolationLevel && !readOnly) return ['BEGIN'];
     const modes = [];
@@ -61,6 +64,7 @@ export const postgresDialect: Dialect = {
 
 /** https://dev.mysql.com/doc/refman/8.4/en/commit.html, https://mariadb.com/kb/en/start-transaction/ */
 export const mysqlDialect: Dialect = {
+  name: 'mysql',
   begin({ isolationLevel, readOnly }) {
     const start = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION';
     // It holds for the next transaction only, and is refused inside of one.

@@ -1,3 +1,4 @@
 export { managePrisma, prismaSource } from './manage-prisma.js';
+export type { ManagePrismaOptions } from './manage-prisma.js';
 export { UnsupportedPrismaClientError } from './errors.js';
 export type { PrismaClientLike } from './prisma-types.js';

@@ -230,6 +230,32 @@ describe.each(everyWay)('a statement in flight that nobody awaits: $name', ({ wa
     await expectCleanPool(work.pool, db);
   });
 
+  test('and those that wait behind it are finished before COMMIT', async () => {
+    const gate = await closeGate(db);
+    const returned = signal();
+    let unawaited: Promise<unknown> | undefined;
+    const called = opening.run(async () => {
+      const behind = [await work.capture(), await work.capture()];
+      const inFlight = work.insert('slow');
+      await gate.waiting();
+      const waiting = behind.map(async (handle, index) => {
+        await handle.insert(`behind ${index}`);
+        await handle.release();
+      });
+      unawaited = Promise.all([inFlight, ...waiting]);
+      // A way in may take a moment before it asks for its statement.
+      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+      returned.send();
+    });
+    await returned.sent;
+    await new Promise(setImmediate);
+    await gate.open();
+    await called;
+    await unawaited;
+    expect(await labelsIn(db)).toEqual(['slow', 'behind 0', 'behind 1']);
+    await expectCleanPool(work.pool, db);
+  });
+
   test('fails: the caller is told that nothing was kept', async () => {
     const gate = await closeGate(db);
     const returned = signal();
