@@ -167,6 +167,37 @@ describe.each(everyWay)('a statement that starts after the method returned: $nam
     },
   );
 
+  test.each(['with', 'without'])(
+    'a NESTED method that nobody awaited returns after the outer one, %s a statement: told that it was undone',
+    async (statement) => {
+      const [entered, goOn] = [signal(), signal()];
+      let nested: Promise<Error> | undefined;
+      const outer = failureOf(
+        opening.run(async () => {
+          await work.insert('outer');
+          const call = opening.run(
+            async () => {
+              if (statement === 'with') await work.insert('nested');
+              entered.send();
+              await goOn.sent;
+            },
+            { propagation: 'NESTED' },
+          );
+          nested = failureOf(call);
+          await entered.sent;
+        }),
+      );
+      expect(await outer).toMatchObject({ code: 'UNEXPECTED_ROLLBACK' });
+      goOn.send();
+      expect(await nested).toMatchObject({
+        code: 'UNEXPECTED_ROLLBACK',
+        message: expect.stringContaining('around it had ended before it returned'),
+      });
+      expect(await labelsIn(db)).toEqual([]);
+      await expectCleanPool(work.pool, db);
+    },
+  );
+
   test('of a method that joined: part of the transaction until that ends', async () => {
     const joined = signal();
     const over = signal();
