@@ -6,4 +6,12 @@ export { TestTransactionError } from '../connection/index.js';
 export type { Unshareable } from '../connection/index.js';
 export { recordTransactions } from './record-transactions.js';
 export type { RecordedStep, RecordedTransactions, RecordTransactionsOptions } from './record-transactions.js';
-export type { AnswerStatement, RecordedStatement, RecordingClient } from './recording-pool.js';
+export type {
+  AnswerStatement,
+  RecordedStatement,
+  RecordingClient,
+  RecordingClients,
+  RecordingDriver,
+  RecordingMariadbClient,
+  RecordingMysql2Client,
+} from './recording-clients.js';

@@ -1,4 +1,4 @@
-import { optional, readFunction, readOptions, readString, withDefault } from '../core/index.js';
+import { optional, readFunction, readOneOf, readOptions, readString, withDefault } from '../core/index.js';
 import {
   DEFAULT_SOURCE,
   registerSource,
@@ -6,7 +6,13 @@ import {
   type TransactionStep,
   unregisterSource,
 } from '../connection/index.js';
-import { type AnswerStatement, type RecordingClient, RecordingPool } from './recording-pool.js';
+import {
+  type AnswerStatement,
+  RECORDING_DRIVERS,
+  type RecordingClients,
+  type RecordingDriver,
+} from './recording-clients.js';
+import { RecordingPool } from './recording-pool.js';
 
 /** What happened, in order: the steps of transactions, and the statements with their texts and values. */
 export type RecordedStep =
@@ -14,19 +20,24 @@ export type RecordedStep =
   | { readonly step: 'statement'; readonly text: string; readonly values: readonly unknown[] };
 
 /** Options of {@link recordTransactions}. */
-export interface RecordTransactionsOptions {
+export interface RecordTransactionsOptions<D extends RecordingDriver = 'pg'> {
   /** The data source that it stands for. Default: `default`. */
   readonly dataSource?: string;
+  /**
+   * The driver whose pool it stands in for: how `pool` is asked and answers, and what a failed statement does to its
+   * transaction. Default: `'pg'`.
+   */
+  readonly driver?: D;
   /** Answers the rows of a statement, or throws what the server would. Default: every statement is refused. */
   readonly answer?: AnswerStatement;
 }
 
 /** A data source without a database, and what was asked of it. */
-export interface RecordedTransactions {
+export interface RecordedTransactions<D extends RecordingDriver = 'pg'> {
   /** What happened, in order. */
   readonly steps: readonly RecordedStep[];
-  /** In place of a `pg.Pool`: `query(text, values)` and `connect()`. */
-  readonly pool: RecordingClient;
+  /** In place of the driver's pool: of a `pg.Pool` `query(text, values)` and `connect()`, of the others `query`, `execute` and `getConnection()`. */
+  readonly pool: RecordingClients[D];
   /** Forgets what happened. */
   clear(): void;
   /** Gives the data source's name free again. */
@@ -51,19 +62,26 @@ export interface RecordedTransactions {
  * recorded.stop();
  * ```
  */
-export function recordTransactions(options?: RecordTransactionsOptions): RecordedTransactions {
-  const { dataSource, answer } = readOptions<{ dataSource: string; answer: AnswerStatement | undefined }>(
+export function recordTransactions<D extends RecordingDriver = 'pg'>(
+  options?: RecordTransactionsOptions<D>,
+): RecordedTransactions<D> {
+  const { dataSource, driver, answer } = readOptions<{
+    dataSource: string;
+    driver: RecordingDriver;
+    answer: AnswerStatement | undefined;
+  }>(
     options,
     {
       dataSource: withDefault(readString, DEFAULT_SOURCE),
+      driver: withDefault(readOneOf(RECORDING_DRIVERS), 'pg'),
       answer: optional(readFunction<AnswerStatement>()),
     },
     'recordTransactions options',
   );
   const steps: RecordedStep[] = [];
   const pool = new RecordingPool(
+    { name: dataSource, driver: driver as D },
     (step) => steps.push(step),
-    dataSource,
     (statement) => {
       steps.push({ step: 'statement', ...statement });
       if (answer) return answer(statement);

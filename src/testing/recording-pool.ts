@@ -1,4 +1,4 @@
-import { type Dialect, postgresDialect, systemClock } from '../core/index.js';
+import { type Dialect, systemClock } from '../core/index.js';
 import {
   ambientScope,
   type AmbientScope,
@@ -10,40 +10,34 @@ import {
   type TransactionHolder,
   type TransactionLease,
 } from '../connection/index.js';
-
-/** A statement that was asked of a recording data source. */
-export interface RecordedStatement {
-  readonly text: string;
-  readonly values: readonly unknown[];
-}
-
-/** Answers a statement: with its rows, or a promise of them; what it throws is the server's error. */
-export type AnswerStatement = (
-  statement: RecordedStatement,
-) => readonly object[] | Promise<readonly object[]>;
-
-/** The part of a `pg.Pool`, and of its clients, that a recording data source has. */
-export interface RecordingClient {
-  query(
-    query: string | { readonly text: string; readonly values?: readonly unknown[] },
-    values?: readonly unknown[],
-  ): Promise<{ rows: object[]; rowCount: number }>;
-  connect(): Promise<RecordingClient>;
-  release(): void;
-}
+import {
+  type AnswerStatement,
+  clientOf,
+  dialectOf,
+  type RecordingClients,
+  type RecordingDriver,
+  statusAfter,
+} from './recording-clients.js';
 
 /** A managed pool without connections: its statements are answered by a function. */
-export class RecordingPool implements ManagedPool {
-  readonly dialect: Dialect = postgresDialect;
+export class RecordingPool<D extends RecordingDriver> implements ManagedPool {
+  readonly dialect: Dialect;
   readonly clock = systemClock;
   readonly serving = true;
-  readonly native: RecordingClient;
+  readonly native: RecordingClients[D];
   readonly source: ManagedSource;
+  readonly #driver: D;
   readonly #answer: AnswerStatement;
   ended = false;
 
-  constructor(record: NonNullable<ManagedSource['record']>, name: string, answer: AnswerStatement) {
+  constructor(
+    { name, driver }: { readonly name: string; readonly driver: D },
+    record: NonNullable<ManagedSource['record']>,
+    answer: AnswerStatement,
+  ) {
+    this.dialect = dialectOf(driver);
     this.source = { name, primary: this, replicas: [], record };
+    this.#driver = driver;
     this.#answer = answer;
     this.native = this.#client(() => ambientScope(this.source));
   }
@@ -57,7 +51,7 @@ export class RecordingPool implements ManagedPool {
     const info = { id: 0, pool: this.name, kind: 'transaction', holder: name, frame } as const;
     return Promise.resolve({
       info: { ...info, requestedAt: at, acquiredAt: at, backendId: undefined },
-      session: new RecordingSession(),
+      session: new RecordingSession(this.dialect),
       end: () => {},
     });
   }
@@ -88,34 +82,30 @@ export class RecordingPool implements ManagedPool {
     this.ended = true;
   }
 
-  #client(scopeOf: () => AmbientScope | undefined): RecordingClient {
-    const client: RecordingClient = {
-      query: async (query, values) => {
-        const { text, values: own } = typeof query === 'string' ? { text: query } : query;
-        const statement = { text, values: values ?? own ?? [] };
-        const scope = scopeOf();
-        const rows = scope
-          ? await scope.submit({
-              text,
-              run: (session, prefix) =>
-                (session as RecordingSession).run(prefix, async () => this.#answer(statement)),
-            })
-          : await this.#answer(statement);
-        return { rows: [...rows], rowCount: rows.length };
-      },
-      connect: () => Promise.resolve(client),
-      release: () => {},
-    };
-    return client;
+  #client(scopeOf: () => AmbientScope | undefined): RecordingClients[D] {
+    return clientOf(this.#driver, async (statement) => {
+      const scope = scopeOf();
+      if (!scope) return this.#answer(statement);
+      return scope.submit({
+        text: statement.text,
+        run: (session, prefix) =>
+          (session as RecordingSession).run(prefix, async () => this.#answer(statement)),
+      });
+    });
   }
 }
 
-/** Where a transaction stands, as PostgreSQL would say: a statement that fails makes it fail. */
+/** Where a transaction stands, as the server would say. */
 class RecordingSession implements Session {
+  readonly #dialect: Dialect;
   readonly backendId = undefined;
   readonly streaming = false;
   #lost: Error | undefined;
   #status: SessionStatus = 'idle';
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
 
   get lost(): Error | undefined {
     return this.#lost;
@@ -134,7 +124,7 @@ class RecordingSession implements Session {
     try {
       return await work();
     } catch (error) {
-      this.#status = 'failed';
+      this.#status = statusAfter(error, this.#dialect);
       throw error;
     }
   }

@@ -1,8 +1,12 @@
 import { afterCommit, managePool, runInTransaction, unmanagePool } from 'holdfast';
 import { expectNoOpenTransactions } from 'holdfast/testing';
+import { mysqlWaysIn } from '../conformance/mysql-ways-in.js';
+import { waysIn } from '../conformance/ways-in.js';
 import { useDatabase } from '../harness/database.js';
+import { useMysqlDatabase } from '../harness/mysql-database.js';
 
 const db = useDatabase();
+const mysql = useMysqlDatabase();
 
 test('it says nothing when no transaction runs', () => {
   expect(() => expectNoOpenTransactions()).not.toThrow();
@@ -58,4 +62,27 @@ test('a transaction whose after-commit hooks still run is over', async () => {
   });
   expect(told).toBeUndefined();
   unmanagePool(managed);
+});
+
+const ways = [
+  ...waysIn.map(({ name, start }) => ({ name: `PostgreSQL, ${name}`, start: () => start(db) })),
+  ...mysqlWaysIn.map(({ name, start }) => ({ name: `MariaDB, ${name}`, start: () => start(mysql) })),
+];
+
+test.each(ways)('it names a transaction with work in it through: $name', async ({ start }) => {
+  const work = await start();
+  await runInTransaction(
+    async () => {
+      await work.insert('one');
+      expect(() => expectNoOpenTransactions()).toThrow(
+        /^1 transaction\(s\) still run:\n {2}"Orders\.place" \(tx-\d+\) on "default"/,
+      );
+    },
+    { name: 'Orders.place' },
+  );
+  expect(() => expectNoOpenTransactions()).not.toThrow();
+  await expect(
+    runInTransaction(() => work.insert('two').then(() => Promise.reject(new Error('undone')))),
+  ).rejects.toThrow('undone');
+  expect(() => expectNoOpenTransactions()).not.toThrow();
 });

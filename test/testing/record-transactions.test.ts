@@ -229,3 +229,88 @@ test('a method over two data sources: each writes down its own steps, and both e
     audit.stop();
   }
 });
+
+describe('in place of a pool of', () => {
+  const answer = ({ text }: { readonly text: string }): object => {
+    if (text === 'FAIL') throw Object.assign(new Error('no such column'), { code: 'ER_BAD_FIELD_ERROR' });
+    if (text === 'DEADLOCK') throw Object.assign(new Error('deadlock'), { code: 'ER_LOCK_DEADLOCK' });
+    return text.startsWith('SELECT') ? [{ amount: 3 }] : { affectedRows: 1, insertId: 7 };
+  };
+  const start = {
+    mysql2() {
+      const { pool, ...rest } = recordTransactions({ driver: 'mysql2', dataSource: 'mysql', answer });
+      return {
+        ...rest,
+        query: async (sql: string) => (await pool.query(sql))[0],
+        async onConnection(sql: string) {
+          const connection = await pool.getConnection();
+          const [result] = await connection.execute({ sql, values: ['pen'] });
+          connection.release();
+          return result;
+        },
+      };
+    },
+    mariadb() {
+      const { pool, ...rest } = recordTransactions({ driver: 'mariadb', dataSource: 'mysql', answer });
+      return {
+        ...rest,
+        query: (sql: string) => pool.query(sql),
+        async onConnection(sql: string) {
+          const connection = await pool.getConnection();
+          const result = await connection.execute(sql, ['pen']);
+          await connection.release();
+          return result;
+        },
+      };
+    },
+  };
+  const inMysql = <T>(work: () => Promise<T>, retry?: { attempts: number; backoffMs: number }): Promise<T> =>
+    runInTransaction(work, { dataSource: 'mysql', name: 'work', ...(retry && { retry }) });
+
+  describe.each(Object.entries(start))('%s', (_, open) => {
+    let source: ReturnType<typeof open>;
+    beforeEach(() => {
+      source = open();
+    });
+    afterEach(() => source.stop());
+    const steps = (): string[] =>
+      source.steps.map((step) => (step.step === 'statement' ? step.text : step.step));
+
+    test('it is asked, and answers, as the driver does', async () => {
+      const answers = await inMysql(async () => [
+        await source.query('SELECT amount'),
+        await source.onConnection('INSERT pen'),
+      ]);
+
+      expect(answers).toEqual([[{ amount: 3 }], { affectedRows: 1, insertId: 7 }]);
+      expect(source.steps.slice(1, -1)).toEqual([
+        { step: 'statement', text: 'SELECT amount', values: [] },
+        { step: 'statement', text: 'INSERT pen', values: ['pen'] },
+      ]);
+    });
+
+    test('a statement that fails, and is swallowed, is undone alone, as on MySQL', async () => {
+      await inMysql(async () => {
+        await source.query('FAIL').catch(() => undefined);
+        await source.query('INSERT pen');
+      });
+
+      expect(steps()).toEqual(['begin', 'FAIL', 'INSERT pen', 'commit']);
+    });
+
+    test('a deadlock that is swallowed has rolled the transaction back', async () => {
+      const swallows = inMysql(() => source.query('DEADLOCK').catch(() => undefined));
+
+      await expect(swallows).rejects.toMatchObject({ code: 'UNEXPECTED_ROLLBACK' });
+      expect(steps()).toEqual(['begin', 'DEADLOCK', 'rollback']);
+    });
+
+    test('an attempt that a deadlock ended is run again', async () => {
+      let runs = 0;
+      const work = async (): Promise<unknown> => source.query(++runs === 1 ? 'DEADLOCK' : 'INSERT pen');
+      await inMysql(work, { attempts: 2, backoffMs: 1 });
+
+      expect(steps()).toEqual(['begin', 'DEADLOCK', 'rollback', 'begin', 'INSERT pen', 'commit']);
+    });
+  });
+});
