@@ -1,98 +1,18 @@
-import {
-  afterCommit,
-  afterCompletion,
-  afterRollback,
-  beforeCommit,
-  currentTransaction,
-  runInTransaction,
-} from 'holdfast';
+import { runInTransaction } from 'holdfast';
 import { rollbackPerTest } from 'holdfast/testing';
 import { useDatabase } from '../harness/database.js';
-import { committed, type Entries, entriesOn } from './entries.js';
+import { type Entries, entriesOn } from './entries.js';
 
 const db = useDatabase();
 let entries: Entries;
 
-beforeAll(async () => {
+beforeAll(() => {
   entries = entriesOn(db);
-  await db.query(`INSERT INTO account (owner, balance) VALUES ('ada', 100)`);
 });
 
 rollbackPerTest();
 
-const balance = async (): Promise<number> => {
-  const { rows } = await entries.pool.query<{ balance: number }>('SELECT balance FROM account');
-  return rows[0]!.balance;
-};
-const undone = new Error('undone');
-const fail = (): never => {
-  throw undone;
-};
-
-describe.each(['the first test', 'the next test'])('%s, in a describe below the call', () => {
-  test('sees the fixtures and what it wrote itself, and nothing of it is kept', async () => {
-    await entries.pool.query('UPDATE account SET balance = balance - 30');
-    await entries.add('by itself');
-    await runInTransaction(() => entries.add('in a transaction'));
-
-    expect(await entries.list()).toEqual(['by itself', 'in a transaction']);
-    expect(await balance()).toBe(70);
-    expect(await committed(db)).toEqual([]);
-  });
-});
-
 describe('a transaction of the application', () => {
-  test('that fails undoes its own work only', async () => {
-    await entries.add('before');
-    await expect(runInTransaction(() => entries.add('inside').then(fail))).rejects.toBe(undone);
-    await entries.add('after');
-
-    expect(await entries.list()).toEqual(['before', 'after']);
-  });
-
-  test('has savepoints of its own', async () => {
-    await runInTransaction(async () => {
-      await entries.add('outer');
-      await runInTransaction(() => entries.add('kept'), { propagation: 'NESTED' });
-      await runInTransaction(() => entries.add('undone').then(fail), { propagation: 'NESTED' }).catch(
-        () => undefined,
-      );
-    });
-
-    expect(await entries.list()).toEqual(['outer', 'kept']);
-  });
-
-  test.each([
-    ['committed', ['before commit', 'after commit', 'completed: committed'], async () => undefined],
-    ['rolled back', ['after rollback', 'completed: rolled back'], async () => fail()],
-  ])('that is %s has run its hooks when it ends', async (_, expected, end) => {
-    const told: string[] = [];
-    await runInTransaction(async () => {
-      await entries.add('one');
-      beforeCommit(() => told.push('before commit'));
-      afterCommit(() => told.push('after commit'));
-      afterRollback(() => told.push('after rollback'));
-      afterCompletion((outcome) => told.push(`completed: ${outcome}`));
-      await end();
-    }).catch(() => undefined);
-
-    expect(told).toEqual(expected);
-  });
-
-  test('sees in an after-commit hook what it committed, outside of it', async () => {
-    let seen: unknown;
-    await runInTransaction(async () => {
-      await entries.add('one');
-      afterCommit(async () => {
-        seen = { transaction: currentTransaction(), entries: await entries.list() };
-        await runInTransaction(() => entries.add('by the hook'));
-      });
-    });
-
-    expect(seen).toEqual({ transaction: undefined, entries: ['one'] });
-    expect(await entries.list()).toEqual(['one', 'by the hook']);
-  });
-
   test('whose error is swallowed rejects as it does without the test', async () => {
     const swallows = runInTransaction(async () => {
       await entries.add('one');
@@ -128,16 +48,6 @@ describe('a transaction of the application', () => {
     );
 
     expect(await entries.list()).toEqual(['run 3']);
-  });
-
-  test('that is read-only cannot write, and one after it can', async () => {
-    await entries.add('before');
-    const readOnly = <T>(work: () => Promise<T>) => runInTransaction(work, { readOnly: true });
-
-    expect(await readOnly(() => entries.list())).toEqual(['before']);
-    await expect(readOnly(() => entries.add('inside'))).rejects.toMatchObject({ code: '25006' });
-    await runInTransaction(() => entries.add('after'));
-    expect(await entries.list()).toEqual(['before', 'after']);
   });
 });
 
@@ -185,28 +95,6 @@ describe('deferred constraints', () => {
 
     await expect(twice).rejects.toMatchObject({ code: '23505' });
     expect(reached).toBe(false);
-  });
-});
-
-describe('outside its transactions the application', () => {
-  test('has statements that undo nothing but themselves when they fail', async () => {
-    await entries.add('before');
-    await expect(entries.pool.query('SELECT 1/0')).rejects.toMatchObject({ code: '22012' });
-    await entries.add('after');
-
-    expect(await entries.list()).toEqual(['before', 'after']);
-  });
-
-  test('is outside any', async () => {
-    expect(currentTransaction()).toBeUndefined();
-    await expect(
-      runInTransaction(() => entries.add('one'), { propagation: 'MANDATORY' }),
-    ).rejects.toMatchObject({ code: 'PROPAGATION' });
-    for (const propagation of ['NEVER', 'SUPPORTS', 'NOT_SUPPORTED', 'REQUIRES_NEW'] as const) {
-      await runInTransaction(() => entries.add(propagation), { propagation });
-    }
-
-    expect(await entries.list()).toEqual(['NEVER', 'SUPPORTS', 'NOT_SUPPORTED', 'REQUIRES_NEW']);
   });
 });
 
