@@ -4,25 +4,18 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
 import { findMariadb, type MariadbInstallation, otherMysqlHint } from './mariadb-binary';
-import { findFreePort, findOwner, readOrEmpty, type ServerOwner, whenEnded } from './private-server';
+import {
+  findOwner,
+  readOrEmpty,
+  type RunningServer,
+  type ServerOwner,
+  startOnFreePort,
+  whenEnded,
+} from './private-server';
 import { ServerWatchdog } from './server-watchdog';
 
-export interface RunningMariadb {
-  /** URL of a user who may do everything; no database. */
-  readonly url: string;
-  /** Holds the data directory and `server.log`. */
-  readonly directory: string;
-  readonly pid: number;
-  /** Stops the server and removes its directory. Without it both go when this process ends, however it ends. */
-  stop(): Promise<void>;
-  /** Leaves the server running and its directory in place when this process ends. */
-  keep(): Promise<void>;
-}
-
-const START_LIMIT_MS = 60_000;
 const settings = [
   '--no-defaults',
   '--innodb-buffer-pool-size=64M',
@@ -38,7 +31,7 @@ const settings = [
 ];
 
 /** Starts a private MariaDB on a free port of 127.0.0.1, as root or as a normal user. */
-export async function startMariadb(): Promise<RunningMariadb> {
+export async function startMariadb(): Promise<RunningServer> {
   const installation = findMariadb();
   const owner = findOwner(['mysql', 'nobody']);
   const directory = join(tmpdir(), `holdfast-mariadb-${randomBytes(6).toString('hex')}`);
@@ -51,7 +44,9 @@ export async function startMariadb(): Promise<RunningMariadb> {
     }
     const server = new ServerFiles(directory, installation, owner);
     await initialise(server, watchdog);
-    const { pid, port } = await startOnFreePort(server, watchdog);
+    const started = await startOnFreePort(server, watchdog);
+    if ('problem' in started) throw server.failure(`the server ${started.problem}`);
+    const { pid, port } = started;
     const url = `mysql://holdfast:${server.password}@127.0.0.1:${port}`;
     return { url, directory, pid, stop: () => watchdog.finish(), keep: () => watchdog.letGo() };
   } catch (error) {
@@ -63,6 +58,7 @@ export async function startMariadb(): Promise<RunningMariadb> {
 class ServerFiles {
   readonly password = randomBytes(12).toString('hex');
   readonly log: string;
+  readonly limitMs = 60_000;
 
   constructor(
     readonly directory: string,
@@ -72,7 +68,16 @@ class ServerFiles {
     this.log = join(directory, 'server.log');
   }
 
-  spawn(args: readonly string[], stdin: 'pipe' | 'ignore'): ChildProcess {
+  readonly spawn = (port: number): ChildProcess =>
+    this.run(
+      [`--port=${port}`, `--socket=${this.directory}/socket`, `--pid-file=${this.directory}/data/server.pid`],
+      'ignore',
+    );
+
+  readonly isReady = (): boolean => this.readLog().includes('ready for connections');
+  readonly readLog = (): string => readOrEmpty(this.log);
+
+  run(args: readonly string[], stdin: 'pipe' | 'ignore'): ChildProcess {
     const log = openSync(this.log, 'a', 0o600);
     const { uid, gid } = this.owner;
     try {
@@ -100,7 +105,7 @@ class ServerFiles {
   }
 
   failure(what: string): Error {
-    const output = readOrEmpty(this.log).split('\n').slice(-25).join('\n').trim();
+    const output = this.readLog().split('\n').slice(-25).join('\n').trim();
     return new Error(
       `Could not start a MariaDB for the tests: ${what}. ${otherMysqlHint}\nIts last output:\n${output}`,
     );
@@ -109,7 +114,7 @@ class ServerFiles {
 
 /** Does what mariadb-install-db does, which needs parts of the client's package. */
 async function initialise(server: ServerFiles, watchdog: ServerWatchdog): Promise<void> {
-  const child = server.spawn(['--bootstrap'], 'pipe');
+  const child = server.run(['--bootstrap'], 'pipe');
   child.stdin!.on('error', () => undefined);
   child.stdin!.end(`
 CREATE DATABASE mysql;
@@ -125,31 +130,4 @@ DELETE FROM mysql.global_priv WHERE User = 'root';
 `);
   const how = await whenEnded(child, watchdog);
   if (how !== 'exit 0') throw server.failure(`filling its data directory ended with ${how}`);
-}
-
-async function startOnFreePort(
-  server: ServerFiles,
-  watchdog: ServerWatchdog,
-): Promise<{ pid: number; port: number }> {
-  let ended: string | undefined;
-  for (let attempt = 1; attempt <= 5; attempt += 1) {
-    const port = await findFreePort();
-    const { directory } = server;
-    const files = [`--socket=${directory}/socket`, `--pid-file=${directory}/data/server.pid`];
-    const child = server.spawn([`--port=${port}`, ...files], 'ignore');
-    ended = undefined;
-    void whenEnded(child, watchdog).then((how) => (ended = how));
-    const deadline = Date.now() + START_LIMIT_MS;
-    while (ended === undefined && Date.now() < deadline) {
-      if (readOrEmpty(server.log).includes('ready for connections')) {
-        child.unref();
-        return { pid: child.pid ?? 0, port };
-      }
-      await sleep(10);
-    }
-    if (ended === undefined || !/address already in use/i.test(readOrEmpty(server.log))) break;
-  }
-  throw server.failure(
-    ended === undefined ? `it was not ready after ${START_LIMIT_MS} ms` : `it ended with ${ended}`,
-  );
 }

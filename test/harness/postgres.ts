@@ -4,9 +4,15 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
-import { findFreePort, findOwner, readOrEmpty, type ServerOwner, whenEnded } from './private-server';
+import {
+  findOwner,
+  readOrEmpty,
+  type RunningServer,
+  type ServerOwner,
+  startOnFreePort,
+  whenEnded,
+} from './private-server';
 import { findPostgresBinaries, otherServerHint } from './postgres-binaries';
 import type { PostgresBinaries } from './postgres-binaries';
 import { ServerWatchdog } from './server-watchdog';
@@ -16,18 +22,6 @@ export interface StartPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** How long the server may take to accept connections. Default 60000. */
   readonly startTimeoutMs?: number;
-}
-
-export interface RunningPostgres {
-  /** Superuser URL of the database `postgres`. */
-  readonly url: string;
-  /** Holds the data directory and `server.log`. */
-  readonly directory: string;
-  readonly pid: number;
-  /** Stops the server and removes its directory. Without it both go when this process ends, however it ends. */
-  stop(): Promise<void>;
-  /** Leaves the server running and its directory in place when this process ends. */
-  keep(): Promise<void>;
 }
 
 const defaultSettings = {
@@ -42,7 +36,7 @@ const defaultSettings = {
 };
 
 /** Starts a private PostgreSQL on a free port of 127.0.0.1, as root or as a normal user. */
-export async function startPostgres(options: StartPostgresOptions = {}): Promise<RunningPostgres> {
+export async function startPostgres(options: StartPostgresOptions = {}): Promise<RunningServer> {
   const binaries = findPostgresBinaries();
   const owner = findOwner(['postgres', 'nobody']);
   const directory = join(tmpdir(), `holdfast-pg-${randomBytes(6).toString('hex')}`);
@@ -56,8 +50,23 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     const server = new ServerFiles(directory, binaries, owner);
     await initialise(server, watchdog);
     const settings = { ...defaultSettings, ...options.settings };
-    const timeoutMs = options.startTimeoutMs ?? 60_000;
-    const { pid, port } = await startOnFreePort(server, watchdog, { settings, timeoutMs });
+    const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const started = await startOnFreePort(
+      {
+        spawn: (port) => server.spawn('postgres', ['-D', server.data, '-p', String(port), ...flags]),
+        isReady: () => server.isReady(),
+        readLog: () => server.readLog(),
+        limitMs: options.startTimeoutMs ?? 60_000,
+      },
+      watchdog,
+    );
+    if ('problem' in started) {
+      throw startError(`the server ${started.problem}`, {
+        advice: accessAdvice(server),
+        log: server.readLog(),
+      });
+    }
+    const { pid, port } = started;
     const url = `postgres://postgres:${server.password}@127.0.0.1:${port}/postgres`;
     return { url, directory, pid, stop: () => watchdog.finish(), keep: () => watchdog.letGo() };
   } catch (error) {
@@ -127,37 +136,6 @@ async function initialise(server: ServerFiles, watchdog: ServerWatchdog): Promis
   rmSync(passwordFile, { force: true });
   if (failure === 'exit 0') return;
   throw startError(`initdb ended with ${failure}`, { advice: accessAdvice(server), log: server.readLog() });
-}
-
-interface StartPlan {
-  readonly settings: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
-}
-
-async function startOnFreePort(
-  server: ServerFiles,
-  watchdog: ServerWatchdog,
-  plan: StartPlan,
-): Promise<{ pid: number; port: number }> {
-  let ended: string | undefined;
-  for (let attempt = 1; attempt <= 5; attempt += 1) {
-    const port = await findFreePort();
-    const flags = Object.entries(plan.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const child = server.spawn('postgres', ['-D', server.data, '-p', String(port), ...flags]);
-    ended = undefined;
-    void whenEnded(child, watchdog).then((how) => (ended = how));
-    const deadline = Date.now() + plan.timeoutMs;
-    while (ended === undefined && Date.now() < deadline) {
-      if (server.isReady()) {
-        child.unref();
-        return { pid: child.pid ?? 0, port };
-      }
-      await sleep(10);
-    }
-    if (ended === undefined || !/address already in use/i.test(server.readLog())) break;
-  }
-  const what = ended === undefined ? `was not ready after ${plan.timeoutMs} ms` : `ended with ${ended}`;
-  throw startError(`the server ${what}`, { advice: accessAdvice(server), log: server.readLog() });
 }
 
 function accessAdvice({ owner, binaries }: ServerFiles): string {

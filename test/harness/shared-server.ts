@@ -1,10 +1,9 @@
-import type { RunningMariadb } from './mariadb';
-import type { RunningPostgres } from './postgres';
+import type { RunningServer } from './private-server';
 
 /** The servers that this run started itself. */
 export interface SharedServers {
-  readonly postgres?: RunningPostgres | undefined;
-  readonly mariadb?: RunningMariadb | undefined;
+  readonly postgres?: RunningServer | undefined;
+  readonly mariadb?: RunningServer | undefined;
 }
 
 /** jest loads setup and teardown as separate module graphs; the global object is what they share. */
