@@ -5,7 +5,6 @@ import * as mariadb from 'mariadb';
 import mysql, { type Pool as CallbackPool } from 'mysql2';
 import type { Pool, PoolOptions } from 'mysql2/promise';
 import { DataSource } from 'typeorm';
-import type { EntityManager, QueryRunner } from 'typeorm';
 import { type ManagedPool, managePool, unmanagePool } from 'holdfast';
 import { managePrisma } from 'holdfast/prisma';
 import { manageDataSource } from 'holdfast/typeorm';
@@ -13,8 +12,9 @@ import { expectNoOpenTransactions } from 'holdfast/testing';
 import type { MysqlDatabase } from '../harness/mysql-database.js';
 import { mysqlSchema } from '../harness/schema.js';
 import { PrismaClient } from '../prisma/mysql/generated/client.js';
-import { Entry, openings, type Opening } from './ways-in.js';
+import { type Borrow, type Captured, type CommonWork, Entry, typeormBorrowers, workOf } from './captured.js';
 import { until } from './observing.js';
+import { openings, type Opening } from './ways-in.js';
 
 /** The harness's tables; an insert of a label that begins with `slow` waits at the gate, whichever way it came. */
 export const mysqlConformanceSchema: readonly string[] = [
@@ -25,24 +25,11 @@ export const mysqlConformanceSchema: readonly string[] = [
      IF NEW.label LIKE 'slow%' THEN SET @gate = (SELECT id FROM gate WHERE id = 1 LOCK IN SHARE MODE); END IF`,
 ];
 
-/** Something that was taken at one time (a connection, a manager, a QueryRunner) and is used at another. */
-export interface MysqlCaptured {
-  insert(label: string): Promise<void>;
-  query<Row = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<Row[]>;
-  /** Gives it back, where it has to be. */
-  release(): Promise<void>;
-}
-
 /** Work done through one way in. Each call asks its pool or ORM anew, as application code does. */
-export interface MysqlWork extends Omit<MysqlCaptured, 'release'> {
+export interface MysqlWork extends CommonWork {
   readonly managed: ManagedPool;
   readonly dataSource: DataSource | undefined;
-  /** Inserts NULL for a label: rejects with ER_BAD_NULL_ERROR, inside the way's own wrapping of it. */
-  fail(): Promise<void>;
-  /** What this way sees, in order of insertion. */
-  labels(): Promise<string[]>;
   connectionId(): Promise<number>;
-  capture(): Promise<MysqlCaptured>;
 }
 
 export interface MysqlWorkOptions {
@@ -60,37 +47,19 @@ export interface MysqlWayIn {
   start(db: MysqlDatabase, options?: MysqlWorkOptions): Promise<MysqlWork>;
 }
 
-type Borrow = () => Promise<MysqlCaptured>;
-
 interface Source {
   readonly managed: ManagedPool;
   readonly dataSource?: DataSource;
 }
 
 function workThrough({ managed, dataSource }: Source, borrow: Borrow): MysqlWork {
-  const once = async <T>(use: (handle: MysqlCaptured) => Promise<T>): Promise<T> => {
-    const handle = await borrow();
-    try {
-      return await use(handle);
-    } finally {
-      await handle.release();
-    }
-  };
-  const query = <Row>(sql: string, params?: unknown[]): Promise<Row[]> =>
-    once((handle) => handle.query<Row>(sql, params));
+  const work = workOf(borrow);
   return {
     managed,
     dataSource,
-    capture: borrow,
-    query,
-    insert: (label) => once((handle) => handle.insert(label)),
-    fail: () => once((handle) => handle.insert(null as unknown as string)),
-    async labels() {
-      const rows = await query<{ label: string }>('SELECT label FROM entry ORDER BY id');
-      return rows.map(({ label }) => label);
-    },
+    ...work,
     async connectionId() {
-      const [row] = await query<{ id: number }>('SELECT connection_id() AS id');
+      const [row] = await work.query<{ id: number }>('SELECT connection_id() AS id');
       return Number(row!.id);
     },
   };
@@ -98,23 +67,12 @@ function workThrough({ managed, dataSource }: Source, borrow: Borrow): MysqlWork
 
 type Send = (sql: string, params: unknown[]) => Promise<unknown>;
 
-const through = (send: Send, release: () => void = () => undefined): MysqlCaptured => ({
+const through = (send: Send, release: () => void = () => undefined): Captured => ({
   async insert(label) {
     await send('INSERT INTO entry (label) VALUES (?)', [label]);
   },
   query: async <Row>(sql: string, params: unknown[] = []) => (await send(sql, params)) as Row[],
   release: async () => release(),
-});
-
-const throughManager = (
-  manager: Pick<EntityManager, 'insert' | 'query'>,
-  release: () => Promise<void> = async () => undefined,
-): MysqlCaptured => ({
-  async insert(label) {
-    await manager.insert(Entry, { label });
-  },
-  query: (sql, params) => manager.query(sql, params),
-  release,
 });
 
 /** A pool of mysql2 that is managed, and ended by the harness. */
@@ -144,10 +102,7 @@ export async function startMysqlDataSource(
   return { managed: source.primary, dataSource };
 }
 
-const poolWay = (
-  name: string,
-  borrow: (pools: ReturnType<typeof startMysqlPool>) => Promise<MysqlCaptured>,
-) =>
+const poolWay = (name: string, borrow: (pools: ReturnType<typeof startMysqlPool>) => Promise<Captured>) =>
   ({
     name,
     orm: 'none',
@@ -169,9 +124,6 @@ const typeormWay = (
     return workThrough(source, borrower(source.dataSource));
   },
 });
-
-const throughQueryRunner = (runner: QueryRunner): MysqlCaptured =>
-  throughManager(runner.manager, () => runner.release());
 
 /** A pool of the mariadb connector that is managed, and ended by the harness. */
 export function startMariadbPool(
@@ -215,7 +167,7 @@ export function startMysqlPrisma(
 }
 
 /** Nothing is taken: a PrismaClient asks its pool for each call. */
-const throughMysqlPrisma = (prisma: PrismaClient): MysqlCaptured => ({
+const throughMysqlPrisma = (prisma: PrismaClient): Captured => ({
   async insert(label) {
     await prisma.entry.create({ data: { label } });
   },
@@ -223,7 +175,7 @@ const throughMysqlPrisma = (prisma: PrismaClient): MysqlCaptured => ({
   release: async () => undefined,
 });
 
-const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<MysqlCaptured>): MysqlWayIn => ({
+const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<Captured>): MysqlWayIn => ({
   name: `mariadb ${name}`,
   orm: 'none',
   async start(db, options) {
@@ -273,22 +225,9 @@ export const mysqlWaysIn: readonly MysqlWayIn[] = [
       () => connection.release(),
     );
   }),
-  typeormWay('repository', 'mariadb', (dataSource) => {
-    const repository = dataSource.getRepository(Entry);
-    return async () => ({
-      async insert(label) {
-        await repository.save({ label });
-      },
-      query: (sql, params) => repository.query(sql, params),
-      release: async () => undefined,
-    });
-  }),
-  typeormWay('EntityManager', 'mysql', (dataSource) => async () => throughManager(dataSource.manager)),
-  typeormWay('createQueryRunner()', 'mysql', (dataSource) => async () => {
-    const runner = dataSource.createQueryRunner();
-    await runner.connect();
-    return throughQueryRunner(runner);
-  }),
+  ...Object.entries(typeormBorrowers).map(([name, borrower]) =>
+    typeormWay(name, name === 'repository' ? 'mariadb' : 'mysql', borrower),
+  ),
   prismaWay,
 ];
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
+import { afterCommit, afterCompletion, afterRollback } from 'holdfast';
 import { expectNoOpenTransactions } from 'holdfast/testing';
 import type { TestDatabase } from '../harness/database.js';
 import { defaultSchema } from '../harness/schema.js';
@@ -128,4 +129,18 @@ export function signal(): Signal {
   });
   sent.catch(() => undefined);
   return { sent, send, fail };
+}
+
+/** What the hooks of a test's transactions were told; `listen()` registers one of each kind. */
+export function useHookNotes(): { readonly told: string[]; listen(): void } {
+  const told: string[] = [];
+  beforeEach(() => void told.splice(0));
+  return {
+    told,
+    listen() {
+      afterCommit(() => told.push('after commit'));
+      afterRollback(() => told.push('after rollback'));
+      afterCompletion((completion) => told.push(completion));
+    },
+  };
 }

@@ -1,23 +1,16 @@
-import { afterCommit, afterCompletion, afterRollback } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
 import { useLog } from '../transaction/log.js';
 import { commit, rollback, start, subscribe } from './recording-subscriber.js';
 import type { RecordingSubscriber, TransactionEventName } from './recording-subscriber.js';
 import { everyWay, expectCleanPool, labelsIn, useWork } from './ways-in.js';
+import { useHookNotes } from './observing.js';
 
 const db = useDatabase();
 const log = useLog();
 const typeormWays = everyWay.filter(({ way }) => way.orm === 'typeorm');
 const broken = new Error('the subscriber broke');
 
-let told: string[];
-beforeEach(() => (told = []));
-
-function listen(): void {
-  afterCommit(() => told.push('after commit'));
-  afterRollback(() => told.push('after rollback'));
-  afterCompletion((completion) => told.push(completion));
-}
+const { told, listen } = useHookNotes();
 
 /** Each way in which a listener breaks: TypeORM calls it and awaits a promise that it returns. */
 const breaks: readonly [string, () => unknown][] = [

@@ -1,7 +1,7 @@
-import { afterCommit, afterCompletion, afterRollback, CommitOutcomeUnknownError } from 'holdfast';
+import { CommitOutcomeUnknownError } from 'holdfast';
 import type { FaultProxy } from '../harness/fault-proxy.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
-import { failureOf, until } from './observing.js';
+import { failureOf, until, useHookNotes } from './observing.js';
 import {
   everyMysqlWay,
   expectCleanMysqlPool,
@@ -14,18 +14,11 @@ import { useWitness } from './witness.js';
 const db = useMysqlDatabase();
 const witness = useWitness();
 let proxy: FaultProxy;
-let told: string[];
+const { told, listen } = useHookNotes();
 beforeEach(async () => {
   await db.truncate();
   proxy = await db.proxy();
-  told = [];
 });
-
-function listen(): void {
-  afterCommit(() => told.push('after commit'));
-  afterRollback(() => told.push('after rollback'));
-  afterCompletion((completion) => told.push(completion));
-}
 
 const sent = (pattern: RegExp): number => proxy.texts.filter((text) => pattern.test(text)).length;
 

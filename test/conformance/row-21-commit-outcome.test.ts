@@ -1,15 +1,10 @@
-import {
-  afterCommit,
-  afterCompletion,
-  afterRollback,
-  CommitFailedError,
-  CommitOutcomeUnknownError,
-} from 'holdfast';
+import { CommitFailedError, CommitOutcomeUnknownError } from 'holdfast';
 import type { TransactionOptions } from 'holdfast';
 import type { ArmedFault, FaultProxy } from '../harness/fault-proxy.js';
 import { useDatabase } from '../harness/database.js';
 import { useLog } from '../transaction/log.js';
 import { everyWay, expectCleanPool, labelsIn, until } from './ways-in.js';
+import { useHookNotes } from './observing.js';
 import type { Work } from './ways-in.js';
 
 const db = useDatabase();
@@ -18,18 +13,11 @@ const log = useLog();
 const eager: TransactionOptions = { name: 'pay', retry: { attempts: 3, backoffMs: 1, on: () => true } };
 
 let proxy: FaultProxy;
-let told: string[];
+const { told, listen } = useHookNotes();
 beforeEach(async () => {
   await db.truncate();
   proxy = await db.proxy();
-  told = [];
 });
-
-function listen(): void {
-  afterCommit(() => told.push('after commit'));
-  afterRollback(() => told.push('after rollback'));
-  afterCompletion((completion) => told.push(completion));
-}
 
 const commits = (): number => proxy.texts.filter((text) => text === 'COMMIT').length;
 const inserts = (): number => proxy.texts.filter((text) => text.startsWith('INSERT')).length;

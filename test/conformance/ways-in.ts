@@ -1,45 +1,29 @@
 import 'reflect-metadata';
-import type { Pool, PoolConfig, QueryResultRow } from 'pg';
-import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import type { EntityManager, QueryRunner } from 'typeorm';
+import type { Pool, PoolConfig } from 'pg';
+import { DataSource } from 'typeorm';
 import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdfast';
 import type { TransactionOptions } from 'holdfast';
 import { manageDataSource } from 'holdfast/typeorm';
 import type { TestDatabase } from '../harness/database.js';
 import type { PrismaClient } from '../prisma/generated/client.js';
+import { type Borrow, type Captured, type CommonWork, Entry, typeormBorrowers, workOf } from './captured.js';
 import { startPrisma, throughPrisma } from './through-prisma.js';
 
-@Entity('entry')
-export class Entry {
-  @PrimaryGeneratedColumn() id!: number;
-  @Column('text') label!: string;
-}
-
-/** Something that was taken at one time (a client, a manager, a QueryRunner) and is used at another. */
-export interface Captured {
-  insert(label: string): Promise<void>;
-  query<Row extends QueryResultRow = QueryResultRow>(sql: string, params?: unknown[]): Promise<Row[]>;
-  /** Gives it back, where it has to be. */
-  release(): Promise<void>;
-}
+export { Entry } from './captured.js';
+export type { Captured } from './captured.js';
 
 /** Work done through one way in. Each call asks its pool or ORM anew, as application code does. */
-export interface Work extends Omit<Captured, 'release'> {
+export interface Work extends CommonWork {
   /** The managed pool underneath. */
   readonly pool: Pool;
   /** TypeORM's DataSource, for its ways in. */
   readonly dataSource: DataSource | undefined;
   /** The PrismaClient, for Prisma's way in. */
   readonly prisma?: PrismaClient;
-  /** Inserts NULL for a label: rejects with SQLSTATE 23502, inside the way's own wrapping of it. */
-  fail(): Promise<void>;
-  /** What this way sees, in order of insertion. */
-  labels(): Promise<string[]>;
   /** `pg_current_xact_id()` */
   txid(): Promise<string>;
   /** `pg_backend_pid()` */
   pid(): Promise<number>;
-  capture(): Promise<Captured>;
 }
 
 export interface WorkOptions extends PoolConfig {
@@ -81,8 +65,6 @@ export const openings: readonly Opening[] = [
   },
 ];
 
-type Borrow = () => Promise<Captured>;
-
 interface Source {
   readonly pool: Pool;
   readonly dataSource: DataSource | undefined;
@@ -90,32 +72,16 @@ interface Source {
 }
 
 function workThrough(source: Source, borrow: Borrow): Work {
-  const once = async <T>(use: (handle: Captured) => Promise<T>): Promise<T> => {
-    const handle = await borrow();
-    try {
-      return await use(handle);
-    } finally {
-      await handle.release();
-    }
-  };
-  const query = <Row extends QueryResultRow>(sql: string, params?: unknown[]): Promise<Row[]> =>
-    once((handle) => handle.query<Row>(sql, params));
+  const work = workOf(borrow);
   return {
     ...source,
-    capture: borrow,
-    insert: (label) => once((handle) => handle.insert(label)),
-    fail: () => once((handle) => handle.insert(null as unknown as string)),
-    query,
-    async labels() {
-      const rows = await query<{ label: string }>('SELECT label FROM entry ORDER BY id');
-      return rows.map(({ label }) => label);
-    },
+    ...work,
     async txid() {
-      const [row] = await query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+      const [row] = await work.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
       return row!.id;
     },
     async pid() {
-      const [row] = await query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const [row] = await work.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       return row!.pid;
     },
   };
@@ -134,20 +100,6 @@ const throughPg = (target: PgQueryable, release: () => void = () => undefined): 
   },
   release: async () => release(),
 });
-
-const throughManager = (
-  manager: Pick<EntityManager, 'insert' | 'query'>,
-  release: () => Promise<void> = async () => undefined,
-): Captured => ({
-  async insert(label) {
-    await manager.insert(Entry, { label });
-  },
-  query: (sql, params) => manager.query(sql, params),
-  release,
-});
-
-const throughQueryRunner = (runner: QueryRunner): Captured =>
-  throughManager(runner.manager, () => runner.release());
 
 function startPool(db: TestDatabase, { url, name, ...config }: WorkOptions = {}): Source {
   const pool = db.pool({ max: 4, ...config, connectionString: url ?? db.url });
@@ -186,7 +138,7 @@ const pgWay = (name: string, borrow: (pool: Pool) => Promise<Captured>): WayIn =
 });
 
 const typeormWay = (name: string, borrower: (dataSource: DataSource) => Borrow): WayIn => ({
-  name,
+  name: `TypeORM ${name}`,
   orm: 'typeorm',
   async start(db, options) {
     const source = await startDataSource(db, options);
@@ -210,25 +162,7 @@ export const waysIn: readonly WayIn[] = [
     const client = await pool.connect();
     return throughPg(client, () => client.release());
   }),
-  typeormWay('TypeORM repository', (dataSource) => {
-    const repository = dataSource.getRepository(Entry);
-    return async () => ({
-      async insert(label) {
-        await repository.save({ label });
-      },
-      query: (sql, params) => repository.query(sql, params),
-      release: async () => undefined,
-    });
-  }),
-  typeormWay('TypeORM EntityManager', (dataSource) => {
-    const { manager } = dataSource;
-    return async () => throughManager(manager);
-  }),
-  typeormWay('TypeORM createQueryRunner()', (dataSource) => async () => {
-    const runner = dataSource.createQueryRunner();
-    await runner.connect();
-    return throughQueryRunner(runner);
-  }),
+  ...Object.entries(typeormBorrowers).map(([name, borrower]) => typeormWay(name, borrower)),
   prismaWay,
 ];
 

@@ -6,7 +6,7 @@ import { ArmedFault } from './faults.js';
 import type { ArmOptions, Fault } from './faults.js';
 import { MysqlProxyConnection } from './mysql-proxy-connection.js';
 import { ProxyConnection } from './proxy-connection.js';
-import type { ProxiedConnection, ProxyHost } from './proxy-connection.js';
+import type { ProxiedSockets, ProxyHost } from './proxied-sockets.js';
 import type { SeenStatement } from './seen-statement.js';
 import type { ErrorFields } from './wire-messages.js';
 
@@ -32,7 +32,7 @@ export class FaultProxy implements ProxyHost {
   /** Ends each new PostgreSQL connection with this error, in the packet that says that it is ready. */
   farewell: ErrorFields | undefined;
 
-  private readonly connections = new Set<ProxiedConnection>();
+  private readonly connections = new Set<ProxiedSockets>();
   /** Accepted while the proxy was a black hole: never connected to the server. */
   private readonly swallowed = new Set<Socket>();
   private server: Server | undefined;
@@ -43,7 +43,7 @@ export class FaultProxy implements ProxyHost {
 
   constructor(
     readonly target: ProxyHost['target'],
-    private readonly Connection: new (id: number, client: Socket, host: ProxyHost) => ProxiedConnection,
+    private readonly Connection: new (id: number, client: Socket, host: ProxyHost) => ProxiedSockets,
   ) {}
 
   /** The same database as `databaseUrl`, through this proxy. */

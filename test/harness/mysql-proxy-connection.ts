@@ -1,8 +1,5 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
-import { DelayLine } from './delay-line.js';
 import type { ArmedFault } from './faults.js';
-import type { ProxiedConnection, ProxyHost } from './proxy-connection.js';
+import { ProxiedSockets } from './proxied-sockets.js';
 import type { SeenStatement } from './seen-statement.js';
 import type { ErrorFields } from './wire-messages.js';
 
@@ -29,70 +26,18 @@ class PacketReader {
  * One client of the proxy and its connection to the server, in MySQL's protocol. A fault acts on a statement that
  * is sent when the earlier ones are answered, which is how mysql2 sends them all.
  */
-export class MysqlProxyConnection implements ProxiedConnection {
-  flights = 0;
-  isLost = false;
-  readonly closed: Promise<unknown>;
-
-  private readonly server: Socket;
+export class MysqlProxyConnection extends ProxiedSockets {
   private readonly frontend = new PacketReader();
   private readonly backend = new PacketReader();
-  private readonly toServer: DelayLine;
-  private readonly toClient: DelayLine;
   private readonly prepared = new Map<number, string>();
   /** The text of a PREPARE whose answer brings the statement's number. */
   private preparing: string | undefined;
   private latest = '';
   private pid: number | undefined;
   private cutAfter: { armed: ArmedFault; statement: SeenStatement } | undefined;
-  private work: Promise<void> = Promise.resolve();
-  private isCut = false;
 
-  constructor(
-    readonly id: number,
-    private readonly client: Socket,
-    private readonly host: ProxyHost,
-  ) {
-    this.toServer = new DelayLine(() => host.latency.toServerMs);
-    this.toClient = new DelayLine(() => host.latency.toClientMs);
-    this.server = connect({ ...host.target, noDelay: true });
-    const whenClosed = (socket: Socket): Promise<unknown> =>
-      new Promise((resolve) => socket.once('close', resolve));
-    this.closed = Promise.all([whenClosed(client), whenClosed(this.server)]);
-    client.setNoDelay(true);
-    for (const socket of [client, this.server]) socket.on('error', () => undefined);
-    client.on('data', (chunk: Buffer) => this.whenHandled(() => this.handleClientChunk(chunk)));
-    client.on('close', () => this.whenHandled(() => this.server.end()));
-    client.on('end', () => this.whenHandled(() => this.server.end()));
-    this.server.on('data', (chunk: Buffer) => this.handleServerChunk(chunk));
-    this.server.on('end', () => this.endClient());
-    this.server.on('close', () => this.endClient());
-  }
-
-  get isOpen(): boolean {
-    return !this.client.destroyed;
-  }
-
-  cut(): void {
-    this.isCut = true;
-    this.toClient.close();
-    this.toServer.close();
-    this.client.destroy();
-    this.server.destroy();
-  }
-
-  lose(): void {
-    this.isLost = true;
-    this.toClient.close();
-    this.toServer.close();
-  }
-
-  private whenHandled(act: () => unknown): void {
-    this.toServer.push(() => {
-      this.work = this.work.then(async () => {
-        if (!this.isLost && !this.isCut) await act();
-      });
-    });
+  protected onClientData(chunk: Buffer): void {
+    this.whenHandled(() => this.handleClientChunk(chunk));
   }
 
   private async handleClientChunk(chunk: Buffer): Promise<void> {
@@ -151,7 +96,7 @@ export class MysqlProxyConnection implements ProxiedConnection {
     this.server.write(packet);
   }
 
-  private handleServerChunk(chunk: Buffer): void {
+  protected onServerData(chunk: Buffer): void {
     if (this.isLost) return;
     for (const packet of this.backend.read(chunk)) {
       this.pid ??= threadIdOf(packet);
@@ -165,10 +110,6 @@ export class MysqlProxyConnection implements ProxiedConnection {
       }
       this.toClient.push(() => this.client.write(packet));
     }
-  }
-
-  private endClient(): void {
-    if (!this.isLost) this.toClient.push(() => this.client.destroySoon());
   }
 }
 

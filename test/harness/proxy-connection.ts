@@ -1,35 +1,10 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
-import { DelayLine } from './delay-line.js';
 import { endsTransaction } from './faults.js';
-import type { ArmedFault } from './faults.js';
 import { Pipeline } from './pipeline.js';
 import type { StepKind } from './pipeline.js';
+import { ProxiedSockets } from './proxied-sockets.js';
 import type { SeenStatement } from './seen-statement.js';
 import * as wire from './wire-messages.js';
 import type { ErrorFields, WireMessage } from './wire-messages.js';
-
-/** What a connection asks of the proxy it belongs to. */
-export interface ProxyHost {
-  readonly target: { readonly host: string; readonly port: number };
-  readonly latency: { readonly toServerMs: number; readonly toClientMs: number };
-  readonly faults: readonly ArmedFault[];
-  /** Answers the startup of new connections. */
-  readonly refusal: ErrorFields | undefined;
-  /** Ends new connections as soon as they are ready, in the same packet. */
-  readonly farewell: ErrorFields | undefined;
-  saw(statement: SeenStatement): void;
-}
-
-/** What a proxy knows of a connection, whichever protocol it speaks. */
-export interface ProxiedConnection {
-  readonly flights: number;
-  readonly isLost: boolean;
-  readonly isOpen: boolean;
-  readonly closed: Promise<unknown>;
-  cut(): void;
-  lose(): void;
-}
 
 interface Portal {
   readonly text: string;
@@ -39,74 +14,22 @@ interface Portal {
 const stepOfType: Readonly<Record<string, StepKind>> = { D: 'describe', C: 'close', S: 'sync', F: 'call' };
 
 /** One client of the proxy and its connection to the server. */
-export class ProxyConnection implements ProxiedConnection {
+export class ProxyConnection extends ProxiedSockets {
   pid: number | undefined;
-  /** How often the client wrote while nothing was outstanding, after the connection was ready. */
-  flights = 0;
-  /** Bytes were swallowed: what would come now makes no sense without them. */
-  isLost = false;
-  readonly closed: Promise<unknown>;
 
-  private readonly server: Socket;
   private readonly pipeline = new Pipeline();
   private readonly frontend = new wire.MessageReader('startup');
   private readonly backend = new wire.MessageReader('typed');
-  private readonly toServer: DelayLine;
-  private readonly toClient: DelayLine;
   private readonly prepared = new Map<string, string>();
   private readonly portals = new Map<string, Portal>();
   private forServer: Buffer[] = [];
   private forClient: Buffer[] = [];
-  private work: Promise<void> = Promise.resolve();
   private isReady = false;
-  private isCut = false;
   private isAwaited = true;
   private receivedChunks = 0;
   private handledChunks = 0;
 
-  constructor(
-    readonly id: number,
-    private readonly client: Socket,
-    private readonly host: ProxyHost,
-  ) {
-    this.toServer = new DelayLine(() => host.latency.toServerMs);
-    this.toClient = new DelayLine(() => host.latency.toClientMs);
-    this.server = connect({ ...host.target, allowHalfOpen: true, noDelay: true });
-    const clientClosed = new Promise((resolve) => client.once('close', resolve));
-    const serverClosed = new Promise((resolve) => this.server.once('close', resolve));
-    this.closed = Promise.all([clientClosed, serverClosed]);
-    client.setNoDelay(true);
-    client.on('error', () => undefined);
-    client.on('data', (chunk: Buffer) => this.onClientData(chunk));
-    client.on('end', () => this.whenHandled(() => this.server.end()));
-    client.on('close', () => this.whenHandled(() => this.server.end()));
-    this.server.on('error', () => undefined);
-    this.server.on('data', (chunk: Buffer) => this.onServerData(chunk));
-    this.server.on('end', () => this.endClient());
-    this.server.on('close', () => this.endClient());
-  }
-
-  get isOpen(): boolean {
-    return !this.client.destroyed;
-  }
-
-  /** Closes both sides at once; what is under way is lost. */
-  cut(): void {
-    this.isCut = true;
-    this.toClient.close();
-    this.toServer.close();
-    this.client.destroy();
-    this.server.destroy();
-  }
-
-  /** Swallows everything from now on, without closing anything. */
-  lose(): void {
-    this.isLost = true;
-    this.toClient.close();
-    this.toServer.close();
-  }
-
-  private onClientData(chunk: Buffer): void {
+  protected onClientData(chunk: Buffer): void {
     if (this.isLost || this.isCut) return;
     this.receivedChunks += 1;
     const isTerminate = chunk.length === 5 && chunk[0] === 0x58;
@@ -115,15 +38,6 @@ export class ProxyConnection implements ProxiedConnection {
       this.flights += 1;
     }
     this.whenHandled(() => this.handleClientChunk(chunk));
-  }
-
-  /** After the delay, and after everything that came before. */
-  private whenHandled(act: () => unknown): void {
-    this.toServer.push(() => {
-      this.work = this.work.then(async () => {
-        if (!this.isLost && !this.isCut) await act();
-      });
-    });
   }
 
   private async handleClientChunk(chunk: Buffer): Promise<void> {
@@ -279,7 +193,7 @@ export class ProxyConnection implements ProxiedConnection {
     this.forServer = [];
   }
 
-  private onServerData(chunk: Buffer): void {
+  protected onServerData(chunk: Buffer): void {
     if (this.isLost) return;
     this.backend.push(chunk);
     for (let next = this.backend.next(); next !== undefined; next = this.backend.next()) {
@@ -330,9 +244,5 @@ export class ProxyConnection implements ProxiedConnection {
     this.flushToClient();
     this.server.destroy();
     this.endClient();
-  }
-
-  private endClient(): void {
-    if (!this.isLost) this.toClient.push(() => this.client.destroySoon());
   }
 }
