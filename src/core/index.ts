@@ -22,5 +22,5 @@ export type { Reader } from './options.js';
 export { getLogger, readLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
 export { processGlobal } from './process-global.js';
-export { ISOLATION_LEVELS, mysqlDialect, postgresDialect } from './dialect.js';
+export { ISOLATION_LEVELS, mysqlDialect, postgresDialect, sqliteDialect } from './dialect.js';
 export type { BeginOptions, Dialect, IsolationLevel } from './dialect.js';

@@ -1,4 +1,4 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import {
   InvalidOptionsError,
   type IsolationLevel,
@@ -14,6 +14,8 @@ import {
   type ManagedSource,
   managePool,
   manageReplica,
+  manageSqlite,
+  type SqlitePool,
   unmanagePool,
   UnsupportedDriverError,
 } from '../connection/index.js';
@@ -26,6 +28,8 @@ import {
 import { poolsOf } from './driver-pools.js';
 import { DataSourceNotInitializedError } from './errors.js';
 import { type JoinedQueryRunnerConstructor, joinedQueryRunnerOf } from './joined-query-runner.js';
+import { beginForPersistence, isSqlite, sqliteDatabaseOf } from './sqlite-data-source.js';
+import { SqliteQueryRunners } from './sqlite-query-runners.js';
 import { TypeormParticipant } from './typeorm-participant.js';
 import type { DataSourceMethods, TransactionMethod } from './typeorm-types.js';
 
@@ -52,8 +56,8 @@ type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
  * Idempotent: a repeated call may leave options out, and may not change them. Only this instance is changed. `destroy()`
  * waits for running transactions, and `initialize()` after it manages the new pool under the same name.
  *
- * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL, MySQL or
- * MariaDB, `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
+ * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL, MySQL,
+ * MariaDB or SQLite (better-sqlite3, or sql.js without `autoSave`), `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
  *
  * @example
  * ```ts
@@ -89,6 +93,8 @@ class ManagedDataSource {
   readonly #shutdownTimeoutMs: number;
   readonly #original: DataSourceMethods;
   readonly #JoinedQueryRunner: JoinedQueryRunnerConstructor;
+  /** Makes QueryRunners outside transactions, where the driver's own do not keep apart what several do at once. */
+  readonly #OutsideQueryRunner: (new () => QueryRunner) | undefined;
   #pool: ManagedPool;
 
   constructor(dataSource: DataSource, options: ParsedOptions) {
@@ -101,11 +107,24 @@ class ManagedDataSource {
       destroy: dataSource.destroy.bind(dataSource),
       initialize: dataSource.initialize.bind(dataSource),
     };
-    this.#JoinedQueryRunner = joinedQueryRunnerOf(dataSource, (runner) => {
+    const createManager = (runner: QueryRunner): EntityManager => {
       const manager = this.#original.createEntityManager(runner);
       this.#takeTurnsIn(manager);
       return manager;
-    });
+    };
+    const Joined = joinedQueryRunnerOf(dataSource, createManager);
+    if (isSqlite(dataSource)) {
+      const runners = new SqliteQueryRunners({
+        dataSource,
+        pool: () => this.#pool as SqlitePool,
+        join: () => this.#participant()?.join(),
+        createManager: this.#original.createEntityManager,
+      });
+      this.#JoinedQueryRunner = runners.joined(Joined);
+      this.#OutsideQueryRunner = runners.outside();
+    } else {
+      this.#JoinedQueryRunner = Joined;
+    }
     replace(dataSource, {
       createEntityManager: (runner) => {
         const manager = this.#original.createEntityManager(runner);
@@ -113,7 +132,8 @@ class ManagedDataSource {
         if (!runner) this.#takeTurnsIn(manager);
         return manager;
       },
-      createQueryRunner: (mode) => this.#participant()?.join() ?? this.#original.createQueryRunner(mode),
+      createQueryRunner: (mode) =>
+        this.#participant()?.join() ?? this.#outside() ?? this.#original.createQueryRunner(mode),
       destroy: () => this.#destroy(),
       initialize: () => this.#initialize(),
     } satisfies DataSourceMethods);
@@ -143,11 +163,12 @@ class ManagedDataSource {
         `Data source "${name}" is not initialised yet, so it has no pool to manage. Call manageDataSource() after await dataSource.initialize().`,
       );
     }
+    if (isSqlite(this.#dataSource)) return manageSqlite(sqliteDatabaseOf(this.#dataSource), name);
     const pools = poolsOf(this.#dataSource);
     if (!pools) {
       throw new UnsupportedDriverError(
-        `Data source "${name}" is of type ${options.type}; this version of holdfast manages TypeORM on PostgreSQL (type: 'postgres') and on ` +
-          "MySQL and MariaDB with mysql2 (type: 'mysql' or 'mariadb').",
+        `Data source "${name}" is of type ${options.type}; this version of holdfast manages TypeORM on PostgreSQL (type: 'postgres'), on ` +
+          "MySQL and MariaDB with mysql2 (type: 'mysql' or 'mariadb'), and on SQLite with better-sqlite3 or sql.js (type: 'better-sqlite3' or 'sqljs').",
       );
     }
     const pool = managePool(pools.primary, { name });
@@ -167,20 +188,33 @@ class ManagedDataSource {
     );
   }
 
-  /** `manager.transaction(callback)` inside a transaction is a nested scope, so that two at once take turns. */
+  #outside(): QueryRunner | undefined {
+    return this.#OutsideQueryRunner && !this.#pool.ended ? new this.#OutsideQueryRunner() : undefined;
+  }
+
+  /**
+   * `manager.transaction(callback)` inside a transaction is a nested scope, so that two at once take turns. On SQLite it is
+   * one of holdfast outside as well, and so is what save() and its like begin: whatever runs inside joins it, as there
+   * is no other connection.
+   */
   #takeTurnsIn(manager: EntityManager): void {
+    if (this.#OutsideQueryRunner) {
+      beginForPersistence(manager, (name, work) =>
+        this.#participant() ? work() : runInTransaction(work, { dataSource: this.source.name, name }),
+      );
+    }
     const original = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
     const transaction = async (...args: unknown[]): Promise<unknown> => {
       const work = args.find((arg) => typeof arg === 'function') as
         ((manager: EntityManager) => Promise<unknown>) | undefined;
-      const participant = work && this.#participant();
-      if (!participant) return original(...args);
+      const participant = this.#participant();
+      if (!work || !(participant || this.#OutsideQueryRunner)) return original(...args);
       const isolationLevel = args.find((arg) => typeof arg === 'string') as IsolationLevel | undefined;
-      return runInTransaction(async () => work(participant.join().manager), {
+      return runInTransaction(async () => work(this.#participant()!.join().manager), {
         dataSource: this.source.name,
         propagation: 'NESTED',
         // It asks for nothing that the transaction around it does not have.
-        readOnly: participant.readOnly,
+        readOnly: participant?.readOnly ?? false,
         name: 'EntityManager.transaction',
         ...(isolationLevel && { isolationLevel }),
       });

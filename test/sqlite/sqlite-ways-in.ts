@@ -1,0 +1,156 @@
+import 'reflect-metadata';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { DataSource, type DataSourceOptions, type MixedList } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import type { ManagedPool } from 'holdfast';
+import { expectNoOpenTransactions } from 'holdfast/testing';
+import { manageDataSource } from 'holdfast/typeorm';
+import { Entry, openings, type Opening } from '../conformance/ways-in.js';
+
+export type SqliteType = 'better-sqlite3' | 'sqljs';
+export const sqliteTypes: readonly SqliteType[] = ['better-sqlite3', 'sqljs'];
+
+export const sqliteSchema: readonly string[] = [
+  'CREATE TABLE account (id integer PRIMARY KEY, owner text NOT NULL UNIQUE, balance integer NOT NULL DEFAULT 0)',
+  'CREATE TABLE entry (id integer PRIMARY KEY AUTOINCREMENT, label text NOT NULL)',
+  'CREATE TABLE parent (id integer PRIMARY KEY)',
+  'CREATE TABLE child (id integer PRIMARY KEY, parent_id integer NOT NULL REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)',
+  'CREATE TABLE once (id integer PRIMARY KEY ON CONFLICT ROLLBACK)',
+];
+
+export interface SqliteSource {
+  readonly dataSource: DataSource;
+  readonly managed: ManagedPool;
+  /** Another connection to the same file; sql.js has its database to itself. */
+  readonly other: Database.Database | undefined;
+}
+
+interface SourceOptions {
+  readonly entities?: MixedList<Function>;
+  readonly subscribers?: MixedList<Function>;
+  readonly schema?: readonly string[];
+  readonly wal?: boolean;
+}
+
+/** A managed data source on a database of its own for each test, made in beforeEach. After it nothing may be lent or open. */
+export function useSqlite(type: SqliteType, options: SourceOptions = {}): SqliteSource {
+  const { entities = [Entry], subscribers = [], schema = sqliteSchema, wal = false } = options;
+  let current: (SqliteSource & { folder: string }) | undefined;
+  beforeEach(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-sqlite-'));
+    const database = join(folder, 'test.db');
+    const own: DataSourceOptions =
+      type === 'sqljs'
+        ? { type, entities, subscribers }
+        : { type, database, entities, subscribers, enableWAL: wal, timeout: 50 };
+    const dataSource = new DataSource(own);
+    await dataSource.initialize();
+    for (const statement of schema) await dataSource.query(statement);
+    const { primary: managed } = manageDataSource(dataSource);
+    const other = type === 'sqljs' ? undefined : new Database(database, { timeout: 50 });
+    current = { dataSource, managed, other, folder };
+  });
+  afterEach(async () => {
+    const { dataSource, other, folder } = current!;
+    try {
+      if (dataSource.isInitialized) await expectCleanDatabase(current!);
+    } finally {
+      other?.close();
+      if (dataSource.isInitialized) await dataSource.destroy();
+      rmSync(folder, { recursive: true });
+    }
+  });
+  return new Proxy({} as SqliteSource, { get: (_, key) => Reflect.get(current!, key) as unknown });
+}
+
+/** Work through one way into TypeORM. */
+export interface SqliteWork {
+  insert(label: string): Promise<void>;
+  query<Row = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<Row[]>;
+}
+
+export interface SqliteWayIn {
+  readonly name: string;
+  work(dataSource: DataSource): SqliteWork;
+}
+
+const throughManager = (manager: EntityManager): SqliteWork => ({
+  async insert(label) {
+    await manager.insert(Entry, { label });
+  },
+  query: (sql, params) => manager.query(sql, params),
+});
+
+export const sqliteWaysIn: readonly SqliteWayIn[] = [
+  {
+    name: 'repository',
+    work(dataSource) {
+      const repository = dataSource.getRepository(Entry);
+      return {
+        async insert(label) {
+          await repository.save({ label });
+        },
+        query: (sql, params) => repository.query(sql, params),
+      };
+    },
+  },
+  { name: 'EntityManager', work: ({ manager }) => throughManager(manager) },
+  {
+    name: 'createQueryRunner()',
+    work(dataSource) {
+      const once = async <T>(use: (work: SqliteWork) => Promise<T>): Promise<T> => {
+        const runner = dataSource.createQueryRunner();
+        try {
+          return await use(throughManager(runner.manager));
+        } finally {
+          await runner.release();
+        }
+      };
+      return {
+        insert: (label) => once((work) => work.insert(label)),
+        query: (sql, params) => once((work) => work.query(sql, params)),
+      };
+    },
+  },
+  {
+    name: 'dataSource.query()',
+    work: (dataSource) => ({
+      async insert(label) {
+        await dataSource.query('INSERT INTO entry (label) VALUES (?)', [label]);
+      },
+      query: (sql, params) => dataSource.query(sql, params),
+    }),
+  },
+];
+
+/** A row of a grid: `describe.each(everySqliteWay)('$name', ({ type, way, opening }) => …)`. */
+export const everySqliteWay: readonly {
+  name: string;
+  type: SqliteType;
+  way: SqliteWayIn;
+  opening: Opening;
+}[] = sqliteTypes.flatMap((type) =>
+  sqliteWaysIn.flatMap((way) =>
+    openings.map((opening) => ({ name: `${type}: ${way.name} in ${opening.name}`, type, way, opening })),
+  ),
+);
+
+/** The labels of `entry` as another connection sees them, in order of insertion; with sql.js as anybody outside does. */
+export async function labelsOf({ dataSource, other }: SqliteSource): Promise<string[]> {
+  const sql = 'SELECT label FROM entry ORDER BY id';
+  const rows = (other ? other.prepare(sql).all() : await dataSource.query(sql)) as { label: string }[];
+  return rows.map(({ label }) => label);
+}
+
+/** What a reviewer would look at after any transaction: nothing lent, nothing open. */
+async function expectCleanDatabase({ dataSource, managed }: SqliteSource): Promise<void> {
+  expectNoOpenTransactions();
+  expect(managed.leases()).toEqual([]);
+  expect(managed.counts()).toMatchObject({ inUse: 0, pending: 0 });
+  // Refused while a transaction is open.
+  (managed.native as { exec(text: string): void }).exec('BEGIN; ROLLBACK');
+  expect(await dataSource.query('PRAGMA query_only')).toEqual([{ query_only: 0 }]);
+}
