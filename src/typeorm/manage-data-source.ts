@@ -93,8 +93,8 @@ class ManagedDataSource {
   readonly #shutdownTimeoutMs: number;
   readonly #original: DataSourceMethods;
   readonly #JoinedQueryRunner: JoinedQueryRunnerConstructor;
-  /** Makes QueryRunners outside transactions, where the driver's own do not keep apart what several do at once. */
-  readonly #OutsideQueryRunner: (new () => QueryRunner) | undefined;
+  /** On SQLite, whose driver does not keep apart what several do at once. */
+  readonly #sqlite: SqliteQueryRunners | undefined;
   #pool: ManagedPool;
 
   constructor(dataSource: DataSource, options: ParsedOptions) {
@@ -114,17 +114,14 @@ class ManagedDataSource {
     };
     const Joined = joinedQueryRunnerOf(dataSource, createManager);
     if (isSqlite(dataSource)) {
-      const runners = new SqliteQueryRunners({
+      this.#sqlite = new SqliteQueryRunners({
         dataSource,
         pool: () => this.#pool as SqlitePool,
         join: () => this.#participant()?.join(),
         createManager: this.#original.createEntityManager,
       });
-      this.#JoinedQueryRunner = runners.joined(Joined);
-      this.#OutsideQueryRunner = runners.outside();
-    } else {
-      this.#JoinedQueryRunner = Joined;
     }
+    this.#JoinedQueryRunner = this.#sqlite?.joined(Joined) ?? Joined;
     replace(dataSource, {
       createEntityManager: (runner) => {
         const manager = this.#original.createEntityManager(runner);
@@ -189,7 +186,8 @@ class ManagedDataSource {
   }
 
   #outside(): QueryRunner | undefined {
-    return this.#OutsideQueryRunner && !this.#pool.ended ? new this.#OutsideQueryRunner() : undefined;
+    // While the data source is initialised again, its new connection is not managed yet.
+    return this.#pool.ended ? undefined : this.#sqlite?.outside();
   }
 
   /**
@@ -198,9 +196,12 @@ class ManagedDataSource {
    * is no other connection.
    */
   #takeTurnsIn(manager: EntityManager): void {
-    if (this.#OutsideQueryRunner) {
+    const sqlite = this.#sqlite;
+    if (sqlite) {
       beginForPersistence(manager, (name, work) =>
-        this.#participant() ? work() : runInTransaction(work, { dataSource: this.source.name, name }),
+        this.#participant() || sqlite.isTold()
+          ? work()
+          : runInTransaction(work, { dataSource: this.source.name, name }),
       );
     }
     const original = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
@@ -208,7 +209,7 @@ class ManagedDataSource {
       const work = args.find((arg) => typeof arg === 'function') as
         ((manager: EntityManager) => Promise<unknown>) | undefined;
       const participant = this.#participant();
-      if (!work || !(participant || this.#OutsideQueryRunner)) return original(...args);
+      if (!work || !(participant || sqlite)) return original(...args);
       const isolationLevel = args.find((arg) => typeof arg === 'string') as IsolationLevel | undefined;
       return runInTransaction(async () => work(this.#participant()!.join().manager), {
         dataSource: this.source.name,

@@ -23,12 +23,14 @@ export interface SqliteSource {
  */
 export class SqliteQueryRunners {
   readonly #source: SqliteSource;
-  /** The statement whose subscribers the running call is part of: they must not wait for its end. */
+  readonly #Outside: new () => QueryRunner;
+  /** The statement that the running call is part of: what its subscribers ask for must not wait for its end. */
   readonly #telling = new AsyncLocalStorage<{ over: boolean }>();
   #inserted: Promise<unknown> | undefined;
 
   constructor(source: SqliteSource) {
     this.#source = source;
+    this.#Outside = this.#outsideClass();
   }
 
   /** A QueryRunner on the transaction's connection. */
@@ -36,11 +38,9 @@ export class SqliteQueryRunners {
     const { driver, run, isTold } = this;
 
     class SqliteJoinedQueryRunner extends (Base as unknown as Joined) {
-      #running = 0;
-
       /** The Database itself. What is asked of it goes past the queue. */
       override async connect(): Promise<object> {
-        if (this.#running === 0) await ((await super.connect()) as SqliteTransactionClient).connect();
+        if (!isTold()) await ((await super.connect()) as SqliteTransactionClient).connect();
         return driver().databaseConnection;
       }
 
@@ -48,21 +48,18 @@ export class SqliteQueryRunners {
         const send = (): Promise<unknown> => super.query(text, ...rest);
         if (isTold()) return send();
         const client = (await super.connect()) as SqliteTransactionClient;
-        return client.run(text, async () => {
-          this.#running++;
-          try {
-            return await run(text, send);
-          } finally {
-            this.#running--;
-          }
-        });
+        return client.run(text, () => run(text, send));
       }
     }
     return SqliteJoinedQueryRunner as unknown as JoinedQueryRunnerConstructor;
   }
 
-  /** The class of QueryRunners outside any transaction of holdfast: each has the connection from its BEGIN to its COMMIT. */
-  outside(): new () => QueryRunner {
+  /** A QueryRunner outside any transaction of holdfast: it has the connection from its BEGIN to its COMMIT. */
+  outside(): QueryRunner {
+    return new this.#Outside();
+  }
+
+  #outsideClass(): new () => QueryRunner {
     const source = this.#source;
     const { driver, run, isTold } = this;
     const Base = source.dataSource.driver.createQueryRunner('master').constructor as QueryRunnerConstructor;
@@ -117,10 +114,6 @@ export class SqliteQueryRunners {
         await super.release();
       }
 
-      override [Symbol.asyncDispose](): Promise<void> {
-        return this.release();
-      }
-
       #giveBack(): void {
         const lease = this.#lease;
         this.#lease = undefined;
@@ -139,7 +132,8 @@ export class SqliteQueryRunners {
   private readonly driver = (): SqliteDriverLike =>
     this.#source.dataSource.driver as unknown as SqliteDriverLike;
 
-  private readonly isTold = (): boolean => this.#telling.getStore()?.over === false;
+  /** Whether the running call belongs to a statement that is on its way, as its subscribers do. */
+  readonly isTold = (): boolean => this.#telling.getStore()?.over === false;
 
   /** Sends one statement in its turn. */
   private readonly run = async (text: string, send: () => Promise<unknown>): Promise<unknown> => {
