@@ -39,11 +39,17 @@ export interface ManageDataSourceOptions {
   readonly name?: string;
   /** How long `dataSource.destroy()` waits for running transactions before it rolls them back, in milliseconds. Default: 10000. */
   readonly shutdownTimeoutMs?: number;
+  /**
+   * How long a request waits for a connection, in milliseconds, before it fails with `AcquireTimeoutError`. Default: the
+   * driver's own limit; on SQLite, whose driver has one connection and no limit, 10000.
+   */
+  readonly acquireTimeoutMs?: number;
 }
 
 interface ParsedOptions {
   readonly name: string | undefined;
   readonly shutdownTimeoutMs: number | undefined;
+  readonly acquireTimeoutMs: number | undefined;
 }
 
 const MANAGED = Symbol.for('holdfast.managed-data-source/1');
@@ -57,7 +63,7 @@ type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
  * waits for running transactions, and `initialize()` after it manages the new pool under the same name.
  *
  * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL, MySQL,
- * MariaDB or SQLite (better-sqlite3, or sql.js without `autoSave`), `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
+ * MariaDB or SQLite (better-sqlite3, or sql.js without `autoSave`), `DuplicateDataSourceError` and `InvalidOptionsError`, also for other durations than the first call's.
  *
  * @example
  * ```ts
@@ -68,7 +74,11 @@ type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
 export function manageDataSource(dataSource: DataSource, options?: ManageDataSourceOptions): ManagedSource {
   const parsed = readOptions<ParsedOptions>(
     options,
-    { name: optional(readString), shutdownTimeoutMs: optional(readDurationMs) },
+    {
+      name: optional(readString),
+      shutdownTimeoutMs: optional(readDurationMs),
+      acquireTimeoutMs: optional(readDurationMs),
+    },
     'manageDataSource options',
   );
   if (!isDataSource(dataSource)) {
@@ -91,6 +101,7 @@ export function isManagedDataSource(dataSource: DataSource): boolean {
 class ManagedDataSource {
   readonly #dataSource: DataSource;
   readonly #shutdownTimeoutMs: number;
+  readonly #acquireTimeoutMs: number | undefined;
   readonly #original: DataSourceMethods;
   readonly #JoinedQueryRunner: JoinedQueryRunnerConstructor;
   /** On SQLite, whose driver does not keep apart what several do at once. */
@@ -100,6 +111,7 @@ class ManagedDataSource {
   constructor(dataSource: DataSource, options: ParsedOptions) {
     this.#dataSource = dataSource;
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
+    this.#acquireTimeoutMs = options.acquireTimeoutMs;
     this.#pool = this.#managePools(options.name);
     this.#original = {
       createEntityManager: dataSource.createEntityManager.bind(dataSource),
@@ -141,11 +153,14 @@ class ManagedDataSource {
     return this.#pool.source;
   }
 
-  again({ name, shutdownTimeoutMs }: ParsedOptions): ManagedSource {
-    if (shutdownTimeoutMs !== undefined && shutdownTimeoutMs !== this.#shutdownTimeoutMs) {
+  again({ name, ...durations }: ParsedOptions): ManagedSource {
+    const own = { shutdownTimeoutMs: this.#shutdownTimeoutMs, acquireTimeoutMs: this.#acquireTimeoutMs };
+    for (const option of ['shutdownTimeoutMs', 'acquireTimeoutMs'] as const) {
+      const asked = durations[option];
+      if (asked === undefined || asked === own[option]) continue;
       throw new InvalidOptionsError(
-        `manageDataSource options.shutdownTimeoutMs is ${shutdownTimeoutMs}, but data source "${this.source.name}" is managed with ` +
-          `${this.#shutdownTimeoutMs}. Give it in the first call, or leave it out.`,
+        `manageDataSource options.${option} is ${asked}, but data source "${this.source.name}" is managed with ` +
+          `${own[option] ?? "the driver's own limit"}. Give it in the first call, or leave it out.`,
       );
     }
     this.#pool = this.#managePools(name ?? this.source.name);
@@ -154,13 +169,15 @@ class ManagedDataSource {
 
   #managePools(asked: string | undefined): ManagedPool {
     const { isInitialized, options } = this.#dataSource;
+    const acquireTimeoutMs = this.#acquireTimeoutMs;
     const name = asked ?? (options as { name?: string }).name ?? DEFAULT_SOURCE;
     if (!isInitialized) {
       throw new DataSourceNotInitializedError(
         `Data source "${name}" is not initialised yet, so it has no pool to manage. Call manageDataSource() after await dataSource.initialize().`,
       );
     }
-    if (isSqlite(this.#dataSource)) return manageSqlite(sqliteDatabaseOf(this.#dataSource), name);
+    if (isSqlite(this.#dataSource))
+      return manageSqlite(sqliteDatabaseOf(this.#dataSource), { name, acquireTimeoutMs });
     const pools = poolsOf(this.#dataSource);
     if (!pools) {
       throw new UnsupportedDriverError(
@@ -168,7 +185,10 @@ class ManagedDataSource {
           "MySQL and MariaDB with mysql2 (type: 'mysql' or 'mariadb'), and on SQLite with better-sqlite3 or sql.js (type: 'better-sqlite3' or 'sqljs').",
       );
     }
-    const pool = managePool(pools.primary, { name });
+    const pool = managePool(pools.primary, {
+      name,
+      ...(acquireTimeoutMs !== undefined && { acquireTimeoutMs }),
+    });
     for (const replica of pools.replicas) manageReplica(replica, pool);
     return pool;
   }

@@ -33,6 +33,7 @@ interface SourceOptions {
   readonly subscribers?: MixedList<Function>;
   readonly schema?: readonly string[];
   readonly wal?: boolean;
+  readonly acquireTimeoutMs?: number;
 }
 
 /** Waits for no disk. */
@@ -50,7 +51,13 @@ async function makeTables(dataSource: DataSource, schema: readonly string[]): Pr
 
 /** A managed data source on a database of its own, with new tables for each test. After it nothing may be lent or open. */
 export function useSqlite(type: SqliteType, options: SourceOptions = {}): SqliteSource {
-  const { entities = [Entry], subscribers = [], schema = sqliteSchema, wal = false } = options;
+  const {
+    entities = [Entry],
+    subscribers = [],
+    schema = sqliteSchema,
+    wal = false,
+    acquireTimeoutMs,
+  } = options;
   let current: SqliteSource | undefined;
   let folder: string;
   beforeAll(async () => {
@@ -63,7 +70,11 @@ export function useSqlite(type: SqliteType, options: SourceOptions = {}): Sqlite
     const dataSource = new DataSource(own);
     await dataSource.initialize();
     const other = type === 'sqljs' ? undefined : new Database(database, { timeout: 50 });
-    current = { dataSource, managed: manageDataSource(dataSource).primary, other };
+    current = {
+      dataSource,
+      managed: manageDataSource(dataSource, acquireTimeoutMs ? { acquireTimeoutMs } : {}).primary,
+      other,
+    };
   });
   beforeEach(() => makeTables(current!.dataSource, schema));
   afterEach(() => expectCleanDatabase(current!));

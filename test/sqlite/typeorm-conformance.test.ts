@@ -10,6 +10,7 @@ import {
   UnexpectedRollbackError,
 } from 'holdfast';
 import { failureOf, signal } from '../conformance/observing.js';
+import { commit, rollback, start, subscribe } from '../conformance/recording-subscriber.js';
 import { useWitness } from '../conformance/witness.js';
 import { everySqliteWay, labelsOf, useSqlite } from './sqlite-ways-in.js';
 
@@ -271,5 +272,35 @@ describe.each(everySqliteWay)('$name', ({ type, way, opening }) => {
     expect(await failureOf(called)).toBe(boom);
     await consumer;
     expect(await labelsOf(source)).toEqual(['of the consumer']);
+  });
+
+  test('rows 18 and 19: subscribers hear of the real boundary once, and what they throw changes nothing', async () => {
+    const subscriber = subscribe({ dataSource: source.dataSource });
+    try {
+      subscriber.react.afterTransactionCommit = () => Promise.reject(boom);
+      await opening.run(async () => {
+        await insert('kept');
+        await source.dataSource.transaction((manager) => manager.query('SELECT 1'));
+      });
+      expect(subscriber.heard).toEqual([...start, ...commit]);
+      subscriber.heard.length = 0;
+      subscriber.react.beforeTransactionRollback = () => Promise.reject(new Error('of the subscriber'));
+      const called = opening.run(async () => {
+        await insert('gone');
+        throw boom;
+      });
+      expect(await failureOf(called)).toBe(boom);
+      expect(subscriber.heard).toEqual([...start, ...rollback]);
+    } finally {
+      source.dataSource.subscribers.length = 0;
+    }
+    expect(await labelsOf(source)).toEqual(['kept']);
+  });
+
+  test('a method without a statement takes no connection, and waits for none', async () => {
+    const runner = source.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await expect(opening.run(async () => 'answer')).resolves.toBe('answer');
+    await runner.rollbackTransaction();
   });
 });

@@ -39,7 +39,7 @@ class Nosy implements EntitySubscriberInterface<Entry> {
 }
 
 describe.each(sqliteTypes)('%s', (type) => {
-  const source = useSqlite(type, { subscribers: [Nosy] });
+  const source = useSqlite(type, { subscribers: [Nosy], acquireTimeoutMs: 500 });
   const insert = (label: string): Promise<unknown> =>
     source.dataSource.getRepository(Entry).insert({ label });
 
@@ -102,6 +102,16 @@ describe.each(sqliteTypes)('%s', (type) => {
       expect(await labelsOf(source)).toEqual(['beside', 'in a transaction']);
     },
   );
+
+  test('a statement that a hand-written transaction waits for is refused after acquireTimeoutMs', async () => {
+    const runner = source.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    const error = await failureOf(insert('would wait for itself'));
+    expect(error).toMatchObject({ code: 'ACQUIRE_TIMEOUT' });
+    expect(error.message).toContain('on SQLite a data source has one connection');
+    await runner.commitTransaction();
+    expect(await labelsOf(source)).toEqual([]);
+  });
 
   test('a hand-written transaction that is still open at release() is rolled back', async () => {
     const runner = source.dataSource.createQueryRunner();
