@@ -15,7 +15,8 @@ export type {
   TransactionLease,
   TransactionStep,
 } from './managed-pool.js';
-export { manageSqlite } from './manage-sqlite.js';
+export { findManagedSqlite, manageSqlite, manageSqliteOpener } from './manage-sqlite.js';
+export type { ManageSqliteOptions } from './manage-sqlite.js';
 export type { SqlitePool } from './drivers/sqlite/sqlite-pool.js';
 export type { SqliteTransactionClient } from './drivers/sqlite/sqlite-transaction-client.js';
 export { isInTransaction } from './drivers/sqlite/sqlite-types.js';

@@ -8,9 +8,9 @@ import { DEFAULT_SOURCE } from './registry.js';
 const DEFAULT_ACQUIRE_TIMEOUT_MS = 10_000;
 
 const MANAGED = Symbol.for('holdfast.managed-pool/1');
-type Managed = SqliteDatabase & { [MANAGED]?: SqlitePool };
+type Managed = object & { [MANAGED]?: SqlitePool };
 
-interface SqliteOptions {
+export interface ManageSqliteOptions {
   readonly name: string | undefined;
   /** How long a request waits for the connection, in milliseconds. Default: 10000. */
   readonly acquireTimeoutMs: number | undefined;
@@ -21,17 +21,33 @@ interface SqliteOptions {
  * ORM's adapter asks it for turns: the Database's own methods run at once, and cannot wait.
  * Throws as `managePool` does.
  */
-export function manageSqlite(database: Managed, options: SqliteOptions): SqlitePool {
-  return registerPool(database[MANAGED] ?? wrap(database, options), options.name);
+export function manageSqlite(database: SqliteDatabase, options: ManageSqliteOptions): SqlitePool {
+  const known = findManagedSqlite(database);
+  const pool = known ?? wrap(database, options);
+  if (!known) {
+    pool.connected(database);
+    pool.endWith(database);
+  }
+  return registerPool(pool, options.name);
 }
 
-function wrap(database: Managed, { acquireTimeoutMs }: SqliteOptions): SqlitePool {
-  const pool = new SqlitePool(database, {
+/** {@link manageSqlite} for what opens the connection when it is needed, and then says so with `pool.connected()`. */
+export function manageSqliteOpener(opener: object, options: ManageSqliteOptions): SqlitePool {
+  return registerPool(findManagedSqlite(opener) ?? wrap(opener, options), options.name);
+}
+
+/** The management of a Database or of its opener, where it has one. */
+export function findManagedSqlite(owner: Managed): SqlitePool | undefined {
+  return owner[MANAGED];
+}
+
+function wrap(owner: object, { acquireTimeoutMs }: ManageSqliteOptions): SqlitePool {
+  const pool = new SqlitePool(owner, {
     name: DEFAULT_SOURCE,
     clock: systemClock,
     acquireTimeoutMs: acquireTimeoutMs ?? DEFAULT_ACQUIRE_TIMEOUT_MS,
-    onUnwrap: () => Reflect.deleteProperty(database, MANAGED),
+    onUnwrap: () => Reflect.deleteProperty(owner, MANAGED),
   });
-  Object.defineProperty(database, MANAGED, { value: pool, configurable: true });
+  Object.defineProperty(owner, MANAGED, { value: pool, configurable: true });
   return pool;
 }

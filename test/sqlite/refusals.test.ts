@@ -1,7 +1,5 @@
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import Database from 'better-sqlite3';
 import { type ManageablePool, managePool } from 'holdfast';
-import { managePrisma, UnsupportedPrismaClientError } from 'holdfast/prisma';
 import { manageDataSource } from 'holdfast/typeorm';
 import { DataSource } from 'typeorm';
 
@@ -11,12 +9,6 @@ test('a raw Database of better-sqlite3 has no pool: managePool refuses it', () =
     expect.objectContaining({ code: 'UNSUPPORTED_DRIVER' }),
   );
   database.close();
-});
-
-test('Prisma on SQLite is refused by the name of its adapter', () => {
-  const client = { _engineConfig: { adapter: new PrismaBetterSqlite3({ url: ':memory:' }) } };
-  expect(() => managePrisma(client as never)).toThrow(UnsupportedPrismaClientError);
-  expect(() => managePrisma(client as never)).toThrow(/@prisma\/adapter-better-sqlite3/);
 });
 
 test('another SQLite driver of TypeORM is refused, naming those that are managed', () => {

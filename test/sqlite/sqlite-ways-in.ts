@@ -2,13 +2,21 @@ import 'reflect-metadata';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import Database from 'better-sqlite3';
 import { DataSource, type DataSourceOptions, type MixedList } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import type { ManagedPool } from 'holdfast';
+import { type ManagedPool, unmanagePool } from 'holdfast';
+import {
+  type ManageSqliteAdapterOptions,
+  managePrisma,
+  manageSqliteAdapter,
+  prismaSource,
+} from 'holdfast/prisma';
 import { expectNoOpenTransactions } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
 import { Entry, openings, type Opening } from '../conformance/ways-in.js';
+import { PrismaClient } from './prisma/generated/client.js';
 
 export type SqliteType = 'better-sqlite3' | 'sqljs';
 export const sqliteTypes: readonly SqliteType[] = ['better-sqlite3', 'sqljs'];
@@ -26,6 +34,7 @@ export interface SqliteSource {
   readonly managed: ManagedPool;
   /** Another connection to the same file; sql.js has its database to itself. */
   readonly other: Database.Database | undefined;
+  readonly prisma?: PrismaClient;
 }
 
 interface SourceOptions {
@@ -86,7 +95,44 @@ export function useSqlite(type: SqliteType, options: SourceOptions = {}): Sqlite
   return new Proxy({} as SqliteSource, { get: (_, key) => Reflect.get(current!, key) as unknown });
 }
 
-/** Work through one way into TypeORM. */
+/** A managed PrismaClient on a database of its own, with new tables for each test. After it nothing may be lent or open. */
+export function usePrismaSqlite(
+  options: ManageSqliteAdapterOptions = {},
+): SqliteSource & { prisma: PrismaClient } {
+  let folder: string;
+  let current:
+    (Omit<SqliteSource, 'dataSource'> & { prisma: PrismaClient; other: Database.Database }) | undefined;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'holdfast-sqlite-'));
+    const file = join(folder, 'test.db');
+    const factory = new PrismaBetterSqlite3({ url: `file:${file}`, timeout: 50 });
+    const prisma = managePrisma(new PrismaClient({ adapter: manageSqliteAdapter(factory, options) }));
+    const other = new Database(file, { timeout: 50 });
+    other.pragma('journal_mode = WAL');
+    current = { managed: prismaSource(prisma)!.primary, prisma, other };
+  });
+  beforeEach(() => {
+    const { other } = current!;
+    const tables = other
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+      .pluck()
+      .all();
+    other.pragma('foreign_keys = OFF');
+    other.exec(tables.map((name) => `DROP TABLE ${String(name)};`).join('') + sqliteSchema.join(';'));
+  });
+  afterEach(() => expectNothingOpen(current!.managed));
+  afterAll(async () => {
+    current!.other.close();
+    await current!.prisma.$disconnect();
+    unmanagePool(current!.managed);
+    rmSync(folder, { recursive: true });
+  });
+  return new Proxy({} as SqliteSource & { prisma: PrismaClient }, {
+    get: (_, key) => Reflect.get(current!, key) as unknown,
+  });
+}
+
+/** Work through one way in. */
 export interface SqliteWork {
   insert(label: string): Promise<void>;
   query<Row = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<Row[]>;
@@ -94,7 +140,7 @@ export interface SqliteWork {
 
 export interface SqliteWayIn {
   readonly name: string;
-  work(dataSource: DataSource): SqliteWork;
+  work(source: SqliteSource): SqliteWork;
 }
 
 const throughManager = (manager: EntityManager): SqliteWork => ({
@@ -107,7 +153,7 @@ const throughManager = (manager: EntityManager): SqliteWork => ({
 export const sqliteWaysIn: readonly SqliteWayIn[] = [
   {
     name: 'repository',
-    work(dataSource) {
+    work({ dataSource }) {
       const repository = dataSource.getRepository(Entry);
       return {
         async insert(label) {
@@ -117,10 +163,10 @@ export const sqliteWaysIn: readonly SqliteWayIn[] = [
       };
     },
   },
-  { name: 'EntityManager', work: ({ manager }) => throughManager(manager) },
+  { name: 'EntityManager', work: ({ dataSource }) => throughManager(dataSource.manager) },
   {
     name: 'createQueryRunner()',
-    work(dataSource) {
+    work({ dataSource }) {
       const once = async <T>(use: (work: SqliteWork) => Promise<T>): Promise<T> => {
         const runner = dataSource.createQueryRunner();
         try {
@@ -137,7 +183,7 @@ export const sqliteWaysIn: readonly SqliteWayIn[] = [
   },
   {
     name: 'dataSource.query()',
-    work: (dataSource) => ({
+    work: ({ dataSource }) => ({
       async insert(label) {
         await dataSource.query('INSERT INTO entry (label) VALUES (?)', [label]);
       },
@@ -146,17 +192,46 @@ export const sqliteWaysIn: readonly SqliteWayIn[] = [
   },
 ];
 
-/** A row of a grid: `describe.each(everySqliteWay)('$name', ({ type, way, opening }) => …)`. */
-export const everySqliteWay: readonly {
-  name: string;
-  type: SqliteType;
-  way: SqliteWayIn;
-  opening: Opening;
-}[] = sqliteTypes.flatMap((type) =>
+const prismaWay: SqliteWayIn = {
+  name: 'Prisma client',
+  work: ({ prisma }) => ({
+    async insert(label) {
+      await prisma!.entry.create({ data: { label } });
+    },
+    async query<Row>(sql: string, params: unknown[] = []) {
+      return prisma!.$queryRawUnsafe<Row[]>(sql, ...params);
+    },
+  }),
+};
+
+/** A row of a grid: `describe.each(everySqliteWay)('$name', ({ useSource, way, opening }) => …)`. */
+interface SqliteCell {
+  readonly name: string;
+  readonly useSource: () => SqliteSource;
+  readonly way: SqliteWayIn;
+  readonly opening: Opening;
+}
+
+export const everyTypeormWay: readonly SqliteCell[] = sqliteTypes.flatMap((type) =>
   sqliteWaysIn.flatMap((way) =>
-    openings.map((opening) => ({ name: `${type}: ${way.name} in ${opening.name}`, type, way, opening })),
+    openings.map((opening) => ({
+      name: `${type}: ${way.name} in ${opening.name}`,
+      useSource: () => useSqlite(type),
+      way,
+      opening,
+    })),
   ),
 );
+
+export const everySqliteWay: readonly SqliteCell[] = [
+  ...everyTypeormWay,
+  ...openings.map((opening) => ({
+    name: `Prisma client in ${opening.name}`,
+    useSource: () => usePrismaSqlite(),
+    way: prismaWay,
+    opening,
+  })),
+];
 
 /** The labels of `entry` as another connection sees them, in order of insertion; with sql.js as anybody outside does. */
 export async function labelsOf({ dataSource, other }: SqliteSource): Promise<string[]> {
@@ -169,10 +244,14 @@ export async function labelsOf({ dataSource, other }: SqliteSource): Promise<str
 async function expectCleanDatabase({ dataSource }: SqliteSource): Promise<void> {
   // The pool of the running connection: a test may have initialised the data source again.
   const { primary: managed } = manageDataSource(dataSource);
-  expectNoOpenTransactions();
-  expect(managed.leases()).toEqual([]);
-  expect(managed.counts()).toMatchObject({ inUse: 0, pending: 0 });
+  expectNothingOpen(managed);
   // Refused while a transaction is open.
   (managed.native as { exec(text: string): void }).exec('BEGIN; ROLLBACK');
   expect(await dataSource.query('PRAGMA query_only')).toEqual([{ query_only: 0 }]);
+}
+
+function expectNothingOpen(managed: ManagedPool): void {
+  expectNoOpenTransactions();
+  expect(managed.leases()).toEqual([]);
+  expect(managed.counts()).toMatchObject({ inUse: 0, pending: 0 });
 }

@@ -18,31 +18,44 @@ import { isInTransaction, type SqliteDatabase } from './sqlite-types.js';
 export class SqlitePool extends DriverPool<SqliteDatabase> {
   override readonly onlyOne = 'on SQLite a data source has one connection';
   readonly dialect = sqliteDialect;
-  readonly #database: SqliteDatabase;
   readonly #waiting: Answer<SqliteDatabase>[] = [];
+  readonly #owner: object;
+  #database: SqliteDatabase | undefined;
   #lent = false;
   #ended = false;
 
-  constructor(database: SqliteDatabase, options: DriverPoolOptions) {
+  /** `owner` is what the connection belongs to: the Database, or what opens it when it is needed. */
+  constructor(owner: object, options: DriverPoolOptions) {
     super(options);
+    this.#owner = owner;
+  }
+
+  /** The connection, now that it is open. It may be another one than before. */
+  connected(database: SqliteDatabase): void {
     this.#database = database;
-    const { close, export: exportCopy } = database;
+    const { export: exportCopy } = database;
+    if (!exportCopy) return;
+    this.replace<SqliteDatabase>(database, {
+      export: () => {
+        this.#refuseExport(database);
+        return exportCopy.call(database);
+      },
+    });
+  }
+
+  /** Ends the pool when the Database is closed. */
+  endWith(database: SqliteDatabase): void {
+    const { close } = database;
     this.replace<SqliteDatabase>(database, {
       close: () => {
         this.#ended = true;
         return close.call(database);
       },
-      ...(exportCopy && {
-        export: () => {
-          this.#refuseExport();
-          return exportCopy.call(database);
-        },
-      }),
     });
   }
 
   get native(): object {
-    return this.#database;
+    return this.#owner;
   }
 
   get ended(): boolean {
@@ -98,19 +111,22 @@ export class SqlitePool extends DriverPool<SqliteDatabase> {
     if (this.#lent) return;
     const answer = this.#waiting.shift();
     if (!answer) return;
-    if (this.#ended) return answer(new PoolEndedError(`The database of pool "${this.name}" was closed.`));
+    const database = this.#database;
+    if (this.#ended || !database) {
+      return answer(new PoolEndedError(`The database of pool "${this.name}" is not open.`));
+    }
     this.#lent = true;
-    answer(undefined, this.#database, () => {
+    answer(undefined, database, () => {
       // There is no other connection to give the next one: this one is made clean, whatever was wrong with it.
-      if (!this.#ended && isInTransaction(this.#database)) this.#database.exec('ROLLBACK');
+      if (!this.#ended && isInTransaction(database)) database.exec('ROLLBACK');
       this.#lent = false;
       this.#lendNext();
       return false;
     });
   }
 
-  #refuseExport(): void {
-    if (!isInTransaction(this.#database)) return;
+  #refuseExport(database: SqliteDatabase): void {
+    if (!isInTransaction(database)) return;
     throw new TransactionControlError(
       `sql.js ends a transaction when it exports the database, and one is open on data source "${this.name}". Export it outside every transaction.`,
     );

@@ -27,7 +27,8 @@ export function isInTransaction(database: SqliteDatabase): boolean {
 
 /** Whether the connection refuses writes. */
 export function isQueryOnly(database: SqliteDatabase): boolean {
-  if (database.pragma) return database.pragma('query_only', { simple: true }) === 1;
+  // Prisma lets better-sqlite3 answer with a bigint.
+  if (database.pragma) return Number(database.pragma('query_only', { simple: true })) === 1;
   const [answer] = database.exec('PRAGMA query_only') as [{ readonly values: readonly [readonly [number]] }];
   return answer.values[0][0] === 1;
 }

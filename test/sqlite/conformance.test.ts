@@ -12,16 +12,15 @@ import {
 import { failureOf, signal } from '../conformance/observing.js';
 import { commit, rollback, start, subscribe } from '../conformance/recording-subscriber.js';
 import { useWitness } from '../conformance/witness.js';
-import { everySqliteWay, labelsOf, useSqlite } from './sqlite-ways-in.js';
+import { everySqliteWay, everyTypeormWay, labelsOf } from './sqlite-ways-in.js';
 
 const boom = new Error('boom');
 const witness = useWitness();
 
-describe.each(everySqliteWay)('$name', ({ type, way, opening }) => {
-  const source = useSqlite(type);
-  const insert = (label: string): Promise<void> => way.work(source.dataSource).insert(label);
-  const query = <Row>(sql: string, params?: unknown[]): Promise<Row[]> =>
-    way.work(source.dataSource).query<Row>(sql, params);
+describe.each(everySqliteWay)('$name', ({ useSource, way, opening }) => {
+  const source = useSource();
+  const insert = (label: string): Promise<void> => way.work(source).insert(label);
+  const query = <Row>(sql: string): Promise<Row[]> => way.work(source).query<Row>(sql);
   const labels = async (): Promise<string[]> =>
     (await query<{ label: string }>('SELECT label FROM entry ORDER BY id')).map(({ label }) => label);
 
@@ -273,6 +272,11 @@ describe.each(everySqliteWay)('$name', ({ type, way, opening }) => {
     await consumer;
     expect(await labelsOf(source)).toEqual(['of the consumer']);
   });
+});
+
+describe.each(everyTypeormWay)('$name', ({ useSource, way, opening }) => {
+  const source = useSource();
+  const insert = (label: string): Promise<void> => way.work(source).insert(label);
 
   test('rows 18 and 19: subscribers hear of the real boundary once, and what they throw changes nothing', async () => {
     const subscriber = subscribe({ dataSource: source.dataSource });
