@@ -140,6 +140,7 @@ describe.each(everySqliteWay)('$name', ({ useSource, way, opening }) => {
     });
     expect((await failureOf(called)).message).toContain('FOREIGN KEY constraint failed');
     expect(seen).toEqual(['rolled back']);
+    expect(witness.messages).toEqual([]);
     expect(await labelsOf(source)).toEqual([]);
   });
 
