@@ -17,6 +17,8 @@ export interface BeginOptions {
 
 /** Everything in which two databases differ as far as transactions go. */
 export interface Dialect {
+  /** The levels that the database has. */
+  readonly isolationLevels: readonly IsolationLevel[];
   /** What begins a transaction, in order. */
   begin(options: BeginOptions): readonly string[];
   savepoint(name: string): string;
@@ -35,6 +37,7 @@ const LOOK_IN_THE_DATA = 'look in the data itself for what it writes, before you
 
 /** https://www.postgresql.org/docs/current/sql-begin.html, errcodes-appendix.html */
 export const postgresDialect: Dialect = {
+  isolationLevels: ISOLATION_LEVELS,
   begin({ isolationLevel, readOnly }) {
     if (!isolationLevel && !readOnly) return ['BEGIN'];
     const modes = [];
@@ -61,6 +64,7 @@ export const postgresDialect: Dialect = {
 
 /** https://dev.mysql.com/doc/refman/8.4/en/commit.html, https://mariadb.com/kb/en/start-transaction/ */
 export const mysqlDialect: Dialect = {
+  isolationLevels: ISOLATION_LEVELS,
   begin({ isolationLevel, readOnly }) {
     const start = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION';
     // It holds for the next transaction only, and is refused inside of one.
@@ -84,4 +88,23 @@ export const mysqlDialect: Dialect = {
     ['1020', 'record has changed since it was read'],
   ]),
   howToSettle: () => `MySQL cannot be asked what became of a transaction: ${LOOK_IN_THE_DATA}`,
+};
+
+/** https://www.sqlite.org/lang_transaction.html, https://www.sqlite.org/isolation.html */
+export const sqliteDialect: Dialect = {
+  isolationLevels: ['SERIALIZABLE'],
+  // It has no read-only transaction; the connection refuses writes until the lease ends.
+  begin: ({ readOnly }) => (readOnly ? ['BEGIN', 'PRAGMA query_only = ON'] : ['BEGIN']),
+  savepoint: (name) => `SAVEPOINT ${name}`,
+  releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
+  undoSavepoint: (name) => `ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`,
+  // Another process, or another connection, holds the file.
+  retryableCodes: new Map([
+    ['SQLITE_BUSY', 'the database is locked'],
+    ['SQLITE_BUSY_SNAPSHOT', 'the data has changed since it was read'],
+    ['SQLITE_BUSY_RECOVERY', 'another process recovers the write-ahead log'],
+    ['SQLITE_BUSY_TIMEOUT', 'the database is locked'],
+  ]),
+  // It runs inside the process, and answers always.
+  howToSettle: () => LOOK_IN_THE_DATA,
 };

@@ -1,6 +1,12 @@
 import { HoldfastError } from '../core/index.js';
-import { findManagedPool, type ManagedPool, type ManagedSource } from '../connection/index.js';
+import {
+  findManagedPool,
+  findManagedSqlite,
+  type ManagedPool,
+  type ManagedSource,
+} from '../connection/index.js';
 import { UnsupportedPrismaClientError } from './errors.js';
+import { SQLITE_ADAPTER } from './manage-sqlite-adapter.js';
 import { OwnTransactions } from './own-transactions.js';
 import type {
   PrismaClientLike,
@@ -17,7 +23,7 @@ type Client = PrismaClientLike & PrismaInternals & { [MANAGED]?: ManagedSource }
 
 /**
  * Lets a PrismaClient take part in holdfast's transactions. The client must have been made with
- * `new PrismaPg(pool)` on a pool that `managePool` manages. Inside a transaction its model calls, raw
+ * `new PrismaPg(pool)` on a pool that `managePool` manages, or on an adapter of `manageSqliteAdapter`. Inside a transaction its model calls, raw
  * queries and extended clients run on the transaction's connection; its own `$transaction` becomes a nested
  * scope whose `timeout` and `maxWait` do not count. Outside, Prisma behaves as before. Idempotent; only this
  * client and those extended from it, before or after, are changed. Answers the client it was given.
@@ -36,7 +42,7 @@ export function managePrisma<C extends PrismaClientLike>(client: C): C {
   const given = client as Client;
   const original = originalOf(given);
   if (original[MANAGED]) return client;
-  const { source } = findPool(original);
+  const { source } = findSqlite(original) ?? findPool(original);
   const { engine, handler } = findInside(original);
   const transactions = new OwnTransactions(source);
   separateBatches(handler.dataloader.options, source, (frame) => transactions.frameOfRequest(frame));
@@ -55,6 +61,17 @@ export function prismaSource(client: PrismaClientLike): ManagedSource | undefine
 /** Extended clients share the engine of the one they were made from, and inherit from it. */
 function originalOf(client: Client): Client {
   return client._originalClient ?? client;
+}
+
+function findSqlite({ _engineConfig }: PrismaInternals): ManagedPool | undefined {
+  const adapter = _engineConfig?.adapter;
+  if (adapter?.adapterName !== SQLITE_ADAPTER) return undefined;
+  const managed = findManagedSqlite(adapter);
+  if (managed?.serving) return managed;
+  throw new UnsupportedPrismaClientError(
+    `This PrismaClient runs on the adapter ${SQLITE_ADAPTER}, which is not managed: new PrismaClient({ adapter: manageSqliteAdapter(new PrismaBetterSqlite3({ url })) }).`,
+    { adapter: adapter.adapterName },
+  );
 }
 
 function findPool({ _engineConfig, _clientVersion }: PrismaInternals): ManagedPool {
