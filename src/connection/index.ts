@@ -42,6 +42,7 @@ export {
   addSourceFinder,
   choosePool,
   DEFAULT_SOURCE,
+  registeredSource,
   registerSource,
   resolveSource,
   unregisterSource,

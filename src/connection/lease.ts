@@ -1,4 +1,4 @@
-import { describeError, getLogger, processGlobal } from '../core/index.js';
+import { describeError, getLogger, invalid, processGlobal, type Reader } from '../core/index.js';
 import type { Frame } from './context.js';
 
 /**
@@ -44,6 +44,19 @@ export interface LeaseObserver {
 
 type EventName = keyof LeaseObserver;
 
+const EVENTS: readonly EventName[] = ['wait', 'acquired', 'returned', 'destroyed', 'lateUse'];
+
+const readObserver: Reader<LeaseObserver> = (value, path) => {
+  const isHandler = (handler: unknown): boolean => handler === undefined || typeof handler === 'function';
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    !EVENTS.every((event) => isHandler((value as LeaseObserver)[event]))
+  )
+    throw invalid(path, value, `an object of functions among ${EVENTS.join(', ')}`);
+  return value;
+};
+
 /** The observers of one pool and the leases that are out. */
 export class LeaseBook {
   readonly #observers = new Set<LeaseObserver>();
@@ -56,7 +69,7 @@ export class LeaseBook {
   }
 
   observe(observer: LeaseObserver): () => void {
-    this.#observers.add(observer);
+    this.#observers.add(readObserver(observer, 'observe(observer)'));
     return () => void this.#observers.delete(observer);
   }
 

@@ -1,9 +1,11 @@
 import {
   type Clock,
+  invalid,
   InvalidOptionsError,
   optional,
   readClock,
   readDurationMs,
+  type Reader,
   readInteger,
   readOptions,
   readString,
@@ -133,7 +135,8 @@ function manageAgain<P extends ManagedPool>(managed: P, name: string | undefined
  * The managed primary pool of a data source: its `native` is the driver's pool, for raw SQL beside an ORM.
  *
  * @param name The data source's name. Default: `default`.
- * @throws UnknownDataSourceError for a name that nobody manages, PoolEndedError when its pool has ended.
+ * @throws UnknownDataSourceError for a name that nobody manages, PoolEndedError when its pool has ended,
+ * InvalidOptionsError for what is no name.
  *
  * @example
  * ```ts
@@ -142,7 +145,7 @@ function manageAgain<P extends ManagedPool>(managed: P, name: string | undefined
  * ```
  */
 export function managedPool(name: string = DEFAULT_SOURCE): ManagedPool {
-  return resolveSource(name).primary;
+  return resolveSource(readString(name, 'managedPool(name)')).primary;
 }
 
 /**
@@ -163,12 +166,28 @@ export function findManagedPool(pool: object): ManagedPool | undefined {
   return findManagedPgPool(pool) ?? findManagedMysql2Pool(pool) ?? findManagedMariadbPool(pool);
 }
 
+/** What `managePool` answers, of either copy of the package. */
+const readManagedPool: Reader<ManagedPool> = (value, path) => {
+  const { serve, unwrap } = (value ?? {}) as Partial<ManagedPool>;
+  if (typeof serve !== 'function' || typeof unwrap !== 'function')
+    throw invalid(path, value, 'what managePool() answered, or managedPool(name)');
+  return value as ManagedPool;
+};
+
 /**
- * Manages a pool as a read replica of the primary's data source. Idempotent. Throws as {@link managePool} does;
- * a pool that is a primary already, or serves another data source, is a {@link DuplicateDataSourceError}.
+ * Manages a pool as a read replica of the primary's data source: transactions with `readOnly: true` run on it. Idempotent.
+ * Throws as {@link managePool} does; a pool that is a primary already, or serves another data source, is a
+ * {@link DuplicateDataSourceError}.
+ *
+ * @example
+ * ```ts
+ * managePool(primaryPool);
+ * manageReplica(replicaPool, managedPool());
+ * const { rows } = await runInTransaction(() => primaryPool.query('SELECT * FROM ranking'), { readOnly: true });
+ * ```
  */
 export function manageReplica(pool: ManageablePool, primary: ManagedPool): ManagedPool {
-  const { source } = primary;
+  const { source } = readManagedPool(primary, 'manageReplica(pool, primary)');
   const name = `${source.name}/replica-${source.replicas.length + 1}`;
   const managed = wrap(pool, {
     name,
@@ -190,7 +209,8 @@ export function manageReplica(pool: ManageablePool, primary: ManagedPool): Manag
 /**
  * Takes the management off a pool and its replicas and gives the name free: from now on no transaction begins on it.
  * Those that run go on as before, and what they ask the pool for stays part of them: while there are any, the instance
- * is not as it was yet. An unmanaged pool is left alone, and the pool itself is not ended.
+ * is not as it was yet. An unmanaged pool is left alone, and the pool itself is not ended. Throws `InvalidOptionsError`
+ * for what is not managed, such as the driver's pool.
  *
  * @example
  * ```ts
@@ -202,6 +222,7 @@ export function manageReplica(pool: ManageablePool, primary: ManagedPool): Manag
  * ```
  */
 export function unmanagePool(managed: ManagedPool): void {
+  readManagedPool(managed, 'unmanagePool(managed)');
   if (!managed.serving) {
     managed.unwrap();
     return;

@@ -50,7 +50,7 @@ export interface ManagedPool {
   counts(): PoolCounts;
   /** The leases that are out now, oldest first, except those of a single self-releasing `pool.query()`. */
   leases(): readonly LeaseInfo[];
-  /** Calls `observer` at each lease event until the returned function is called. */
+  /** Calls `observer` at each lease event until the returned function is called. Throws `InvalidOptionsError` for what is no observer. */
   observe(observer: LeaseObserver): () => void;
   /** Borrows a connection for a transaction. */
   acquire(holder: TransactionHolder): Promise<TransactionLease>;

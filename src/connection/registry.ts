@@ -37,6 +37,12 @@ export function unregisterSource(source: ManagedSource): void {
   if (isRegistered(source)) registry.sources.delete(source.name);
 }
 
+/** The source that is registered under this name now, with a pool that lives. */
+export function registeredSource(name: string): ManagedSource | undefined {
+  const source = registry.sources.get(name);
+  return source?.primary.ended ? undefined : source;
+}
+
 export function isRegistered(source: ManagedSource): boolean {
   return registry.sources.get(source.name) === source;
 }

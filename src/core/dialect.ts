@@ -17,6 +17,8 @@ export interface BeginOptions {
 
 /** Everything in which two databases differ as far as transactions go. */
 export interface Dialect {
+  /** The family of databases that speak it. */
+  readonly name: 'postgres' | 'mysql' | 'sqlite';
   /** The levels that the database has. */
   readonly isolationLevels: readonly IsolationLevel[];
   /** What begins a transaction, in order. */
@@ -37,6 +39,7 @@ const LOOK_IN_THE_DATA = 'look in the data itself for what it writes, before you
 
 /** https://www.postgresql.org/docs/current/sql-begin.html, errcodes-appendix.html */
 export const postgresDialect: Dialect = {
+  name: 'postgres',
   isolationLevels: ISOLATION_LEVELS,
   begin({ isolationLevel, readOnly }) {
     if (!isolationLevel && !readOnly) return ['BEGIN'];
@@ -64,6 +67,7 @@ export const postgresDialect: Dialect = {
 
 /** https://dev.mysql.com/doc/refman/8.4/en/commit.html, https://mariadb.com/kb/en/start-transaction/ */
 export const mysqlDialect: Dialect = {
+  name: 'mysql',
   isolationLevels: ISOLATION_LEVELS,
   begin({ isolationLevel, readOnly }) {
     const start = readOnly ? 'START TRANSACTION READ ONLY' : 'START TRANSACTION';
@@ -92,12 +96,15 @@ export const mysqlDialect: Dialect = {
 
 /** https://www.sqlite.org/lang_transaction.html, https://www.sqlite.org/isolation.html */
 export const sqliteDialect: Dialect = {
+  name: 'sqlite',
   isolationLevels: ['SERIALIZABLE'],
   // It has no read-only transaction; the connection refuses writes until the lease ends.
   begin: ({ readOnly }) => (readOnly ? ['BEGIN', 'PRAGMA query_only = ON'] : ['BEGIN']),
   savepoint: (name) => `SAVEPOINT ${name}`,
   releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
   undoSavepoint: (name) => `ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`,
+  // It has no statement that fails for what it would refuse at COMMIT, and no connection to be lost.
+  checkBeforeCommit: 'SELECT 1',
   // Another process, or another connection, holds the file.
   retryableCodes: new Map([
     ['SQLITE_BUSY', 'the database is locked'],

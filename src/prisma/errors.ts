@@ -4,7 +4,7 @@ import { HoldfastError, type HoldfastErrorDetails } from '../core/index.js';
 export class UnsupportedPrismaClientError extends HoldfastError {
   static readonly code = 'UNSUPPORTED_PRISMA_CLIENT';
   readonly code = UnsupportedPrismaClientError.code;
-  /** The client's driver adapter, where it is one that holdfast does not know. */
+  /** The client's driver adapter, where that is not one for a managed data source. */
   readonly adapter: string | undefined;
 
   constructor(message: string, details: HoldfastErrorDetails & { adapter?: string } = {}) {

@@ -1,12 +1,7 @@
-import { HoldfastError } from '../core/index.js';
-import {
-  findManagedPool,
-  findManagedSqlite,
-  type ManagedPool,
-  type ManagedSource,
-} from '../connection/index.js';
+import { HoldfastError, InvalidOptionsError, optional, readOptions, readString } from '../core/index.js';
+import type { ManagedSource } from '../connection/index.js';
+import { findSource } from './adapters.js';
 import { UnsupportedPrismaClientError } from './errors.js';
-import { SQLITE_ADAPTER } from './manage-sqlite-adapter.js';
 import { OwnTransactions } from './own-transactions.js';
 import type {
   PrismaClientLike,
@@ -16,20 +11,37 @@ import type {
 } from './prisma-types.js';
 import { separateBatches } from './separate-batches.js';
 
-const ADAPTER = '@prisma/adapter-pg';
+/** All that a client asks its engine for. */
+const ENGINE_CALLS = ['start', 'request', 'requestBatch', 'transaction'] as const;
 const MANAGED = Symbol.for('holdfast.managed-prisma/1');
 
 type Client = PrismaClientLike & PrismaInternals & { [MANAGED]?: ManagedSource };
 
+/** Options of {@link managePrisma}. */
+export interface ManagePrismaOptions {
+  /**
+   * The name of the data source whose pool the client's adapter was given. Default: the one that the adapter tells
+   * (`@prisma/adapter-pg`), or `default` (`@prisma/adapter-mariadb`, which keeps its pool to itself).
+   */
+  readonly dataSource?: string;
+}
+
+interface ParsedOptions {
+  readonly dataSource: string | undefined;
+}
+
 /**
- * Lets a PrismaClient take part in holdfast's transactions. The client must have been made with
- * `new PrismaPg(pool)` on a pool that `managePool` manages, or on an adapter of `manageSqliteAdapter`. Inside a transaction its model calls, raw
+ * Lets a PrismaClient take part in holdfast's transactions. The client must have been made with `new PrismaPg(pool)` or
+ * `new PrismaMariaDb(pool)` on a pool that `managePool` manages, or with an adapter of `manageSqliteAdapter`. Inside a
+ * transaction its model calls, raw
  * queries and extended clients run on the transaction's connection; its own `$transaction` becomes a nested
  * scope whose `timeout` and `maxWait` do not count. Outside, Prisma behaves as before. Idempotent; only this
  * client and those extended from it, before or after, are changed. Answers the client it was given.
  *
  * Throws {@link UnsupportedPrismaClientError} for a client on a pool of its own, on a pool of a second copy of
- * `pg`, on an unmanaged pool, on another adapter, and for a version of Prisma that is not known.
+ * `pg`, on an unmanaged pool, on another adapter, and for a version of Prisma that is not known. What the adapter for
+ * MariaDB tells only once it connects is refused by the client's first call instead, before anything of it is sent.
+ * Throws `InvalidOptionsError` for another `dataSource` than the client belongs to.
  *
  * @example
  * ```ts
@@ -38,22 +50,44 @@ type Client = PrismaClientLike & PrismaInternals & { [MANAGED]?: ManagedSource }
  * const prisma = managePrisma(new PrismaClient({ adapter: new PrismaPg(pool) }));
  * ```
  */
-export function managePrisma<C extends PrismaClientLike>(client: C): C {
+export function managePrisma<C extends PrismaClientLike>(client: C, options?: ManagePrismaOptions): C {
+  const { dataSource } = readOptions<ParsedOptions>(
+    options,
+    { dataSource: optional(readString) },
+    'managePrisma options',
+  );
   const given = client as Client;
   const original = originalOf(given);
-  if (original[MANAGED]) return client;
-  const { source } = findSqlite(original) ?? findPool(original);
-  const { engine, handler } = findInside(original);
-  const transactions = new OwnTransactions(source);
-  separateBatches(handler.dataloader.options, source, (frame) => transactions.frameOfRequest(frame));
-  transactions.nest(original);
-  transactions.startInside(engine);
-  keepOwnErrors(handler);
-  Object.defineProperty(original, MANAGED, { value: source });
+  const source = original[MANAGED] ?? manage(original, dataSource);
+  if (dataSource !== undefined && dataSource !== source.name) {
+    throw new InvalidOptionsError(
+      `managePrisma options.dataSource is "${dataSource.slice(0, 100)}", and this PrismaClient belongs to "${source.name}". Give its own, or leave it out.`,
+    );
+  }
   return client;
 }
 
-/** The data source that a managed PrismaClient, or one extended from it, belongs to. */
+function manage(client: Client, dataSource: string | undefined): ManagedSource {
+  const { source, check } = findSource(client, dataSource);
+  const { engine, handler } = findInside(client);
+  const transactions = new OwnTransactions(source);
+  separateBatches(handler.dataloader.options, source, (frame) => transactions.frameOfRequest(frame));
+  transactions.nest(client);
+  transactions.startInside(engine);
+  if (check) checkFirst(engine, check);
+  keepOwnErrors(handler);
+  Object.defineProperty(client, MANAGED, { value: source });
+  return source;
+}
+
+/**
+ * The data source that a managed PrismaClient, or one extended from it, belongs to; `undefined` for one that is not managed.
+ *
+ * @example
+ * ```ts
+ * const inUse = prismaSource(prisma)?.primary.counts().inUse;
+ * ```
+ */
 export function prismaSource(client: PrismaClientLike): ManagedSource | undefined {
   return originalOf(client)[MANAGED];
 }
@@ -61,47 +95,6 @@ export function prismaSource(client: PrismaClientLike): ManagedSource | undefine
 /** Extended clients share the engine of the one they were made from, and inherit from it. */
 function originalOf(client: Client): Client {
   return client._originalClient ?? client;
-}
-
-function findSqlite({ _engineConfig }: PrismaInternals): ManagedPool | undefined {
-  const adapter = _engineConfig?.adapter;
-  if (adapter?.adapterName !== SQLITE_ADAPTER) return undefined;
-  const managed = findManagedSqlite(adapter);
-  if (managed?.serving) return managed;
-  throw new UnsupportedPrismaClientError(
-    `This PrismaClient runs on the adapter ${SQLITE_ADAPTER}, which is not managed: new PrismaClient({ adapter: manageSqliteAdapter(new PrismaBetterSqlite3({ url })) }).`,
-    { adapter: adapter.adapterName },
-  );
-}
-
-function findPool({ _engineConfig, _clientVersion }: PrismaInternals): ManagedPool {
-  const adapter = _engineConfig?.adapter;
-  if (!adapter) {
-    throw new UnsupportedPrismaClientError(
-      `This PrismaClient (version ${_clientVersion ?? 'unknown'}) was made without a driver adapter. holdfast needs Prisma 7 and ` +
-        'new PrismaClient({ adapter: new PrismaPg(pool) }), with a pool that managePool() manages.',
-    );
-  }
-  if (adapter.adapterName !== undefined && adapter.adapterName !== ADAPTER) {
-    throw new UnsupportedPrismaClientError(
-      `This PrismaClient runs on the adapter ${adapter.adapterName}. holdfast supports ${ADAPTER}: ` +
-        'new PrismaClient({ adapter: new PrismaPg(pool) }), with a pool that managePool() manages.',
-      { adapter: adapter.adapterName },
-    );
-  }
-  if (!adapter.externalPool) {
-    throw new UnsupportedPrismaClientError(
-      'This PrismaClient runs on a pool of its own. Give its adapter the managed pool: new PrismaPg(pool). If you do, then that pool comes ' +
-        "from a second copy of pg, which the adapter takes for options: make both resolve to one copy (npm ls pg), or import Pool from the adapter's.",
-    );
-  }
-  const managed = findManagedPool(adapter.externalPool);
-  if (!managed?.serving) {
-    throw new UnsupportedPrismaClientError(
-      'The pool that this PrismaClient runs on is not managed. Call managePool(pool) before managePrisma(prisma).',
-    );
-  }
-  return managed;
 }
 
 /** The parts of Prisma's inside that are changed, when they have the shape that is known. */
@@ -114,7 +107,7 @@ function findInside({ _engine, _requestHandler, _clientVersion }: PrismaInternal
     batchBy,
     singleLoader,
     batchLoader,
-    _engine?.transaction,
+    ...ENGINE_CALLS.map((name) => _engine?.[name]),
     _requestHandler?.handleRequestError,
   ];
   if (!parts.every((part) => typeof part === 'function')) {
@@ -124,6 +117,18 @@ function findInside({ _engine, _requestHandler, _clientVersion }: PrismaInternal
     );
   }
   return { engine: _engine as PrismaEngine, handler: _requestHandler as PrismaRequestHandler };
+}
+
+/** Whatever is asked of the engine waits for the check, and fails with it. */
+function checkFirst(engine: PrismaEngine, check: () => Promise<void>): void {
+  let checked: Promise<void> | undefined;
+  for (const name of ENGINE_CALLS) {
+    const original = engine[name].bind(engine) as (...args: unknown[]) => Promise<unknown>;
+    engine[name] = async (...args: unknown[]) => {
+      await (checked ??= check());
+      return original(...args);
+    };
+  }
 }
 
 /** Prisma puts every error with a code into one of its own classes, without cause; ours say more as they are. */

@@ -27,9 +27,27 @@ export interface PrismaTransactionOptions {
   readonly timeout?: number;
 }
 
-/** Starts and ends Prisma's own transactions. */
+/** What a client asks for everything that the database has to do with. */
 export interface PrismaEngine {
+  start: () => Promise<unknown>;
+  request: (query: object, options: object) => Promise<unknown>;
+  requestBatch: (queries: object[], options: object) => Promise<unknown>;
+  /** Starts and ends Prisma's own transactions. */
   transaction: (action: string, headers: object, options: EngineTransactionOptions) => Promise<unknown>;
+}
+
+/** What a driver adapter is made by. An adapter holds the connection to the database. */
+export interface PrismaAdapterFactory {
+  readonly adapterName?: string;
+  /** The pool that `@prisma/adapter-pg` was given. */
+  readonly externalPool?: object | null;
+  connect: () => Promise<PrismaAdapter>;
+}
+
+export interface PrismaAdapter {
+  /** The driver's pool. */
+  underlyingDriver?(): object;
+  dispose(): Promise<void>;
 }
 
 export interface EngineTransactionOptions extends PrismaTransactionOptions {
@@ -49,7 +67,7 @@ export interface PrismaInternals {
   /** The client that an extended one was made from. */
   readonly _originalClient?: PrismaClientLike & PrismaInternals;
   readonly _engineConfig?: {
-    readonly adapter?: { readonly externalPool?: object | null; readonly adapterName?: string };
+    readonly adapter?: PrismaAdapterFactory;
     readonly transactionOptions?: PrismaTransactionOptions;
   };
   readonly _engine?: Partial<PrismaEngine>;

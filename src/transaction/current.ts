@@ -1,4 +1,4 @@
-import { type IsolationLevel, readFunction } from '../core/index.js';
+import { type IsolationLevel, readFunction, readString } from '../core/index.js';
 import {
   currentFrame,
   detachFrame,
@@ -36,7 +36,7 @@ export interface CurrentTransaction {
  * The transaction that the running call belongs to, or `undefined` outside one, and once it has ended.
  *
  * @param dataSource The data source to look at. Default: whichever holds the innermost transaction.
- * @throws UnknownDataSourceError for a name that nobody manages.
+ * @throws UnknownDataSourceError for a name that nobody manages, InvalidOptionsError for what is no name.
  *
  * @example
  * ```ts
@@ -170,7 +170,7 @@ export function runOutsideTransaction<T>(work: () => T): T {
 
 function findFrame(dataSource: string | undefined): Frame | undefined {
   if (dataSource === undefined) return innermostFrame();
-  const frame = frameOf(dataSource);
+  const frame = frameOf(readString(dataSource, 'currentTransaction(dataSource)'));
   // A name that nobody manages is a mistake, not the absence of a transaction.
   if (!frame?.scope) resolveSource(dataSource);
   return frame;

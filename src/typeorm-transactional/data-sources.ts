@@ -73,7 +73,14 @@ export function addTransactionalDataSource(input: DataSource | AddTransactionalD
   return dataSource;
 }
 
-/** The data source that was added under `name`. */
+/**
+ * The data source that was added under `name`.
+ *
+ * @example
+ * ```ts
+ * const dataSource = getDataSourceByName('default');
+ * ```
+ */
 export function getDataSourceByName(name: DataSourceName): DataSource | undefined {
   return state.dataSources.get(name)?.dataSource;
 }
@@ -81,6 +88,11 @@ export function getDataSourceByName(name: DataSourceName): DataSource | undefine
 /**
  * Forgets a data source, which is then no longer managed. Transactions that run on it are not waited for. Answers
  * whether there was one.
+ *
+ * @example
+ * ```ts
+ * afterAll(() => deleteDataSourceByName('default'));
+ * ```
  */
 export function deleteDataSourceByName(name: DataSourceName): boolean {
   const added = state.dataSources.get(name);

@@ -19,6 +19,11 @@ const ownHooks = processGlobal('holdfast.typeorm-transactional-hooks/1', () => n
  * is logged and changes nothing.
  *
  * Throws {@link TransactionalError} outside any transactional call.
+ *
+ * @example
+ * ```ts
+ * runOnTransactionCommit(() => this.events.emit('order placed', order.id));
+ * ```
  */
 export function runOnTransactionCommit(cb: () => void): void {
   const hooks = register('commit', cb);
@@ -29,6 +34,11 @@ export function runOnTransactionCommit(cb: () => void): void {
 /**
  * Runs `cb` with the error after the current transaction was rolled back, or when a call without a transaction has
  * rejected. Otherwise as {@link runOnTransactionCommit}.
+ *
+ * @example
+ * ```ts
+ * runOnTransactionRollback((error) => this.metrics.count('orders lost', error.name));
+ * ```
  */
 export function runOnTransactionRollback(cb: (e: Error) => void): void {
   const hooks = register('rollback', cb);
@@ -39,6 +49,11 @@ export function runOnTransactionRollback(cb: (e: Error) => void): void {
 /**
  * Runs `cb` when the current transaction, or the call without one, has ended: with the error, where there was one.
  * Otherwise as {@link runOnTransactionCommit}.
+ *
+ * @example
+ * ```ts
+ * runOnTransactionComplete((error) => this.metrics.count(error ? 'lost' : 'placed'));
+ * ```
  */
 export function runOnTransactionComplete(cb: (e: Error | undefined) => void): void {
   const hooks = register('complete', cb);

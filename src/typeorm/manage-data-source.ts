@@ -97,7 +97,14 @@ export function manageDataSource(dataSource: DataSource, options?: ManageDataSou
   return created.source;
 }
 
-/** Whether `manageDataSource` has taken this data source, in either copy of the package. */
+/**
+ * Whether `manageDataSource` has taken this data source, in either copy of the package.
+ *
+ * @example
+ * ```ts
+ * if (!isManagedDataSource(dataSource)) manageDataSource(dataSource, { name: 'shop' });
+ * ```
+ */
 export function isManagedDataSource(dataSource: DataSource): boolean {
   return (dataSource as Manageable)[MANAGED] !== undefined;
 }

@@ -1,4 +1,5 @@
 import { type PgPoolLike, preparePool } from '../connection/index.js';
+import { invalid } from '../core/index.js';
 
 /** The part of the `pg` module that TypeORM makes its pools with. */
 export interface PgModule {
@@ -8,7 +9,8 @@ export interface PgModule {
 /**
  * The `pg` module for TypeORM's `driver` option, with pools that are under holdfast's lease tracking from their
  * first acquire, which `manageDataSource` alone cannot see. Call `manageDataSource` after `initialize()` as well.
- * `initialize()` then throws `UnsupportedDriverError` when this `pg` is older than 8.21.
+ * `initialize()` then throws `UnsupportedDriverError` when this `pg` is older than 8.21. Throws `InvalidOptionsError` for
+ * what is not the module.
  *
  * @example
  * ```ts
@@ -19,6 +21,8 @@ export interface PgModule {
  * ```
  */
 export function managedDriver<D extends PgModule>(pg: D): D {
+  if (typeof (pg as D | null | undefined)?.Pool !== 'function')
+    throw invalid('managedDriver(pg)', pg, 'the module of pg, with its Pool');
   class ManagedPool extends pg.Pool {
     constructor(...args: never[]) {
       super(...args);

@@ -1,15 +1,18 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import * as mariadb from 'mariadb';
 import mysql, { type Pool as CallbackPool } from 'mysql2';
 import type { Pool, PoolOptions } from 'mysql2/promise';
 import { DataSource } from 'typeorm';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { type ManagedPool, managePool, unmanagePool } from 'holdfast';
+import { managePrisma } from 'holdfast/prisma';
 import { manageDataSource } from 'holdfast/typeorm';
 import { expectNoOpenTransactions } from 'holdfast/testing';
 import type { MysqlDatabase } from '../harness/mysql-database.js';
 import { mysqlSchema } from '../harness/schema.js';
+import { PrismaClient } from '../prisma/mysql/generated/client.js';
 import { Entry, openings, type Opening } from './ways-in.js';
 import { until } from './observing.js';
 
@@ -53,7 +56,7 @@ export interface MysqlWorkOptions {
 
 export interface MysqlWayIn {
   readonly name: string;
-  readonly orm: 'none' | 'typeorm';
+  readonly orm: 'none' | 'typeorm' | 'prisma';
   start(db: MysqlDatabase, options?: MysqlWorkOptions): Promise<MysqlWork>;
 }
 
@@ -198,6 +201,28 @@ export function startMariadbPool(
   return { pool, managed };
 }
 
+/** A PrismaClient on a managed pool of the mariadb connector; both are ended by the harness. */
+export function startMysqlPrisma(
+  db: MysqlDatabase,
+  options: MysqlWorkOptions = {},
+): { pool: mariadb.Pool; managed: ManagedPool; prisma: PrismaClient } {
+  const { pool, managed } = startMariadbPool(db, options);
+  // The adapter brings a mariadb of its own, whose types are other ones.
+  const adapter = new PrismaMariaDb(pool as never);
+  const prisma = managePrisma(new PrismaClient({ adapter }), { dataSource: managed.name });
+  db.defer(() => prisma.$disconnect());
+  return { pool, managed, prisma };
+}
+
+/** Nothing is taken: a PrismaClient asks its pool for each call. */
+const throughMysqlPrisma = (prisma: PrismaClient): MysqlCaptured => ({
+  async insert(label) {
+    await prisma.entry.create({ data: { label } });
+  },
+  query: <Row>(sql: string, params: unknown[] = []) => prisma.$queryRawUnsafe<Row[]>(sql, ...params),
+  release: async () => undefined,
+});
+
 const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<MysqlCaptured>): MysqlWayIn => ({
   name: `mariadb ${name}`,
   orm: 'none',
@@ -206,6 +231,16 @@ const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<MysqlC
     return workThrough(source, () => borrow(source.pool));
   },
 });
+
+/** A managed PrismaClient on a managed pool of the mariadb connector. */
+const prismaWay: MysqlWayIn = {
+  name: 'Prisma (mariadb)',
+  orm: 'prisma',
+  async start(db, options) {
+    const { managed, prisma } = startMysqlPrisma(db, options);
+    return workThrough({ managed }, async () => throughMysqlPrisma(prisma));
+  },
+};
 
 export const mysqlWaysIn: readonly MysqlWayIn[] = [
   mariadbWay('pool.query()', async (pool) => through((sql, params) => pool.query(sql, params))),
@@ -254,6 +289,7 @@ export const mysqlWaysIn: readonly MysqlWayIn[] = [
     await runner.connect();
     return throughQueryRunner(runner);
   }),
+  prismaWay,
 ];
 
 /** A row of a grid: `describe.each(everyMysqlWay)('$name', ({ way, opening }) => …)`. */
@@ -279,14 +315,29 @@ export async function mysqlLabelsIn(db: MysqlDatabase): Promise<string[]> {
   return rows.map(({ label }) => label);
 }
 
-/** Matches the server's error of this name, as mysql2 throws it or as TypeORM wraps it. */
-export function mysqlError(code: string): object {
+/** The server's errors that tests look for: Prisma tells their numbers only. */
+const errorNumbers = {
+  ER_BAD_NULL_ERROR: '1048',
+  ER_PARSE_ERROR: '1064',
+  ER_LOCK_DEADLOCK: '1213',
+  ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: '1792',
+};
+
+interface WrappedError {
+  readonly code?: string;
+  readonly driverError?: { readonly code?: string };
+  readonly meta?: { readonly driverAdapterError?: { readonly cause: { readonly originalCode?: string } } };
+}
+
+/** Matches the server's error of this name, as a driver throws it, or as TypeORM or Prisma wraps it. */
+export function mysqlError(code: keyof typeof errorNumbers): object {
+  const isOf = ({ code: own, driverError, meta }: WrappedError): boolean =>
+    own === code ||
+    driverError?.code === code ||
+    meta?.driverAdapterError?.cause.originalCode === errorNumbers[code];
   return {
     $$typeof: Symbol.for('jest.asymmetricMatcher'),
-    asymmetricMatch: (error: unknown) =>
-      [error, (error as { driverError?: unknown }).driverError].some(
-        (each) => (each as { code?: unknown } | undefined)?.code === code,
-      ),
+    asymmetricMatch: (error: unknown) => error instanceof Error && isOf(error as WrappedError),
     toString: () => `MySQL error ${code}`,
     toAsymmetricMatcher: () => `MySQL error ${code}`,
   };

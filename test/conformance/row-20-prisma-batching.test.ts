@@ -1,19 +1,48 @@
 import { runInTransaction, runOutsideTransaction } from 'holdfast';
+import type { FaultProxy } from '../harness/fault-proxy.js';
 import { useDatabase } from '../harness/database.js';
+import { useMysqlDatabase } from '../harness/mysql-database.js';
+import { barrier, startPrismaApp, started } from '../prisma/prisma-app.js';
+import type { PrismaClient } from '../prisma/generated/client.js';
+import { startMysqlPrisma } from './mysql-ways-in.js';
 import { signal } from './ways-in.js';
-import { barrier, type PrismaApp, startPrismaApp, started } from '../prisma/prisma-app.js';
 
-const db = useDatabase();
-let app: PrismaApp;
+interface PrismaDatabase {
+  readonly db: { truncate(): Promise<void>; proxy(): Promise<FaultProxy>; readonly url: string };
+  start(on?: { readonly url: string; readonly name: string }): PrismaClient;
+}
 
-beforeEach(() => {
-  app = startPrismaApp(db, { max: 12 });
-});
-afterEach(() => db.truncate());
+const databases: readonly { name: string; use(): PrismaDatabase }[] = [
+  {
+    name: 'PostgreSQL',
+    use() {
+      const db = useDatabase();
+      const start: PrismaDatabase['start'] = (on) =>
+        startPrismaApp(db, { connectionString: on?.url ?? db.url, max: 12 }, on?.name).prisma;
+      return { db, start };
+    },
+  },
+  {
+    name: 'MariaDB',
+    use() {
+      const db = useMysqlDatabase();
+      // The models are the same, and so are the calls of these tests.
+      const start: PrismaDatabase['start'] = (on) =>
+        startMysqlPrisma(db, { ...on, max: 12 }).prisma as unknown as PrismaClient;
+      return { db, start };
+    },
+  },
+];
 
-describe('findUnique calls that Prisma would answer with one SELECT', () => {
+describe.each(databases)('findUnique calls that Prisma would answer with one SELECT, on $name', ({ use }) => {
+  const { db, start } = use();
+  let prisma: PrismaClient;
+  beforeEach(() => {
+    prisma = start();
+  });
+  afterEach(() => db.truncate());
+
   test('concurrent transactions each read their own uncommitted row, in one tick', async () => {
-    const { prisma } = app;
     const meet = barrier(10);
     const labels = await Promise.all(
       Array.from({ length: 10 }, (_, n) =>
@@ -31,7 +60,6 @@ describe('findUnique calls that Prisma would answer with one SELECT', () => {
   });
 
   test('a transaction and a caller outside it do not share an answer', async () => {
-    const { prisma } = app;
     await runInTransaction(async () => {
       const { id } = await prisma.entry.create({ data: { label: 'mine' } });
       const read = async (): Promise<{ label: string | null } | null> =>
@@ -42,7 +70,6 @@ describe('findUnique calls that Prisma would answer with one SELECT', () => {
   });
 
   test('a caller in no context at all does not read inside the transaction whose tick it shares', async () => {
-    const { prisma } = app;
     const asked = signal();
     // Waits outside, before any transaction is there.
     const outside = asked.sent.then(() => started(prisma.entry.findUnique({ where: { id: 1 } })));
@@ -56,7 +83,6 @@ describe('findUnique calls that Prisma would answer with one SELECT', () => {
   });
 
   test('arrays of $transaction in concurrent transactions each read their own rows', async () => {
-    const { prisma } = app;
     const meet = barrier(4);
     const labels = await Promise.all(
       Array.from({ length: 4 }, (_, n) =>
@@ -74,7 +100,6 @@ describe('findUnique calls that Prisma would answer with one SELECT', () => {
   });
 
   test('a nested scope and the scope around it do not share an answer', async () => {
-    const { prisma } = app;
     await runInTransaction(async () => {
       const { id } = await prisma.entry.create({ data: { label: 'outer' } });
       const read = (where: { id: number }): Promise<{ label: string | null } | null> =>
@@ -95,18 +120,18 @@ describe('findUnique calls that Prisma would answer with one SELECT', () => {
 
   test('within one transaction, and outside any, they still become one SELECT', async () => {
     const proxy = await db.proxy();
-    const { prisma } = startOn(proxy.url(db.url));
-    await prisma.entry.createMany({ data: [{ label: 'a' }, { label: 'b' }] });
+    const behindProxy = start({ url: proxy.url(db.url), name: 'behind a proxy' });
+    await behindProxy.entry.createMany({ data: [{ label: 'a' }, { label: 'b' }] });
     const readBoth = async (): Promise<number> => {
       const before = proxy.texts.length;
-      await Promise.all([1, 2].map((id) => prisma.entry.findUnique({ where: { id } })));
+      await Promise.all([1, 2].map((id) => behindProxy.entry.findUnique({ where: { id } })));
       return proxy.texts.slice(before).filter((text) => text.startsWith('SELECT')).length;
     };
     expect(await readBoth()).toBe(1);
     expect(
       await runInTransaction(
         async () => {
-          await prisma.entry.count();
+          await behindProxy.entry.count();
           return readBoth();
         },
         { dataSource: 'behind a proxy' },
@@ -114,7 +139,3 @@ describe('findUnique calls that Prisma would answer with one SELECT', () => {
     ).toBe(1);
   });
 });
-
-function startOn(connectionString: string): PrismaApp {
-  return startPrismaApp(db, { connectionString }, 'behind a proxy');
-}

@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import pg from 'pg';
@@ -14,11 +15,15 @@ import {
 import { HoldfastModule } from 'holdfast/nestjs';
 import { UnsupportedPrismaClientError } from 'holdfast/prisma';
 import { manageDataSource } from 'holdfast/typeorm';
+import { startMariadbPool } from '../conformance/mysql-ways-in.js';
 import { useDatabase } from '../harness/database.js';
+import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { PrismaClient } from '../prisma/generated/client.js';
+import { PrismaClient as MysqlPrismaClient } from '../prisma/mysql/generated/client.js';
 import { Entry, labels, RecordingLogger, startApplication, typeorm } from './application.js';
 
 const db = useDatabase();
+const mysql = useMysqlDatabase();
 afterEach(async () => {
   setLogger(undefined);
   await db.truncate();
@@ -79,6 +84,37 @@ test('an application with Prisma and without TypeORM', async () => {
   await app.get(Entries).add('kept');
   expect(await labels(db)).toEqual(['kept']);
   expect(logger.lines).toEqual([]);
+});
+
+test('an application with Prisma on a managed pool of mariadb, connected before holdfast sees it', async () => {
+  @Injectable()
+  class MysqlPrismaService extends MysqlPrismaClient implements OnModuleInit, OnModuleDestroy {
+    constructor() {
+      super({ adapter: new PrismaMariaDb(startMariadbPool(mysql).pool as never) });
+    }
+
+    async onModuleInit(): Promise<void> {
+      await this.$connect();
+    }
+
+    async onModuleDestroy(): Promise<void> {
+      await this.$disconnect();
+    }
+  }
+  const logger = new RecordingLogger();
+  const app = await startApplication(db, {
+    imports: [HoldfastModule.forRoot({ logger })],
+    providers: [MysqlPrismaService],
+  });
+  const prisma = app.get(MysqlPrismaService);
+  const failing = runInTransaction(async () => {
+    await prisma.entry.create({ data: { label: 'lost' } });
+    throw new Error('rolled back');
+  });
+  await expect(failing).rejects.toThrow('rolled back');
+  expect(await prisma.entry.count()).toBe(0);
+  expect(logger.lines).toEqual([]);
+  await app.close();
 });
 
 test('an extended client as a provider joins as well', async () => {
