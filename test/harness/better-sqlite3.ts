@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
 import { aptInstall, installPackages, mayInstall } from './apt';
 
 const run = promisify(execFile);
-const folder = join(__dirname, '../sqlite');
+const folder = resolve('test/sqlite');
 const tools = 'g++ make python3';
 
 /** Where better-sqlite3 is installed, for the applications of test/consumers. */
