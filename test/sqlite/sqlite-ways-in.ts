@@ -39,6 +39,8 @@ export interface SqliteSource {
 }
 
 interface SourceOptions {
+  /** The data source's name. Default: `default`. */
+  readonly name?: string;
   readonly entities?: MixedList<Function>;
   readonly subscribers?: MixedList<Function>;
   readonly schema?: readonly string[];
@@ -66,6 +68,7 @@ export function useSqlite(type: SqliteType, options: SourceOptions = {}): Sqlite
     subscribers = [],
     schema = sqliteSchema,
     wal = false,
+    name,
     acquireTimeoutMs,
   } = options;
   let current: SqliteSource | undefined;
@@ -83,7 +86,10 @@ export function useSqlite(type: SqliteType, options: SourceOptions = {}): Sqlite
     const other = type === 'sqljs' ? undefined : new Database(database, { timeout: 50 });
     current = {
       dataSource,
-      managed: manageDataSource(dataSource, acquireTimeoutMs ? { acquireTimeoutMs } : {}).primary,
+      managed: manageDataSource(dataSource, {
+        ...(name && { name }),
+        ...(acquireTimeoutMs && { acquireTimeoutMs }),
+      }).primary,
       other,
     };
   });
