@@ -9,7 +9,7 @@ import { runInTransaction, SelfDeadlockError } from 'holdfast';
 import { HoldfastModule } from 'holdfast/nestjs';
 import { Entry, EntryService, events, Listening, Topic } from './application.js';
 
-const require = createRequire(join(process.cwd(), 'package.json'));
+const load = createRequire(join(process.cwd(), 'package.json'));
 
 for (const type of ['better-sqlite3', 'sqljs'] as const) {
   void describe(`TypeORM on ${type}`, () => {
@@ -128,5 +128,5 @@ async function onSqlite(
 /** The one that the repository's own tests use: it has a binary, which is not built once more for each application. */
 function betterSqlite3(): unknown {
   assert.equal(process.env['HOLDFAST_TEST_SQLITE_PROBLEM'], undefined);
-  return require(process.env['HOLDFAST_TEST_BETTER_SQLITE3'] ?? 'better-sqlite3');
+  return load(process.env['HOLDFAST_TEST_BETTER_SQLITE3'] ?? 'better-sqlite3');
 }
