@@ -26,6 +26,7 @@ if (before) buildLibrary('holdfast-before', checkout(before));
 rmSync(new URL('dist', bench), { recursive: true, force: true });
 run(process.execPath, [tsc, '-p', 'tsconfig.json'], bench);
 writeFileSync(new URL('dist/package.json', bench), '{ "type": "commonjs" }\n');
+if (args.includes('--compile')) process.exit();
 
 const entry = args.includes('--heap') ? 'heap' : 'main';
 const script = fileURLToPath(new URL(`dist/bench/src/${entry}.js`, bench));

@@ -26,7 +26,7 @@ type Kind = 'select' | 'empty' | 'rolled back' | 'inserted' | 'nested' | 'typeor
 /** Runs a million transactions and tells what is left on the heap after a forced collection, at intervals. */
 async function main(): Promise<void> {
   if (!global.gc) throw new Error('run it with --expose-gc');
-  const database = await startDatabase({ durable: false, writers: 1 });
+  const database = await startDatabase('postgres', { durable: false, writers: 1 });
   const pool = new Pool({ connectionString: database.url, max: POOL_SIZE });
   managePool(pool);
   const entities = [AccountEntity, EventEntity];
@@ -94,12 +94,10 @@ async function main(): Promise<void> {
   await database.stop();
 
   async function checkCounts(): Promise<void> {
-    const { rows } = await database.admin.query<{ events: number }>(
-      'SELECT count(*)::int AS events FROM event',
-    );
+    const [found] = await database.written();
     const expected =
       (TOTAL / MIX.length) * MIX.filter((kind) => ['inserted', 'nested', 'typeorm'].includes(kind)).length;
-    if (rows[0]?.events !== expected) throw new Error(`${rows[0]?.events} rows instead of ${expected}`);
+    if (found?.events !== expected) throw new Error(`${found?.events} rows instead of ${expected}`);
     console.log(`the database holds the ${expected} rows that were committed`);
   }
 }

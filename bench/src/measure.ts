@@ -1,8 +1,8 @@
-import { type BenchDatabase, checkWork, reset } from './database.js';
+import { type BenchDatabase, checkWork } from './database.js';
 import type { DelayProxy } from './delay-proxy.js';
-import { type BenchOptions, type Link, POOL_SIZE } from './options.js';
+import { type BenchOptions, POOL_SIZE } from './options.js';
 import { shuffled } from './statistics.js';
-import { VARIANTS } from './variants.js';
+import type { Link } from './variants.js';
 import { Worker } from './worker-handle.js';
 import type { Scenario } from './workload.js';
 
@@ -27,30 +27,40 @@ export interface Measured {
 
 export type Progress = (line: string) => void;
 
+export interface Measuring {
+  readonly variants: readonly string[];
+  /** The variant that the throughput of the others is divided by. */
+  readonly baseline: string;
+  readonly concurrency: readonly number[];
+  readonly options: BenchOptions;
+  readonly urls: Readonly<Record<Link, string>>;
+  readonly proxy: DelayProxy;
+  readonly progress: Progress;
+}
+
 /**
  * Measures every variant in every cell, each variant in a process of its own, one at a time in short slices in
  * random order, so that whatever disturbs the machine disturbs all of them alike.
  */
 export async function measure(
   database: BenchDatabase,
-  options: BenchOptions,
-  { urls, proxy, progress }: { urls: Readonly<Record<Link, string>>; proxy: DelayProxy; progress: Progress },
+  { variants, baseline, concurrency, options, urls, proxy, progress }: Measuring,
 ): Promise<Measured[]> {
   const results = new Map<string, Measured>();
   for (let epoch = 1; epoch <= options.epochs; epoch++) {
     for (const link of options.links) {
-      await reset(database);
+      await database.reset();
       progress(`epoch ${epoch} of ${options.epochs}, ${link}`);
       const execArgv = options.cpuProfile ? ['--cpu-prof', `--cpu-prof-dir=${options.cpuProfile}`] : [];
       const workers: Worker[] = [];
-      for (const [writer, variant] of options.variants.entries()) {
+      for (const [writer, variant] of variants.entries()) {
         const start = { variant, url: urls[link], poolSize: POOL_SIZE, writer };
         workers.push(await Worker.start(start, execArgv));
       }
       await warmUp(workers, options, proxy);
       for (const scenario of options.scenarios) {
-        for (const concurrency of options.concurrency) {
-          await measureCell(workers, { link, scenario, concurrency }, { options, results });
+        for (const atOnce of concurrency) {
+          await measureCell(workers, { link, scenario, concurrency: atOnce }, { baseline, options, results });
         }
       }
       const written = await checkWork(database, workers);
@@ -81,7 +91,11 @@ async function warmUp(workers: readonly Worker[], options: BenchOptions, proxy: 
 async function measureCell(
   workers: readonly Worker[],
   cell: Cell,
-  { options, results }: { options: BenchOptions; results: Map<string, Measured> },
+  {
+    baseline,
+    options,
+    results,
+  }: Pick<Measuring, 'baseline' | 'options'> & { results: Map<string, Measured> },
 ): Promise<void> {
   const { scenario, concurrency } = cell;
   for (const worker of shuffled(workers)) {
@@ -100,8 +114,8 @@ async function measureCell(
     for (const [variant, throughput] of inRound) {
       const measured = resultOf(results, cell, variant);
       measured.throughput.push(throughput);
-      const baseline = inRound.get(VARIANTS[variant]!.baseline);
-      if (baseline) measured.ratios.push(throughput / baseline);
+      const ofBaseline = inRound.get(baseline);
+      if (ofBaseline) measured.ratios.push(throughput / ofBaseline);
     }
   }
 }

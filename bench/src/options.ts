@@ -1,18 +1,17 @@
 import { parseArgs } from 'node:util';
-import { VARIANTS } from './variants.js';
+import { type ComparisonId, COMPARISONS, type Link, LINKS, VARIANTS } from './variants.js';
 import { SCENARIOS, type Scenario } from './workload.js';
-
-export const LINKS = ['loopback', 'delayed'] as const;
-export type Link = (typeof LINKS)[number];
 
 export interface BenchOptions {
   readonly quick: boolean;
   /** Whether COMMIT waits for the disk, as in production. */
   readonly durable: boolean;
-  readonly variants: readonly string[];
+  /** The variants of each comparison; only comparisons that have any. */
+  readonly variants: ReadonlyMap<ComparisonId, readonly string[]>;
   readonly links: readonly Link[];
   readonly scenarios: readonly Scenario[];
-  readonly concurrency: readonly number[];
+  /** Undefined: what each comparison asks for. */
+  readonly concurrency: readonly number[] | undefined;
   /** How often the processes of all variants are started anew. */
   readonly epochs: number;
   /** Slices of each variant, per cell and epoch. */
@@ -33,6 +32,7 @@ export function readBenchOptions(args: string[]): BenchOptions {
     options: {
       quick: { type: 'boolean', default: false },
       durable: { type: 'boolean', default: false },
+      comparisons: { type: 'string' },
       variants: { type: 'string' },
       links: { type: 'string' },
       scenarios: { type: 'string' },
@@ -46,14 +46,13 @@ export function readBenchOptions(args: string[]): BenchOptions {
     },
   });
   const { quick, durable } = values;
-  const usual = Object.keys(VARIANTS).filter((id) => values.before !== undefined || !id.endsWith('-before'));
   return {
     quick,
     durable,
-    variants: choose(values.variants, Object.keys(VARIANTS)) ?? usual,
+    variants: readVariants(values),
     links: choose(values.links, LINKS) ?? LINKS,
     scenarios: choose(values.scenarios, SCENARIOS) ?? SCENARIOS,
-    concurrency: values.concurrency?.split(',').map(Number) ?? [1, 32],
+    concurrency: values.concurrency?.split(',').map(Number),
     epochs: Number(values.epochs ?? (quick ? 1 : 2)),
     rounds: Number(values.rounds ?? (quick ? 5 : 11)),
     sliceMs: Number(values['slice-ms'] ?? (quick ? 80 : 180)),
@@ -61,6 +60,22 @@ export function readBenchOptions(args: string[]): BenchOptions {
     delayMs: Number(values['delay-ms'] ?? 1),
     cpuProfile: values['cpu-profile'],
   };
+}
+
+function readVariants(values: {
+  comparisons?: string | undefined;
+  variants?: string | undefined;
+  before?: string | undefined;
+}): Map<ComparisonId, string[]> {
+  const comparisons = choose(values.comparisons, Object.keys(COMPARISONS)) ?? Object.keys(COMPARISONS);
+  const asked = choose(values.variants, Object.keys(VARIANTS));
+  const variants = new Map<ComparisonId, string[]>();
+  for (const [id, { comparison, holdfast }] of Object.entries(VARIANTS)) {
+    if (!comparisons.includes(comparison)) continue;
+    if (asked ? !asked.includes(id) : holdfast === 'before' && values.before === undefined) continue;
+    variants.set(comparison, [...(variants.get(comparison) ?? []), id]);
+  }
+  return variants;
 }
 
 function choose<T extends string>(asked: string | undefined, known: readonly T[]): T[] | undefined {

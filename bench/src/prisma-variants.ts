@@ -1,5 +1,8 @@
+import type * as Holdfast from 'holdfast';
+import type * as HoldfastPrisma from 'holdfast/prisma';
 import type { PrismaClient } from './generated/client.js';
-import { type Connect, openPool, type OpenVariant, variant } from './variants.js';
+import { type Connect, type OpenVariant, openVariant } from './open-variant.js';
+import { openPool } from './raw-variants.js';
 import { type PrismaModels, prismaWork } from './workload.js';
 
 /** Prisma gives up on a connection after two seconds by default; a benchmark waits its turn. */
@@ -19,18 +22,18 @@ async function openClient(connect: Connect): Promise<{ prisma: PrismaClient; clo
 
 export async function openPrismaTransaction(connect: Connect): Promise<OpenVariant> {
   const { prisma, close } = await openClient(connect);
-  return variant<PrismaModels>(prismaWork, (work) => prisma.$transaction((tx) => work(tx)), close);
+  return openVariant<PrismaModels>(prismaWork, (work) => prisma.$transaction((tx) => work(tx)), close);
 }
 
-export async function openPrismaOurs(connect: Connect): Promise<OpenVariant> {
-  const { managePool, runInTransaction } = await import('holdfast');
-  const { managePrisma } = await import('holdfast/prisma');
+export async function openPrismaOurs(connect: Connect, library: string): Promise<OpenVariant> {
+  const { managePool, runInTransaction } = (await import(library)) as typeof Holdfast;
+  const { managePrisma } = (await import(`${library}/prisma`)) as typeof HoldfastPrisma;
   const { PrismaPg } = await import('@prisma/adapter-pg');
   const { PrismaClient: Client } = await import('./generated/client.js');
   const pool = await openPool(connect);
   managePool(pool);
   const prisma = managePrisma(new Client({ adapter: new PrismaPg(pool) }));
-  return variant<PrismaModels>(
+  return openVariant<PrismaModels>(
     prismaWork,
     (work) => runInTransaction(() => work(prisma)),
     async () => {
@@ -63,7 +66,7 @@ export async function openPrismaNestjsCls(connect: Connect): Promise<OpenVariant
 
   const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
   const host = app.get<InstanceType<typeof TransactionHost<typeof adapter>>>(TransactionHost);
-  return variant<PrismaModels>(
+  return openVariant<PrismaModels>(
     prismaWork,
     (work) => host.withTransaction(() => work(host.tx)),
     async () => {

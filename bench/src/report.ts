@@ -1,15 +1,7 @@
 import type { Cell, Measured } from './measure.js';
 import { estimate, median, quantile, sort } from './statistics.js';
-import { VARIANTS } from './variants.js';
+import { COMPARISONS, VARIANTS } from './variants.js';
 import type { WireRow } from './wire-check.js';
-
-/** What the issue tracker asks of ours, as a share of the baseline's throughput. */
-const TARGETS: Readonly<Record<string, Readonly<Record<Cell['link'], number>>>> = {
-  'raw-ours': { loopback: 1, delayed: 1.25 },
-  'typeorm-ours': { loopback: 0.97, delayed: 1.2 },
-  // At a concurrency of 16 and above.
-  'prisma-ours': { loopback: 1.4, delayed: 1.4 },
-};
 
 export function wireTable(rows: readonly WireRow[]): string {
   const byWhat = (what: string): string[] =>
@@ -40,9 +32,10 @@ export function cellTable(cell: Cell, measured: readonly Measured[]): string {
 }
 
 function variantRow({ cell, variant, throughput, cpuMicros, ratios, latencies }: Measured): string {
-  const { title, baseline } = VARIANTS[variant]!;
+  const { title, comparison, holdfast } = VARIANTS[variant]!;
+  const { baseline, target: targets, targetFrom } = COMPARISONS[comparison];
   const sorted = sort(latencies);
-  const target = TARGETS[variant]?.[cell.link];
+  const target = holdfast === 'now' && cell.concurrency >= targetFrom ? targets[cell.link] : undefined;
   const { median: ratio, low, high } = estimate(ratios);
   const shown = baseline === variant ? '1' : `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
   const verdict = target === undefined ? '' : `${ratio >= target ? 'met' : 'missed'}, ${target.toFixed(2)}`;

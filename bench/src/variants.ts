@@ -1,251 +1,161 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import type * as Holdfast from 'holdfast';
-import type * as HoldfastTypeorm from 'holdfast/typeorm';
-import type { DataSource, EntityManager } from 'typeorm';
+import { type Connect, inAsyncLocalStorage, type OpenVariant } from './open-variant.js';
 import { openPrismaNestjsCls, openPrismaOurs, openPrismaTransaction } from './prisma-variants.js';
-import { type Queryable, rawWork, type Scenario, type Target, typeormWork } from './workload.js';
+import { openRawByHand, openRawOurs } from './raw-variants.js';
+import {
+  openDataSourceTransaction,
+  openNestjsCls,
+  openQueryRunner,
+  openTypeormOurs,
+  openTypeormTransactional,
+} from './typeorm-variants.js';
 
-/** One way to run a transaction, opened on one database. */
-export interface OpenVariant {
-  /** One transaction of the scenario. Rolled back by an error after its statements when `fail` is given. */
-  run(scenario: Scenario, target: Target, fail?: Error): Promise<void>;
-  /** A transaction without a statement, where the variant can be asked for one. */
-  empty(): Promise<void>;
-  close(): Promise<void>;
+export const LINKS = ['loopback', 'delayed'] as const;
+export type Link = (typeof LINKS)[number];
+
+/** Variants that are measured against one another, in turns. */
+export interface Comparison {
+  readonly title: string;
+  readonly database: 'postgres' | 'mysql';
+  /** The variant that the throughput of the others is divided by. */
+  readonly baseline: string;
+  /** What the issue tracker asks of ours, as a share of the baseline's throughput. */
+  readonly target: Readonly<Record<Link, number>>;
+  /** The target holds from this concurrency on. */
+  readonly targetFrom: number;
+  /** How many transactions run at once, unless the command line says. */
+  readonly concurrency: readonly number[];
 }
 
-export interface Connect {
-  readonly url: string;
-  readonly poolSize: number;
-}
+export const COMPARISONS = {
+  raw: {
+    title: 'raw pg',
+    database: 'postgres',
+    baseline: 'raw-by-hand',
+    target: { loopback: 1, delayed: 1.25 },
+    targetFrom: 1,
+    concurrency: [1, 32],
+  },
+  typeorm: {
+    title: 'TypeORM on PostgreSQL',
+    database: 'postgres',
+    baseline: 'query-runner',
+    target: { loopback: 0.97, delayed: 1.2 },
+    targetFrom: 1,
+    concurrency: [1, 32],
+  },
+  prisma: {
+    title: 'Prisma on PostgreSQL',
+    database: 'postgres',
+    baseline: 'prisma-transaction',
+    target: { loopback: 1.4, delayed: 1.4 },
+    targetFrom: 16,
+    concurrency: [1, 16, 32],
+  },
+  mysql: {
+    title: 'TypeORM on MariaDB, through mysql2',
+    database: 'mysql',
+    baseline: 'mysql-query-runner',
+    target: { loopback: 0.97, delayed: 0.97 },
+    targetFrom: 1,
+    concurrency: [1, 16, 32],
+  },
+} as const satisfies Record<string, Comparison>;
+export type ComparisonId = keyof typeof COMPARISONS;
 
 export interface Variant {
   readonly title: string;
-  /** The variant that its throughput is divided by. */
-  readonly baseline: string;
+  readonly comparison: ComparisonId;
+  /** Whether it is holdfast as it is now; `before` is holdfast as it was at another revision. */
+  readonly holdfast?: 'now' | 'before';
   open(connect: Connect): Promise<OpenVariant>;
 }
 
-export type RunInTransaction<Db> = (work: (db: Db) => Promise<void>) => Promise<void>;
-
 /** Each variant is opened in a process of its own: some of them change what the others stand on. */
 export const VARIANTS: Readonly<Record<string, Variant>> = {
-  'raw-by-hand': { title: 'raw pg by hand', baseline: 'raw-by-hand', open: openRawByHand },
-  'raw-control': { title: 'raw pg by hand, once more', baseline: 'raw-by-hand', open: openRawByHand },
+  'raw-by-hand': { title: 'raw pg by hand', comparison: 'raw', open: openRawByHand },
+  'raw-control': { title: 'raw pg by hand, once more', comparison: 'raw', open: openRawByHand },
   'raw-in-als': {
     title: 'raw pg by hand, in an AsyncLocalStorage',
-    baseline: 'raw-by-hand',
+    comparison: 'raw',
     open: (connect) => inAsyncLocalStorage(openRawByHand(connect)),
   },
-  'raw-ours': { title: 'holdfast, raw pg', baseline: 'raw-by-hand', open: (c) => openRawOurs(c, 'holdfast') },
-  'raw-before': {
-    title: 'holdfast before, raw pg',
-    baseline: 'raw-by-hand',
-    open: (c) => openRawOurs(c, 'holdfast-before'),
+  ...holdfast('raw', { title: 'holdfast, raw pg', open: openRawOurs }),
+
+  'query-runner': { title: 'QueryRunner by hand', comparison: 'typeorm', open: openQueryRunner },
+  'query-runner-control': {
+    title: 'QueryRunner by hand, once more',
+    comparison: 'typeorm',
+    open: openQueryRunner,
   },
-  'query-runner': { title: 'QueryRunner by hand', baseline: 'query-runner', open: openQueryRunner },
   'query-runner-in-als': {
     title: 'QueryRunner by hand, in an AsyncLocalStorage',
-    baseline: 'query-runner',
+    comparison: 'typeorm',
     open: (connect) => inAsyncLocalStorage(openQueryRunner(connect)),
   },
   'data-source-transaction': {
     title: 'dataSource.transaction',
-    baseline: 'query-runner',
+    comparison: 'typeorm',
     open: openDataSourceTransaction,
   },
   'typeorm-transactional-cls': {
     title: 'typeorm-transactional (default, cls-hooked)',
-    baseline: 'query-runner',
-    open: (c) => openTypeormTransactional(c, 'CLS_HOOKED'),
+    comparison: 'typeorm',
+    open: (connect) => openTypeormTransactional(connect, 'CLS_HOOKED'),
   },
   'typeorm-transactional-als': {
     title: 'typeorm-transactional (AsyncLocalStorage)',
-    baseline: 'query-runner',
-    open: (c) => openTypeormTransactional(c, 'ASYNC_LOCAL_STORAGE'),
+    comparison: 'typeorm',
+    open: (connect) => openTypeormTransactional(connect, 'ASYNC_LOCAL_STORAGE'),
   },
-  'nestjs-cls': { title: 'nestjs-cls + TypeORM', baseline: 'query-runner', open: openNestjsCls },
-  'typeorm-ours': {
-    title: 'holdfast, TypeORM',
-    baseline: 'query-runner',
-    open: (c) => openTypeormOurs(c, 'holdfast'),
-  },
-  'typeorm-before': {
-    title: 'holdfast before, TypeORM',
-    baseline: 'query-runner',
-    open: (c) => openTypeormOurs(c, 'holdfast-before'),
-  },
+  'nestjs-cls': { title: 'nestjs-cls + TypeORM', comparison: 'typeorm', open: openNestjsCls },
+  ...holdfast('typeorm', { title: 'holdfast, TypeORM', open: openTypeormOurs }),
+
   'prisma-transaction': {
     title: 'Prisma $transaction',
-    baseline: 'prisma-transaction',
+    comparison: 'prisma',
     open: openPrismaTransaction,
   },
-  'prisma-nestjs-cls': {
-    title: 'nestjs-cls + Prisma',
-    baseline: 'prisma-transaction',
-    open: openPrismaNestjsCls,
+  'prisma-control': {
+    title: 'Prisma $transaction, once more',
+    comparison: 'prisma',
+    open: openPrismaTransaction,
   },
-  'prisma-ours': { title: 'holdfast, Prisma', baseline: 'prisma-transaction', open: openPrismaOurs },
+  'prisma-nestjs-cls': { title: 'nestjs-cls + Prisma', comparison: 'prisma', open: openPrismaNestjsCls },
+  ...holdfast('prisma', { title: 'holdfast, Prisma', open: openPrismaOurs }),
+
+  'mysql-query-runner': { title: 'QueryRunner by hand', comparison: 'mysql', open: openQueryRunner },
+  'mysql-control': { title: 'QueryRunner by hand, once more', comparison: 'mysql', open: openQueryRunner },
+  'mysql-in-als': {
+    title: 'QueryRunner by hand, in an AsyncLocalStorage',
+    comparison: 'mysql',
+    open: (connect) => inAsyncLocalStorage(openQueryRunner(connect)),
+  },
+  'mysql-data-source-transaction': {
+    title: 'dataSource.transaction',
+    comparison: 'mysql',
+    open: openDataSourceTransaction,
+  },
+  'mysql-nestjs-cls': { title: 'nestjs-cls + TypeORM', comparison: 'mysql', open: openNestjsCls },
+  ...holdfast('mysql', { title: 'holdfast, TypeORM', open: openTypeormOurs }),
 };
 
-export function variant<Db>(
-  work: Readonly<Record<Scenario, (db: Db, target: Target) => Promise<void>>>,
-  runInTransaction: RunInTransaction<Db>,
-  close: () => Promise<void>,
-): OpenVariant {
+/** holdfast as it is, and as it was at the revision of `--before`. */
+function holdfast(
+  comparison: ComparisonId,
+  { title, open }: { title: string; open(connect: Connect, library: string): Promise<OpenVariant> },
+): Record<string, Variant> {
   return {
-    close,
-    empty: () => runInTransaction(async () => {}),
-    run: (scenario, target, fail) =>
-      runInTransaction(async (db) => {
-        await work[scenario](db, target);
-        if (fail) throw fail;
-      }),
-  };
-}
-
-/** What any way with an async context pays before it does anything: on Node 20 each promise carries the context along. */
-async function inAsyncLocalStorage(opening: Promise<OpenVariant>): Promise<OpenVariant> {
-  const opened = await opening;
-  const storage = new AsyncLocalStorage<object>();
-  return {
-    run: (...args) => storage.run({}, () => opened.run(...args)),
-    empty: () => storage.run({}, () => opened.empty()),
-    close: () => opened.close(),
-  };
-}
-
-export async function openPool({ url, poolSize }: Connect) {
-  const { Pool } = await import('pg');
-  return new Pool({ connectionString: url, max: poolSize, idleTimeoutMillis: 0 });
-}
-
-async function openRawByHand(connect: Connect): Promise<OpenVariant> {
-  const pool = await openPool(connect);
-  const byHand: RunInTransaction<Queryable> = async (work) => {
-    const client = await pool.connect();
-    try {
-      await client.query('BEGIN');
-      await work(client);
-      await client.query('COMMIT');
-    } catch (error) {
-      await client.query('ROLLBACK');
-      throw error;
-    } finally {
-      client.release();
-    }
-  };
-  return variant(rawWork, byHand, () => pool.end());
-}
-
-async function openRawOurs(connect: Connect, library: string): Promise<OpenVariant> {
-  const { managePool, runInTransaction } = (await import(library)) as typeof Holdfast;
-  const pool = await openPool(connect);
-  managePool(pool);
-  return variant<Queryable>(
-    rawWork,
-    (work) => runInTransaction(() => work(pool)),
-    () => pool.end(),
-  );
-}
-
-async function openDataSource({ url, poolSize }: Connect): Promise<DataSource> {
-  await import('reflect-metadata');
-  const { DataSource } = await import('typeorm');
-  const { AccountEntity, EventEntity } = await import('./workload.js');
-  const extra = { idleTimeoutMillis: 0 };
-  return new DataSource({
-    type: 'postgres',
-    url,
-    poolSize,
-    extra,
-    entities: [AccountEntity, EventEntity],
-  }).initialize();
-}
-
-async function openQueryRunner(connect: Connect): Promise<OpenVariant> {
-  const dataSource = await openDataSource(connect);
-  const byHand: RunInTransaction<EntityManager> = async (work) => {
-    const queryRunner = dataSource.createQueryRunner();
-    await queryRunner.connect();
-    await queryRunner.startTransaction();
-    try {
-      await work(queryRunner.manager);
-      await queryRunner.commitTransaction();
-    } catch (error) {
-      await queryRunner.rollbackTransaction();
-      throw error;
-    } finally {
-      await queryRunner.release();
-    }
-  };
-  return variant(typeormWork, byHand, () => dataSource.destroy());
-}
-
-async function openDataSourceTransaction(connect: Connect): Promise<OpenVariant> {
-  const dataSource = await openDataSource(connect);
-  return variant<EntityManager>(
-    typeormWork,
-    (work) => dataSource.transaction(work),
-    () => dataSource.destroy(),
-  );
-}
-
-async function openTypeormTransactional(
-  connect: Connect,
-  storage: 'CLS_HOOKED' | 'ASYNC_LOCAL_STORAGE',
-): Promise<OpenVariant> {
-  const { addTransactionalDataSource, initializeTransactionalContext, runInTransaction, StorageDriver } =
-    await import('typeorm-transactional');
-  initializeTransactionalContext({ storageDriver: StorageDriver[storage] });
-  const dataSource = await openDataSource(connect);
-  addTransactionalDataSource(dataSource);
-  return variant<EntityManager>(
-    typeormWork,
-    (work) => runInTransaction(() => work(dataSource.manager)),
-    () => dataSource.destroy(),
-  );
-}
-
-async function openNestjsCls(connect: Connect): Promise<OpenVariant> {
-  await import('reflect-metadata');
-  const { Module } = await import('@nestjs/common');
-  const { NestFactory } = await import('@nestjs/core');
-  const { ClsModule } = await import('nestjs-cls');
-  const { ClsPluginTransactional, TransactionHost } = await import('@nestjs-cls/transactional');
-  const { TransactionalAdapterTypeOrm } = await import('@nestjs-cls/transactional-adapter-typeorm');
-  const dataSource = await openDataSource(connect);
-  const token = 'bench.data-source';
-
-  @Module({ providers: [{ provide: token, useValue: dataSource }], exports: [token] })
-  class DatabaseModule {}
-
-  const adapter = new TransactionalAdapterTypeOrm({ dataSourceToken: token });
-  const plugin = new ClsPluginTransactional({ imports: [DatabaseModule], adapter });
-
-  @Module({ imports: [ClsModule.forRoot({ plugins: [plugin] })] })
-  class AppModule {}
-
-  const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
-  const host = app.get<InstanceType<typeof TransactionHost<typeof adapter>>>(TransactionHost);
-  return variant<EntityManager>(
-    typeormWork,
-    (work) => host.withTransaction(() => work(host.tx)),
-    async () => {
-      await app.close();
-      await dataSource.destroy();
+    [`${comparison}-ours`]: {
+      title,
+      comparison,
+      holdfast: 'now',
+      open: (connect) => open(connect, 'holdfast'),
     },
-  );
-}
-
-async function openTypeormOurs(connect: Connect, library: string): Promise<OpenVariant> {
-  const { runInTransaction } = (await import(library)) as typeof Holdfast;
-  const { manageDataSource } = (await import(`${library}/typeorm`)) as typeof HoldfastTypeorm;
-  const dataSource = await openDataSource(connect);
-  manageDataSource(dataSource);
-  return variant<EntityManager>(
-    typeormWork,
-    (work) => runInTransaction(() => work(dataSource.manager)),
-    () => dataSource.destroy(),
-  );
+    [`${comparison}-before`]: {
+      title: title.replace('holdfast', 'holdfast before'),
+      comparison,
+      holdfast: 'before',
+      open: (connect) => open(connect, 'holdfast-before'),
+    },
+  };
 }

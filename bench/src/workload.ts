@@ -4,15 +4,6 @@ import type { PrismaClient } from './generated/client.js';
 /** Accounts per writer: enough that 32 transactions at once seldom meet on a row. */
 export const ACCOUNTS = 2000;
 
-export const SCHEMA = `
-  CREATE TABLE account (
-    id integer PRIMARY KEY, writer integer NOT NULL, balance integer NOT NULL DEFAULT 0
-  ) WITH (fillfactor = 40, autovacuum_enabled = false);
-  CREATE TABLE event (
-    id bigserial PRIMARY KEY, writer integer NOT NULL, amount integer NOT NULL
-  ) WITH (autovacuum_enabled = false);
-`;
-
 export interface Account {
   id: number;
   writer: number;
@@ -56,7 +47,8 @@ export interface Queryable {
   query(text: string, values: unknown[]): Promise<{ rowCount: number | null; rows: { id: number }[] }>;
 }
 
-type Work<Db> = Readonly<Record<Scenario, (db: Db, target: Target) => Promise<void>>>;
+/** The statements of one transaction of each scenario. */
+export type Work<Db> = Readonly<Record<Scenario, (db: Db, target: Target) => Promise<void>>>;
 
 /** The statements of one transaction in SQL: the same for every variant that speaks SQL. */
 export const rawWork: Work<Queryable> = {

@@ -6,6 +6,8 @@ export interface SessionWork<T> {
   readonly text: string | undefined;
   /** The hand-written transactions of the client that it was asked through. */
   readonly by?: object;
+  /** The first words of a statement before which the server commits by itself. */
+  readonly commitsImplicitly?: string | undefined;
   /** Whether it may leave something behind that a rollback would take. Default: it may. */
   mayWrite?(): boolean;
   /**

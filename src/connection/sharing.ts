@@ -43,7 +43,7 @@ export class Sharing {
     const { source: first, transaction } = this.#shared.get(name) ?? this.#open(source);
     if (first !== source && !transaction.servesPool(primary.native)) {
       throw new TestTransactionError(
-        `Data source "${name}" led to another database before in this test, and one transaction cannot span two. Give each a name of its own.`,
+        `Data source "${name}" led to another database before in this test, or to another pool of the mariadb connector, and one transaction cannot span two. Give each a name of its own.`,
       );
     }
     return transaction;
@@ -63,7 +63,7 @@ export class Sharing {
     const { name, primary } = source;
     if (!primary.share) {
       throw new UnsupportedDriverError(
-        `rollbackPerTest() works on PostgreSQL through pg, which data source "${name}" does not run on. Name those that it is for: rollbackPerTest({ dataSource }).`,
+        `rollbackPerTest() works through a pool of pg, mysql2 or mariadb, which data source "${name}" does not have. Name those that it is for: rollbackPerTest({ dataSource }).`,
       );
     }
     const shared = { source, transaction: primary.share(this.#options) };

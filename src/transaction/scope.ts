@@ -16,6 +16,7 @@ import {
   UnexpectedRollbackError,
 } from './errors.js';
 import { type Completion, Hooks } from './hooks.js';
+import { commitsImplicitly } from './refusal.js';
 import { Lane, type StatementQueue } from './statement-queue.js';
 
 /** Why a scope can only be rolled back. */
@@ -129,6 +130,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   }
 
   submit<R>(work: SessionWork<R>): Promise<R> {
+    if (work.commitsImplicitly) return Promise.reject(commitsImplicitly(work.commitsImplicitly));
     return this.#inTurn(() => {
       const running = this.transaction.run(work, this);
       if (this.#manual.length === 0) return running;

@@ -34,7 +34,7 @@ const readDataSource: Reader<DataSource> = (value, path) => {
  * the DataSource. A name whose data source is not initialised (any more) can be given again.
  *
  * Throws `DuplicateDataSourceError` when an initialised data source has the name, `UnsupportedDriverError` for another
- * database than PostgreSQL (from `initialize()`, when it comes later), and `InvalidOptionsError`.
+ * database than `manageDataSource` takes (from `initialize()`, when it comes later), and `InvalidOptionsError`.
  *
  * @example
  * ```ts

@@ -167,6 +167,37 @@ describe.each(everyWay)('a statement that starts after the method returned: $nam
     },
   );
 
+  test.each(['with', 'without'])(
+    'a NESTED method that nobody awaited returns after the outer one, %s a statement: told that it was undone',
+    async (statement) => {
+      const [entered, goOn] = [signal(), signal()];
+      let nested: Promise<Error> | undefined;
+      const outer = failureOf(
+        opening.run(async () => {
+          await work.insert('outer');
+          const call = opening.run(
+            async () => {
+              if (statement === 'with') await work.insert('nested');
+              entered.send();
+              await goOn.sent;
+            },
+            { propagation: 'NESTED' },
+          );
+          nested = failureOf(call);
+          await entered.sent;
+        }),
+      );
+      expect(await outer).toMatchObject({ code: 'UNEXPECTED_ROLLBACK' });
+      goOn.send();
+      expect(await nested).toMatchObject({
+        code: 'UNEXPECTED_ROLLBACK',
+        message: expect.stringContaining('around it had ended before it returned'),
+      });
+      expect(await labelsIn(db)).toEqual([]);
+      await expectCleanPool(work.pool, db);
+    },
+  );
+
   test('of a method that joined: part of the transaction until that ends', async () => {
     const joined = signal();
     const over = signal();
@@ -227,6 +258,32 @@ describe.each(everyWay)('a statement in flight that nobody awaits: $name', ({ wa
     await called;
     await unawaited;
     expect(await labelsIn(db)).toEqual(['slow']);
+    await expectCleanPool(work.pool, db);
+  });
+
+  test('and those that wait behind it are finished before COMMIT', async () => {
+    const gate = await closeGate(db);
+    const returned = signal();
+    let unawaited: Promise<unknown> | undefined;
+    const called = opening.run(async () => {
+      const behind = [await work.capture(), await work.capture()];
+      const inFlight = work.insert('slow');
+      await gate.waiting();
+      const waiting = behind.map(async (handle, index) => {
+        await handle.insert(`behind ${index}`);
+        await handle.release();
+      });
+      unawaited = Promise.all([inFlight, ...waiting]);
+      // A way in may take a moment before it asks for its statement.
+      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+      returned.send();
+    });
+    await returned.sent;
+    await new Promise(setImmediate);
+    await gate.open();
+    await called;
+    await unawaited;
+    expect(await labelsIn(db)).toEqual(['slow', 'behind 0', 'behind 1']);
     await expectCleanPool(work.pool, db);
   });
 

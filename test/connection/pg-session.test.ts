@@ -9,6 +9,8 @@ import {
   type Timer,
 } from 'holdfast';
 import { ManualClock } from 'holdfast/testing';
+import { PgSession } from '../../src/connection/drivers/pg/pg-session.js';
+import type { PgClient, PgPool } from '../../src/connection/drivers/pg/pg-types.js';
 import { until } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
 
@@ -137,4 +139,25 @@ test('the outcome of a COMMIT is asked for no longer than the limit, also by the
 
   expect(await outcome).toBe('unknown');
   expect(clock.waiting.size).toBe(0);
+});
+
+describe('the answer to COMMIT', () => {
+  test.each([
+    ['COMMIT', 'INSERT INTO entry (label) VALUES (1)', { kind: 'committed' }],
+    ['ROLLBACK, which is no error', 'SELECT 1/0', { kind: 'rolled back', error: undefined }],
+  ])('is read: %s', async (_, statement, answer) => {
+    const plain = db.pool({ max: 1 });
+    const client = await plain.connect();
+    const session = new PgSession(client as unknown as PgClient, {
+      pool: plain as unknown as PgPool,
+      clock: new ManualClock(),
+      onRest: () => undefined,
+    });
+    await session.control('BEGIN');
+    await session.control(statement).catch(() => undefined);
+
+    expect(await session.commit()).toEqual(answer);
+    session.detach();
+    client.release();
+  });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { BuiltPackage } from './built-package.js';
 
 /** What only a process that has loaded nothing else can show. */
@@ -37,6 +38,43 @@ describe.each(['cjs', 'esm'] as const)('importing as %s', (format) => {
       expect(stderr.replace(/^\(node:\d+\) ExperimentalWarning: .*\n.*--trace-warnings.*\n/m, '')).toBe('');
     },
   );
+});
+
+describe.each(['cjs', 'esm'] as const)('@Transactional() of the %s copy', (format) => {
+  test.each([
+    { form: 'legacy', experimentalDecorators: true },
+    { form: 'standard', experimentalDecorators: false },
+  ])('as tsc compiles a $form decorator', async ({ experimentalDecorators }) => {
+    const source = `
+      class Orders {
+        @Transactional({ propagation: 'NESTED' })
+        async place(item) { return [item, this instanceof Orders, currentTransaction()?.name]; }
+      }
+      @Transactional()
+      class Stock {
+        async take() { return [currentTransaction()?.name, currentTransaction()?.depth, await new Orders().place('pen')]; }
+      }
+      managePool(new Pool());
+      void new Stock().take().then((seen) => console.log(JSON.stringify(seen)));
+    `;
+    const { outputText } = ts.transpileModule(source, {
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2022,
+        module: ts.ModuleKind.ESNext,
+        experimentalDecorators,
+      },
+    });
+    const names = '{ currentTransaction, managePool, Transactional }';
+    const [imports, type] =
+      format === 'esm'
+        ? (['import { Pool } from "pg";', 'module'] as const)
+        : (['const { Pool } = require("pg");', 'commonjs'] as const);
+    const script = `${imports} const ${names} = ${load(format, '')}; ${outputText}`;
+    const { stdout } = await built.run(script, { type, installed: ['pg'] });
+
+    expect(outputText).toContain(experimentalDecorators ? '__decorate(' : '__esDecorate(');
+    expect(JSON.parse(stdout)).toEqual(['Stock.take', 1, ['pen', true, 'Stock.take']]);
+  });
 });
 
 describe('the default logger', () => {

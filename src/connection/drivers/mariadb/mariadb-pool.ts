@@ -6,20 +6,25 @@ import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } f
 import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
+import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
+import { MariadbSharedTransaction } from './mariadb-shared-transaction.js';
 import { MariadbSession, statusOf } from './mariadb-session.js';
 import { MariadbTransactionConnection } from './mariadb-transaction-connection.js';
 import type { MariadbConnection, MariadbPool, MariadbSql } from './mariadb-types.js';
 
 type Method = 'query' | 'execute' | 'batch';
-type Original = Pick<MariadbPool, 'getConnection' | Method>;
+type Original = Pick<MariadbPool, 'getConnection' | 'end' | Method>;
+
+/** How long the end of the pool waits for what still runs in a shared transaction. */
+const END_GRACE_MS = 1000;
 
 /** A pool of the mariadb connector under management: its own methods are replaced on the instance, nothing else of it. */
 export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   readonly dialect = mysqlDialect;
   readonly #pool: MariadbPool;
   readonly #original: Original;
-
   readonly #max: number;
+  #sharedTransaction: SharedTransaction | undefined;
 
   constructor(
     pool: MariadbPool,
@@ -28,13 +33,14 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     super(options);
     this.#pool = pool;
     this.#max = options.connectionLimit ?? Infinity;
-    const { getConnection, query, execute, batch } = pool;
-    this.#original = { getConnection, query, execute, batch };
+    const { getConnection, query, execute, batch, end } = pool;
+    this.#original = { getConnection, query, execute, batch, end };
     this.replace<MariadbPool>(pool, {
       getConnection: () => this.#getConnection(),
       query: (...args) => this.#run('query', args),
       execute: (...args) => this.#run('execute', args),
       batch: (...args) => this.#run('batch', args),
+      end: () => this.#end(),
     });
   }
 
@@ -64,6 +70,11 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   /** MariaDB cannot be asked what became of a transaction. */
   settle(): Promise<SettledOutcome> {
     return Promise.resolve('unknown');
+  }
+
+  share(options: SharingOptions): SharedTransaction {
+    const pool = { instance: this.#pool, original: this.#original };
+    return (this.#sharedTransaction = new MariadbSharedTransaction(this, pool, options));
   }
 
   protected ask(answer: Answer<MariadbConnection>): void {
@@ -97,6 +108,12 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
 
   protected isTimeout(error: Error): boolean {
     return (error as { code?: unknown }).code === 'ER_GET_CONNECTION_TIMEOUT';
+  }
+
+  /** The connector waits for each connection that is out, and a shared transaction has one until its test is over. */
+  async #end(): Promise<void> {
+    await this.#sharedTransaction?.end(END_GRACE_MS);
+    await this.#original.end.call(this.#pool);
   }
 
   async #getConnection(): Promise<MariadbConnection> {

@@ -8,6 +8,12 @@ import type { MariadbConnection } from './mariadb-types.js';
 
 type Call<T> = (connection: MariadbConnection) => Promise<T>;
 
+/** A call of the connection's own, and the SQL that it sends, where it sends any. */
+export interface MariadbStatement<T> {
+  readonly text: string | undefined;
+  readonly call: Call<T>;
+}
+
 /** A connection of the mariadb connector while a transaction holds it. */
 export class MariadbSession implements DriverSession {
   readonly connection: MariadbConnection;
@@ -55,8 +61,8 @@ export class MariadbSession implements DriverSession {
     return this.#server.inTransaction ? 'in transaction' : 'idle';
   }
 
-  /** Makes a call of the connection's own, with `prefix` before it. */
-  async run<T>(call: Call<T>, prefix: readonly string[]): Promise<T> {
+  /** Runs a statement, with `prefix` before it. */
+  async run<T>({ call }: MariadbStatement<T>, prefix: readonly string[]): Promise<T> {
     for (const text of prefix) await this.control(text);
     this.#server.expectTransaction();
     try {
@@ -70,13 +76,17 @@ export class MariadbSession implements DriverSession {
   }
 
   /** {@link run} for a stream: ends when the stream does. */
-  async stream(open: (connection: MariadbConnection) => Readable, prefix: readonly string[]): Promise<void> {
-    await this.run(async (connection) => {
+  async stream(
+    { text, open }: { readonly text: string; readonly open: (connection: MariadbConnection) => Readable },
+    prefix: readonly string[],
+  ): Promise<void> {
+    const call = async (connection: MariadbConnection): Promise<void> => {
       this.#streaming = true;
       await new Promise<void>((resolve, reject) =>
         finished(open(connection), { writable: false }, (error) => (error ? reject(error) : resolve())),
       );
-    }, prefix).finally(() => (this.#streaming = false));
+    };
+    await this.run({ text, call }, prefix).finally(() => (this.#streaming = false));
   }
 
   async control(text: string): Promise<void> {

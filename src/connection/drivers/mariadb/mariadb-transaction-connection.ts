@@ -4,7 +4,7 @@ import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
-import { type MysqlControl, readControl } from '../mysql/mysql-control.js';
+import { type ManualControl, readControl } from '../mysql/mysql-control.js';
 import type { MariadbSession } from './mariadb-session.js';
 import type { MariadbConnection, MariadbPrepared, MariadbSql } from './mariadb-types.js';
 
@@ -34,9 +34,7 @@ export class MariadbTransactionConnection {
   }
 
   async run(method: 'query' | 'execute' | 'batch', [sql, values]: [MariadbSql, unknown?]): Promise<unknown> {
-    const control = readControl(textOf(sql));
-    if (control) return this.#control(control);
-    return this.#submit(textOf(sql), (connection) => connection[method](sql, values));
+    return this.#statement(textOf(sql), (connection) => connection[method](sql, values));
   }
 
   /** This object behind the face of a connection: what it does not do itself goes to the connection. */
@@ -92,11 +90,18 @@ export class MariadbTransactionConnection {
     this.#handWritten.rollBackAll(this.#scope).catch(() => {});
   }
 
-  #submit<T>(text: string | undefined, call: Call<T>): Promise<T> {
+  async #statement(text: string, call: Call<unknown>): Promise<unknown> {
+    const control = readControl(text);
+    if (control && control.verb !== 'commit implicitly') return this.#control(control);
+    return this.#submit(text, call, control?.statement);
+  }
+
+  #submit<T>(text: string | undefined, call: Call<T>, commitsImplicitly?: string): Promise<T> {
     return this.#scope.submit({
       text,
       by: this.#handWritten,
-      run: (session, prefix) => (session as MariadbSession).run(call, prefix),
+      commitsImplicitly,
+      run: (session, prefix) => (session as MariadbSession).run({ text, call }, prefix),
     });
   }
 
@@ -105,7 +110,10 @@ export class MariadbTransactionConnection {
     const refuse = (error: unknown): void => void out.destroy(error as Error);
     try {
       // A statement of control has no rows.
-      if (readControl(text)) throw new TransactionControlError(`${text} was asked for as a stream of rows.`);
+      if (readControl(text))
+        throw new TransactionControlError(
+          'A statement of control was asked for as a stream of rows; it was not sent.',
+        );
     } catch (error) {
       process.nextTick(refuse, error);
       return out;
@@ -115,13 +123,19 @@ export class MariadbTransactionConnection {
         text,
         by: this.#handWritten,
         run: (session, prefix) =>
-          (session as MariadbSession).stream((connection) => {
-            const rows = open(connection);
-            rows.on('fields', (fields: unknown) => out.emit('fields', fields));
-            // Whoever leaves before the end lets the rest run out.
-            out.on('close', () => rows.resume());
-            return rows.pipe(out) && rows;
-          }, prefix),
+          (session as MariadbSession).stream(
+            {
+              text,
+              open(connection) {
+                const rows = open(connection);
+                rows.on('fields', (fields: unknown) => out.emit('fields', fields));
+                // Whoever leaves before the end lets the rest run out.
+                out.on('close', () => rows.resume());
+                return rows.pipe(out) && rows;
+              },
+            },
+            prefix,
+          ),
       })
       .catch(refuse);
     return out;
@@ -131,10 +145,7 @@ export class MariadbTransactionConnection {
     const text = textOf(sql);
     const prepared = await this.#submit(text, (connection) => connection.prepare(sql));
     const face: Partial<MariadbPrepared> = {
-      execute: async (values) => {
-        const control = readControl(text);
-        return control ? this.#control(control) : this.#submit(text, () => prepared.execute(values));
-      },
+      execute: (values) => this.#statement(text, () => prepared.execute(values)),
       executeStream: (values) => this.#stream(text, () => prepared.executeStream(values)),
       close: () => prepared.close(),
     };
@@ -144,17 +155,24 @@ export class MariadbTransactionConnection {
     });
   }
 
-  async #control(control: MysqlControl): Promise<unknown> {
+  async #control(control: ManualControl): Promise<unknown> {
     const { verb } = control;
-    if (verb === 'begin') await this.#handWritten.begin(this.#scope, control);
-    else if (!(await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope))) {
+    if (verb === 'begin') {
+      await this.#handWritten.begin(this.#scope, control);
+      return answerWithoutServer();
+    }
+    const ended = await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope);
+    if (!ended && !this.#bound.autocommit) {
       throw new TransactionControlError(
         `${verb.toUpperCase()} without a START TRANSACTION on this connection would end the transaction of the surrounding method; it was not sent. ` +
           'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
       );
     }
-    return { affectedRows: 0, insertId: 0n, warningStatus: 0 };
+    return answerWithoutServer();
   }
 }
+
+/** What the connector tells of a statement without rows, for one that is not sent. */
+export const answerWithoutServer = (): object => ({ affectedRows: 0, insertId: 0n, warningStatus: 0 });
 
 const textOf = (sql: MariadbSql): string => (typeof sql === 'string' ? sql : sql.sql);

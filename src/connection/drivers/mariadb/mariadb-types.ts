@@ -3,7 +3,8 @@
  */
 import type { Readable } from 'node:stream';
 
-export type MariadbSql = string | { readonly sql: string };
+export type MariadbSql =
+  string | { readonly sql: string; readonly rowsAsArray?: boolean; readonly nestTables?: boolean };
 
 /** What the methods that send a statement are called with, and answer. */
 type Send = (sql: MariadbSql, values?: unknown) => Promise<unknown>;
@@ -54,6 +55,7 @@ export interface MariadbPool {
   execute: Send;
   batch: Send;
   importFile: (options: object) => Promise<void>;
+  end: () => Promise<void>;
   totalConnections(): number;
   activeConnections(): number;
   idleConnections(): number;

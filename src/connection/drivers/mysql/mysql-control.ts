@@ -1,8 +1,14 @@
 import type { ManualModes } from '../../ambient-scope.js';
 import { TransactionControlError } from '../../errors.js';
 
-/** A statement that a hand-written transaction begins or ends with. */
+/** A statement that a hand-written transaction begins or ends with, or that ends the one around it. */
 export type MysqlControl =
+  | ManualControl
+  /** The server commits before it executes it. `statement` is its first words: never a value, a URL or a password. */
+  | { readonly verb: 'commit implicitly'; readonly statement: string };
+
+/** What a hand-written transaction begins or ends with. */
+export type ManualControl =
   ({ readonly verb: 'begin' } & ManualModes) | { readonly verb: 'commit' | 'rollback' };
 
 /** The first word of everything that is looked at more closely. */
@@ -31,20 +37,16 @@ const COMMITS_IMPLICITLY = [
 ];
 
 /**
- * Recognises START TRANSACTION, COMMIT and ROLLBACK; savepoint statements are ordinary statements of a transaction.
- * Throws {@link TransactionControlError} for what would end the transaction as a whole.
+ * Recognises START TRANSACTION, COMMIT and ROLLBACK, and what commits implicitly; savepoint statements are ordinary
+ * statements of a transaction. Throws {@link TransactionControlError} for what would end the transaction as a whole.
  */
 export function readControl(text: string): MysqlControl | undefined {
   const start = startOfStatement(text);
   if (!FIRST_WORD.test(text.slice(start, start + 10))) return undefined;
   const statement = text.slice(start).replace(/[\s;]+$/, '');
   if (ROLLBACK_TO_SAVEPOINT.test(statement) || COMPOUND.test(statement)) return undefined;
-  if (COMMITS_IMPLICITLY.some((pattern) => pattern.test(statement))) {
-    throw new TransactionControlError(
-      `${namesOf(statement)} makes the server commit the transaction before it, so it was not sent. Run it before the transaction, or in ` +
-        'runOutsideTransaction(), where it must not wait for locks that the transaction holds.',
-    );
-  }
+  if (COMMITS_IMPLICITLY.some((pattern) => pattern.test(statement)))
+    return { verb: 'commit implicitly', statement: namesOf(statement) };
   if (AUTOCOMMIT.test(statement)) {
     throw new TransactionControlError(
       'SET autocommit inside a transaction would outlive it, or commit it, and was not sent. Send START TRANSACTION and COMMIT on one ' +
@@ -65,7 +67,6 @@ export function readControl(text: string): MysqlControl | undefined {
   );
 }
 
-/** The first words of a statement: never a value, a URL or a password. */
 function namesOf(statement: string): string {
   return statement
     .split(/[\s(]+/, 2)

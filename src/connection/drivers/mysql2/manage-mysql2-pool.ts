@@ -1,5 +1,6 @@
 import { PoolEndedError, UnsupportedDriverError } from '../../errors.js';
 import type { DriverPoolOptions } from '../../driver-pool.js';
+import { corePoolOf } from './core-pool.js';
 import { Mysql2ManagedPool } from './mysql2-pool.js';
 import type { MysqlConnection, MysqlPool } from './mysql2-types.js';
 import { connectionClassOf } from './recorded-call.js';
@@ -39,12 +40,6 @@ export function manageMysql2Pool(
 /** The management of this pool, where it has one. */
 export function findManagedMysql2Pool(pool: object): Mysql2ManagedPool | undefined {
   return isMysql2Pool(pool) ? (corePoolOf(pool) as Managed)[MANAGED] : undefined;
-}
-
-/** `mysql2/promise` wraps the pool in callback style, which is the one that lends. */
-function corePoolOf(pool: unknown): object {
-  const { pool: core } = (pool ?? {}) as { pool?: unknown };
-  return typeof core === 'object' && core !== null ? core : Object(pool);
 }
 
 function hasKnownInside(pool: MysqlPool): boolean {

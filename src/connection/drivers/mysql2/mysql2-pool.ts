@@ -6,10 +6,12 @@ import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } f
 import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
+import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import { leaseConnection, leaseOf } from './mysql2-lease.js';
 import { Mysql2Session } from './mysql2-session.js';
+import { Mysql2SharedTransaction } from './mysql2-shared-transaction.js';
 import { Mysql2TransactionConnection } from './mysql2-transaction-connection.js';
-import type { MysqlCommand, MysqlConnection, MysqlPool } from './mysql2-types.js';
+import type { MysqlCallback, MysqlCommand, MysqlConnection, MysqlPool } from './mysql2-types.js';
 import { statusOf } from './watch-connection.js';
 
 type Callback = Parameters<MysqlPool['getConnection']>[0];
@@ -65,6 +67,10 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   /** MySQL cannot be asked what became of a transaction. */
   settle(): Promise<SettledOutcome> {
     return Promise.resolve('unknown');
+  }
+
+  share(options: SharingOptions): SharedTransaction {
+    return new Mysql2SharedTransaction(this, this.#pool, options);
   }
 
   protected ask(answer: Answer<MysqlConnection>): void {
@@ -135,7 +141,15 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   }
 
   #run(method: 'query' | 'execute', args: [sql: unknown, ...rest: unknown[]]): unknown {
-    const scope = this.scope();
+    let scope: AmbientScope | undefined;
+    try {
+      scope = this.scope();
+    } catch (error) {
+      // A pool's query() throws for nobody who listens by a callback.
+      const callback = args.findLast((arg) => typeof arg === 'function') as MysqlCallback | undefined;
+      if (!callback) throw error;
+      return process.nextTick(AsyncResource.bind(callback), error as Error);
+    }
     if (scope) return new Mysql2TransactionConnection(this, this.#pool, { scope }).run(method, args);
     this.#selfReleasing = true;
     try {

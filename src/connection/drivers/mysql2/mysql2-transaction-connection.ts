@@ -3,7 +3,7 @@ import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
-import { type MysqlControl, readControl } from '../mysql/mysql-control.js';
+import { type ManualControl, readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
 import type {
   MysqlCallback,
@@ -12,7 +12,13 @@ import type {
   MysqlPool,
   MysqlPreparedStatement,
 } from './mysql2-types.js';
-import { record, recordCommand, type RecordedCall, recorderOf } from './recorded-call.js';
+import {
+  answerWithoutServer,
+  record,
+  recordCommand,
+  type RecordedCall,
+  recorderOf,
+} from './recorded-call.js';
 
 /**
  * The connection that a pool lends inside a transaction: every command goes to the transaction's queue, START
@@ -130,22 +136,14 @@ export class Mysql2TransactionConnection {
   async #perform(call: RecordedCall, onSend: () => void): Promise<unknown[]> {
     const text = call.command.sql;
     const control = text === undefined ? undefined : readControl(text);
-    if (control) {
+    if (control && control.verb !== 'commit implicitly') {
       await this.#control(control);
-      const result = {
-        fieldCount: 0,
-        affectedRows: 0,
-        insertId: 0,
-        info: '',
-        serverStatus: 3,
-        warningStatus: 0,
-      };
-      if (!call.callback) process.nextTick(() => call.command.emit('end'));
-      return [result];
+      return answerWithoutServer(call);
     }
     return this.#scope.submit({
       text,
       by: this.#handWritten,
+      commitsImplicitly: control?.statement,
       mayWrite: () => text === undefined || !READS.test(text),
       run: (session, prefix) => {
         onSend();
@@ -154,10 +152,11 @@ export class Mysql2TransactionConnection {
     });
   }
 
-  async #control(control: MysqlControl): Promise<void> {
+  async #control(control: ManualControl): Promise<void> {
     const { verb } = control;
     if (verb === 'begin') return this.#handWritten.begin(this.#scope, control);
     if (await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope)) return;
+    if (this.#bound.autocommit) return;
     throw new TransactionControlError(
       `${verb.toUpperCase()} without a START TRANSACTION on this connection would end the transaction of the surrounding method; it was not sent. ` +
         'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',

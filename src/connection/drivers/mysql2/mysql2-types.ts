@@ -26,6 +26,11 @@ export interface MysqlConnectionConfig {
   readonly pool?: unknown;
   readonly stream?: unknown;
   readonly connectTimeout?: number;
+  readonly host?: string;
+  readonly port?: number;
+  readonly socketPath?: string;
+  readonly database?: string;
+  readonly user?: string;
 }
 
 /** A connection of a mysql2 pool, in callback style. */
@@ -36,6 +41,8 @@ export interface MysqlConnection extends EventEmitter {
   /** Gone once the pool has given the connection up. */
   readonly _pool: object | null;
   addCommand: (command: MysqlCommand) => MysqlCommand;
+  /** Calls back once the server has let it in, or has not. */
+  connect(callback: (error: Error | null) => void): void;
   query(sql: unknown, ...rest: unknown[]): MysqlCommand;
   execute(sql: unknown, ...rest: unknown[]): MysqlCommand;
   prepare(options: unknown, callback?: MysqlCallback): MysqlCommand;

@@ -59,7 +59,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
   }
 
   share(options: SharingOptions): SharedTransaction {
-    return new PgSharedTransaction(this, this.#pool, { ...options, clock: this.clock });
+    return new PgSharedTransaction(this, this.#pool, options);
   }
 
   protected ask(answer: Answer<PgClient>): void {
@@ -112,10 +112,9 @@ export class PgManagedPool extends DriverPool<PgClient> {
     }
     const result = this.#client();
     if (!callback) return this.#asPoolPromise(result);
-    const bound = AsyncResource.bind(callback);
     result.then(
-      (client) => process.nextTick(bound, undefined, client, client.release),
-      (error: Error) => process.nextTick(bound, error, undefined, () => {}),
+      (client) => process.nextTick(callback, undefined, client, client.release),
+      (error: Error) => process.nextTick(callback, error, undefined, () => {}),
     );
     return undefined;
   }

@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { AmbientScope, SessionWork } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
@@ -169,9 +168,8 @@ export function isSubmittable(config: unknown): config is object & { callback?: 
 
 /** Hands a promise's end to a callback, in the async context of the call that passed the callback. */
 export function callBack(result: Promise<unknown>, callback: PgCallback): void {
-  const bound = AsyncResource.bind(callback);
   result.then(
-    (value) => process.nextTick(bound, null, value),
-    (error: unknown) => process.nextTick(bound, error),
+    (value) => process.nextTick(callback, null, value),
+    (error: unknown) => process.nextTick(callback, error),
   );
 }

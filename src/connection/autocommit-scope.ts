@@ -4,23 +4,24 @@ import type {
   ManualOpening,
   ManualSavepoint,
   SessionWork,
-} from '../../ambient-scope.js';
-import type { Frame } from '../../context.js';
-import type { CommitAnswer, Session } from '../../session.js';
-import type { PgSavepointSession } from './pg-savepoint-session.js';
+} from './ambient-scope.js';
+import type { Frame } from './context.js';
+import { TestTransactionError } from './errors.js';
+import type { SavepointSession } from './savepoint-part.js';
+import type { CommitAnswer, Session } from './session.js';
 
 /** What lets an autocommit scope have its turn on the shared connection. */
 export interface TurnGiver {
   /** The connection itself, for what needs no turn. */
   connection(): Promise<Session>;
-  enter(name: string, frame: Frame | undefined): Promise<PgSavepointSession>;
+  enter(name: string, frame: Frame | undefined): Promise<SavepointSession>;
 }
 
 /**
  * A connection outside any transaction of the application, as it looks on a shared one: each statement commits by
  * itself, and a failing one undoes nothing but itself; between a BEGIN and its COMMIT everybody else waits.
  */
-export class PgAutocommitScope implements AmbientScope {
+export class AutocommitScope implements AmbientScope {
   readonly autocommit = true;
   readonly closed = false;
   readonly #turns: TurnGiver;
@@ -28,7 +29,7 @@ export class PgAutocommitScope implements AmbientScope {
   /** What was asked of this connection last: statements run in the order of asking. */
   #last: Promise<unknown> = Promise.resolve();
   /** Between BEGIN and COMMIT. */
-  #open: PgSavepointSession | undefined;
+  #open: SavepointSession | undefined;
 
   constructor(turns: TurnGiver, frame: Frame | undefined) {
     this.#turns = turns;
@@ -45,13 +46,15 @@ export class PgAutocommitScope implements AmbientScope {
   }
 
   submit<T>(work: SessionWork<T>): Promise<T> {
+    const { commitsImplicitly } = work;
+    if (commitsImplicitly) return Promise.reject(wouldCommitTest(commitsImplicitly));
     return this.#inOrder(() => (this.#open ? work.run(this.#open, []) : this.#autocommit(work)));
   }
 
   beginManual({ label, ...modes }: ManualOpening): ManualSavepoint {
     return {
       begun: this.#inOrder(async () => {
-        // PostgreSQL itself answers a second BEGIN with a warning, and its COMMIT ends the whole.
+        // A second BEGIN is no error to PostgreSQL, and its COMMIT ends the whole.
         this.#open ??= await this.#begin(label, modes);
       }),
       release: () => this.#end('commit'),
@@ -59,7 +62,7 @@ export class PgAutocommitScope implements AmbientScope {
     };
   }
 
-  async #begin(name: string, modes: ManualModes): Promise<PgSavepointSession> {
+  async #begin(name: string, modes: ManualModes): Promise<SavepointSession> {
     const session = await this.#turns.enter(name, this.#frame);
     try {
       await session.begin(modes);
@@ -102,6 +105,13 @@ export class PgAutocommitScope implements AmbientScope {
     this.#last = result.catch(() => {});
     return result;
   }
+}
+
+function wouldCommitTest(statement: string): TestTransactionError {
+  return new TestTransactionError(
+    `${statement} makes the server commit the transaction before it, which is the one that rollbackPerTest() opened; it was not sent. ` +
+      'Run it before the tests (in beforeAll), or test it without rollbackPerTest().',
+  );
 }
 
 function refuseFailure(answer: CommitAnswer): void {
