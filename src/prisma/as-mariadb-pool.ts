@@ -1,4 +1,4 @@
-import { isMysql2Pool, UnsupportedDriverError } from '../connection/index.js';
+import { corePoolOf, isMysql2Pool, UnsupportedDriverError } from '../connection/index.js';
 import { UnsupportedPrismaClientError } from './errors.js';
 
 /** A connection or pool of mysql2 in callback style. */
@@ -83,8 +83,7 @@ export function asMariadbPool<MariadbPool>(pool: object): MariadbPool {
         'A pool of the mariadb connector needs no face: new PrismaMariaDb(pool).',
     );
   }
-  // The promise pool wraps the one in callback style.
-  const core = ((pool as { pool?: object }).pool ?? pool) as Mysql2Pool;
+  const core = corePoolOf(pool) as Mysql2Pool;
   const face = {
     [MYSQL2_POOL]: core,
     ...senders(core),

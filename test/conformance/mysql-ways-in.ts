@@ -51,6 +51,7 @@ export interface MysqlWork extends Omit<MysqlCaptured, 'release'> {
 export interface MysqlWayIn {
   readonly name: string;
   readonly orm: 'none' | 'typeorm' | 'prisma';
+  readonly driver: 'mysql2' | 'mariadb';
   start(db: MysqlDatabase, options?: MysqlWorkOptions): Promise<MysqlWork>;
 }
 
@@ -113,6 +114,7 @@ const poolWay = (
   ({
     name,
     orm: 'none',
+    driver: 'mysql2',
     async start(db, options) {
       const pools = startMysqlPool(db, options);
       return workThrough(pools, () => borrow(pools));
@@ -126,6 +128,7 @@ const typeormWay = (
 ): MysqlWayIn => ({
   name: `TypeORM (${type}) ${name}`,
   orm: 'typeorm',
+  driver: 'mysql2',
   async start(db, options) {
     const source = await startMysqlDataSource(db, type, options);
     return workThrough(source, borrower(source.dataSource));
@@ -147,6 +150,7 @@ const throughMysqlPrisma = (prisma: PrismaClient): MysqlCaptured => ({
 const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<MysqlCaptured>): MysqlWayIn => ({
   name: `mariadb ${name}`,
   orm: 'none',
+  driver: 'mariadb',
   async start(db, options) {
     const source = startMariadbPool(db, options);
     return workThrough(source, () => borrow(source.pool));
@@ -156,6 +160,7 @@ const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<MysqlC
 const prismaOnMysql2Way: MysqlWayIn = {
   name: 'Prisma on the mysql2 pool of TypeORM',
   orm: 'prisma',
+  driver: 'mysql2',
   async start(db, options) {
     const { managed, prisma } = await startPrismaOnMysql2(db, options);
     return workThrough({ managed }, async () => throughMysqlPrisma(prisma));
@@ -166,6 +171,7 @@ const prismaOnMysql2Way: MysqlWayIn = {
 const prismaWay: MysqlWayIn = {
   name: 'Prisma on a mariadb pool',
   orm: 'prisma',
+  driver: 'mariadb',
   async start(db, options) {
     const { managed, prisma } = startMysqlPrisma(db, options);
     return workThrough({ managed }, async () => throughMysqlPrisma(prisma));
