@@ -24,7 +24,7 @@ export class PoolEndedError extends HoldfastError {
   readonly code = PoolEndedError.code;
 }
 
-/** No connection became free within the pool's own `connectionTimeoutMillis`. Retryable. */
+/** No connection became free within the driver's own limit (`connectionTimeoutMillis` of pg) or `acquireTimeoutMs` of `managePool`. Retryable. */
 export class AcquireTimeoutError extends HoldfastError {
   static readonly code = 'ACQUIRE_TIMEOUT';
   readonly code = AcquireTimeoutError.code;

@@ -178,3 +178,30 @@ async function writeSkew(
   await second.write();
   return { first, second };
 }
+
+describe.each(everyWay)('the server refuses what travels in front of COMMIT: $name', ({ way, opening }) => {
+  test('COMMIT is not executed either: nothing is kept, the caller is told, the connection goes back', async () => {
+    const proxy = await db.proxy();
+    const work = await way.start(db, { url: proxy.url(db.url), max: 1 });
+    await db.truncate();
+    const heard: string[] = [];
+    const refused = proxy.once(/pg_current_xact_id_if_assigned/, {
+      action: 'fail',
+      sqlstate: '42501',
+      message: 'permission denied for function pg_current_xact_id_if_assigned',
+    });
+    const called = opening.run(async () => {
+      hooks(heard);
+      // A write that does not ask for the id by itself.
+      await work.query(
+        "WITH one AS (INSERT INTO entry (label) VALUES ('undone') RETURNING id) SELECT id FROM one",
+      );
+    });
+    expect(await failureOf(called)).toMatchObject({ code: '42501' });
+    expect(refused.hits).toHaveLength(1);
+    expect(heard).toEqual(['rollback', 'rolled back']);
+    expect(await labelsIn(db)).toEqual([]);
+    expect(work.pool.totalCount).toBe(1);
+    await expectCleanPool(work.pool, db);
+  });
+});

@@ -9,10 +9,11 @@ import {
   Scope,
 } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef, REQUEST } from '@nestjs/core';
-import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import type { Repository } from 'typeorm';
+import { InjectDataSource, InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSource, Repository } from 'typeorm';
 import { currentTransaction, Transactional } from 'holdfast';
 import { HoldfastModule } from 'holdfast/nestjs';
+import { isManagedDataSource } from 'holdfast/typeorm';
 import { useDatabase } from '../harness/database.js';
 import { Entry, labels, startApplication, typeormImports } from './application.js';
 
@@ -149,6 +150,23 @@ class Transient {
     throw new Error('too late');
   }
 }
+
+test('a data source is managed once HoldfastModule is initialised, whether or not anything began a transaction', async () => {
+  const seen: boolean[] = [];
+  @Injectable()
+  class Later implements OnModuleInit {
+    constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+
+    onModuleInit(): void {
+      seen.push(isManagedDataSource(this.dataSource));
+    }
+  }
+  await startApplication(db, {
+    imports: [HoldfastModule.forRoot(), ...typeormImports(db)],
+    providers: [Later],
+  });
+  expect(seen).toEqual([true]);
+});
 
 describe('providers that are not singletons', () => {
   const start = async (): Promise<ModuleRef> => {

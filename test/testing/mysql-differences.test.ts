@@ -74,6 +74,10 @@ describe.each(mysqlWaysIn)('$name', (way) => {
         message: expect.stringMatching(new RegExp(`^${named} makes the server commit .* rollbackPerTest`)),
       });
       await expect(outer(() => work.query(ddl))).rejects.toMatchObject({ code: 'TRANSACTION_CONTROL' });
+      const allowed = runInTransaction(() => work.insert('undone').then(() => work.query(ddl)), {
+        allowImplicitCommit: true,
+      });
+      await expect(allowed).rejects.toMatchObject({ code: 'TEST_TRANSACTION' });
 
       expect(await work.labels()).toEqual(['before']);
       expect(await mysqlLabelsIn(db)).toEqual([]);
