@@ -107,7 +107,8 @@ export class AutocommitScope implements AmbientScope {
   }
 }
 
-function wouldCommitTest(statement: string): TestTransactionError {
+/** The error of a statement before which the server would commit a shared transaction. */
+export function wouldCommitTest(statement: string): TestTransactionError {
   return new TestTransactionError(
     `${statement} makes the server commit the transaction before it, which is the one that rollbackPerTest() opened; it was not sent. ` +
       'Run it before the tests (in beforeAll), or test it without rollbackPerTest().',

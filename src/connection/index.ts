@@ -15,6 +15,8 @@ export type {
   TransactionLease,
   TransactionStep,
 } from './managed-pool.js';
+export { corePoolOf } from './drivers/mysql2/core-pool.js';
+export { isMysql2Pool } from './drivers/mysql2/manage-mysql2-pool.js';
 export type { PgPoolLike } from './drivers/pg/pg-types.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
 export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';

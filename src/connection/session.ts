@@ -22,6 +22,8 @@ export interface Session {
   readonly streaming: boolean;
   /** Whether a statement ended the transaction by itself, even if it began another one. */
   readonly endedByStatement: boolean;
+  /** Why a statement before which the server commits cannot be sent on this connection. Absent: it can. */
+  refuseImplicitCommit?(statement: string): Error;
   status(): SessionStatus;
   /** Runs one control statement by itself. */
   control(text: string): Promise<void>;

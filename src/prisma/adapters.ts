@@ -6,6 +6,7 @@ import {
   registeredSource,
   runInFrame,
 } from '../connection/index.js';
+import { poolBehind } from './as-mariadb-pool.js';
 import { UnsupportedPrismaClientError } from './errors.js';
 import type { PrismaAdapterFactory, PrismaInternals } from './prisma-types.js';
 
@@ -83,7 +84,7 @@ function behindMariadb(adapter: PrismaAdapterFactory, dataSource: string = DEFAU
       // The adapter asks for the server's version, and would keep it to itself if that failed: no part of a transaction.
       const made = await runInFrame({ parent: currentFrame(), source, scope: undefined }, connect);
       const pool = made.underlyingDriver?.();
-      if (pool && findManagedPool(pool)?.source === source) {
+      if (pool && findManagedPool(poolBehind(pool))?.source === source) {
         // For Prisma to take: an adapter that ends its pool may connect only once.
         adapter.connect = () => {
           adapter.connect = connect;

@@ -1,3 +1,4 @@
+export { asMariadbPool } from './as-mariadb-pool.js';
 export { managePrisma, prismaSource } from './manage-prisma.js';
 export type { ManagePrismaOptions } from './manage-prisma.js';
 export { UnsupportedPrismaClientError } from './errors.js';

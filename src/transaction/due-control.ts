@@ -6,11 +6,18 @@ import type { BeginOptions, Dialect } from '../core/index.js';
  */
 export class DueControl {
   readonly #dialect: Dialect;
+  readonly #begin: BeginOptions;
   #statements: string[];
 
   constructor(dialect: Dialect, begin: BeginOptions) {
     this.#dialect = dialect;
+    this.#begin = begin;
     this.#statements = [...dialect.begin(begin)];
+  }
+
+  /** The transaction has ended, and the next one is due. */
+  beginAgain(): void {
+    this.#statements = [...this.#dialect.begin(this.#begin)];
   }
 
   /** Hands over what is due. */

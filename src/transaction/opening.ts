@@ -42,6 +42,7 @@ export interface TransactionOpening {
   readonly pool: ManagedPool;
   readonly isolationLevel: IsolationLevel | undefined;
   readonly readOnly: boolean;
+  readonly allowsImplicitCommit: boolean;
   /** The frame around the call that opens it. */
   readonly outer: Frame | undefined;
   readonly opening: Opening;

@@ -49,6 +49,12 @@ export interface TransactionOptions {
   readonly isolationLevel?: IsolationLevel;
   /** Begins READ ONLY, on a replica where one is configured. Default: false. */
   readonly readOnly?: boolean;
+  /**
+   * MySQL and MariaDB: lets DDL, and whatever else the server commits before, be sent. What came before it is then
+   * committed and stays; what comes after it is in a new transaction. Without it such a statement is refused. Not with
+   * `retry`, nor over several data sources. PostgreSQL has DDL in the transaction anyway. Default: false.
+   */
+  readonly allowImplicitCommit?: boolean;
   /** Milliseconds after which what runs is cancelled and everything is rolled back. Default: none. */
   readonly timeoutMs?: number;
   /**
@@ -77,6 +83,7 @@ export interface ParsedOptions {
   readonly propagation: Propagation;
   readonly isolationLevel: IsolationLevel | undefined;
   readonly readOnly: boolean;
+  readonly allowImplicitCommit: boolean | undefined;
   readonly timeoutMs: number | undefined;
   readonly rollbackOn: readonly ErrorMatcher[] | undefined;
   readonly commitOn: readonly ErrorMatcher[] | undefined;
@@ -85,7 +92,14 @@ export interface ParsedOptions {
 }
 
 const WITHOUT_TRANSACTION: readonly Propagation[] = ['NOT_SUPPORTED', 'NEVER'];
-const NEEDS_TRANSACTION = ['isolationLevel', 'timeoutMs', 'retry', 'rollbackOn', 'commitOn'] as const;
+const NEEDS_TRANSACTION = [
+  'isolationLevel',
+  'allowImplicitCommit',
+  'timeoutMs',
+  'retry',
+  'rollbackOn',
+  'commitOn',
+] as const;
 
 const readMatchers: Reader<readonly ErrorMatcher[]> = (value, path) => {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -141,6 +155,7 @@ function parse(raw: TransactionOptions | undefined): ParsedOptions {
       propagation: withDefault(readOneOf(PROPAGATIONS), 'REQUIRED'),
       isolationLevel: optional(readOneOf(ISOLATION_LEVELS)),
       readOnly: withDefault(readBoolean, false),
+      allowImplicitCommit: optional(readBoolean),
       timeoutMs: optional(readDurationMs),
       rollbackOn: optional(readMatchers),
       commitOn: optional(readCommitOn),
@@ -149,6 +164,11 @@ function parse(raw: TransactionOptions | undefined): ParsedOptions {
     },
     'transaction options',
   );
+  if (parsed.allowImplicitCommit && (parsed.retry || typeof parsed.dataSource !== 'string')) {
+    throw new InvalidOptionsError(
+      'transaction options.allowImplicitCommit cannot be combined with retry, which would do again what is committed already, nor with several data sources. Remove one of the two.',
+    );
+  }
   if (WITHOUT_TRANSACTION.includes(parsed.propagation)) {
     const useless = NEEDS_TRANSACTION.find((key) => parsed[key] !== undefined);
     if (useless) {

@@ -60,14 +60,6 @@ export function endedByStatement(name: string, cause?: unknown): TransactionCont
   );
 }
 
-/** The error of a statement before which MySQL commits. `statement` is its first words. */
-export function commitsImplicitly(statement: string): TransactionControlError {
-  return new TransactionControlError(
-    `${statement} makes the server commit the transaction before it, so it was not sent. Run it before the transaction, or in ` +
-      'runOutsideTransaction(), where it must not wait for locks that the transaction holds.',
-  );
-}
-
 export type SourceKey = NonNullable<Frame['source']>;
 
 /**

@@ -67,11 +67,11 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
 function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
   const outer = currentFrame();
   const opening = new Opening(call.name, call.entry);
-  const { isolationLevel, readOnly, retry } = call.options;
+  const { isolationLevel, readOnly, allowImplicitCommit: allowsImplicitCommit = false, retry } = call.options;
   return runInside(call, retry, () => {
     const pool = choosePool(source, readOnly);
-    const asked = { name: call.name, source, pool, isolationLevel, readOnly, outer, opening };
-    const transaction = new Transaction(asked);
+    const modes = { isolationLevel, readOnly, allowsImplicitCommit };
+    const transaction = new Transaction({ name: call.name, source, pool, ...modes, outer, opening });
     runningTransactions.add(transaction);
     return transaction;
   });

@@ -16,7 +16,7 @@ import {
   UnexpectedRollbackError,
 } from './errors.js';
 import { type Completion, Hooks } from './hooks.js';
-import { commitsImplicitly } from './refusal.js';
+import { refusalOfImplicitCommit } from './implicit-commit.js';
 import { Lane, type StatementQueue } from './statement-queue.js';
 
 /** Why a scope can only be rolled back. */
@@ -48,6 +48,7 @@ export interface ScopeOwner {
   readonly dialect: Dialect;
   readonly isolationLevel: string | undefined;
   readonly readOnly: boolean;
+  readonly allowsImplicitCommit: boolean;
   /** The server's last word, where a connection is borrowed. */
   readonly status: SessionStatus | undefined;
   /** Why no further statement can run, once there is a reason. */
@@ -130,10 +131,13 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   }
 
   submit<R>(work: SessionWork<R>): Promise<R> {
-    if (work.commitsImplicitly) return Promise.reject(commitsImplicitly(work.commitsImplicitly));
     return this.#inTurn(() => {
+      const manual = this.#manual.length > 0;
+      const { commitsImplicitly: statement } = work;
+      const refusal = statement && refusalOfImplicitCommit(statement, { scope: this, manual });
+      if (refusal) return Promise.reject(refusal);
       const running = this.transaction.run(work, this);
-      if (this.#manual.length === 0) return running;
+      if (!manual) return running;
       return running.then((result) => (this.noteKept(work), result));
     });
   }

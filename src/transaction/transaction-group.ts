@@ -253,8 +253,8 @@ export class TransactionGroup {
     switch (action) {
       case 'begin': {
         const pool = choosePool(source, readOnly);
-        const asked = { name, source, pool, isolationLevel, readOnly, outer, opening: this.#opening };
-        const transaction = new Transaction(asked);
+        const modes = { isolationLevel, readOnly, allowsImplicitCommit: false };
+        const transaction = new Transaction({ name, source, pool, ...modes, outer, opening: this.#opening });
         runningTransactions.add(transaction);
         this.#begun.push(transaction);
         together.push(transaction.frame);

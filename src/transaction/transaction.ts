@@ -1,15 +1,6 @@
-import {
-  describeError,
-  type Dialect,
-  getLogger,
-  type IsolationLevel,
-  processGlobal,
-  settledWithin,
-  systemClock,
-} from '../core/index.js';
+import { type IsolationLevel, processGlobal, settledWithin, systemClock } from '../core/index.js';
 import {
   type CommitAnswer,
-  ConnectionLostError,
   type Frame,
   type ManagedPool,
   type ManagedSource,
@@ -22,7 +13,9 @@ import {
 import { checkCommit, settleCommit } from './commit-outcome.js';
 import { DueControl } from './due-control.js';
 import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
+import { giveBack } from './give-back.js';
 import type { Completion, ScopeEnd } from './hooks.js';
+import { commitBefore } from './implicit-commit.js';
 import type { Opening, TransactionOpening } from './opening.js';
 import { Participants } from './participants.js';
 import { endedByStatement } from './refusal.js';
@@ -51,9 +44,11 @@ export class Transaction implements ScopeOwner {
   readonly #number = counter.next++;
   readonly name: string;
   readonly source: ManagedSource;
+  readonly pool: ManagedPool;
   readonly isolationLevel: IsolationLevel | undefined;
   readonly readOnly: boolean;
-  readonly dialect: Dialect;
+  readonly allowsImplicitCommit: boolean;
+  readonly dialect: ManagedPool['dialect'];
   /** The frame that statements of this transaction run in. */
   readonly frame: Frame;
   readonly root: TransactionScope;
@@ -67,7 +62,6 @@ export class Transaction implements ScopeOwner {
   committing = false;
   /** Why it was ended from outside, where it was. */
   abortReason: Error | undefined;
-  readonly #pool: ManagedPool;
   readonly #opening: Opening;
   /** Rejects what waits for the method while it runs. */
   readonly #onAbort: ((error: Error) => void)[] = [];
@@ -78,12 +72,13 @@ export class Transaction implements ScopeOwner {
   #savepoints = 0;
   readonly #due: DueControl;
 
-  constructor({ name, source, pool, isolationLevel, readOnly, outer, opening }: TransactionOpening) {
+  constructor({ name, source, pool, isolationLevel, readOnly, outer, opening, ...more }: TransactionOpening) {
     this.name = name;
     this.source = source;
-    this.#pool = pool;
+    this.pool = pool;
     this.isolationLevel = isolationLevel;
     this.readOnly = readOnly;
+    this.allowsImplicitCommit = more.allowsImplicitCommit;
     this.dialect = pool.dialect;
     this.#opening = opening;
     this.root = new Scope<Transaction>(this, { name, parent: undefined, savepoint: undefined });
@@ -131,7 +126,7 @@ export class Transaction implements ScopeOwner {
     if (!this.#lease) {
       let lease: TransactionLease;
       try {
-        lease = await this.#pool.acquire({ name: this.name, frame: this.frame });
+        lease = await this.pool.acquire({ name: this.name, frame: this.frame });
       } catch (error) {
         this.broken ??= error as Error;
         throw error;
@@ -148,6 +143,7 @@ export class Transaction implements ScopeOwner {
   /** Runs one piece of work in turn, with the control statements that are due in front of it. */
   async run<T>(work: SessionWork<T>, scope: Scope): Promise<T> {
     const session = this.#lease && !this.broken ? this.#lease.session : await this.session();
+    if (work.commitsImplicitly) return this.#runBetween(session, work);
     const prefix = this.#due.take();
     const began = this.#begun;
     this.#begun = true;
@@ -163,6 +159,21 @@ export class Transaction implements ScopeOwner {
         // BEGIN itself failed: by protocol the statement behind it was skipped.
         this.broken ??= error as Error;
       }
+      throw error;
+    }
+  }
+
+  /** Runs a statement that commits implicitly: what comes after it is in a new transaction. */
+  async #runBetween<T>(session: Session, work: SessionWork<T>): Promise<T> {
+    const refusal = session.refuseImplicitCommit?.(work.commitsImplicitly!);
+    if (refusal) throw refusal;
+    try {
+      if (this.#begun) await commitBefore(session, work.commitsImplicitly!, this);
+      this.#begun = false;
+      this.#due.beginAgain();
+      return await work.run(session, []);
+    } catch (error) {
+      if (this.#begun || session.lost) this.broken ??= error as Error;
       throw error;
     }
   }
@@ -372,26 +383,14 @@ export class Transaction implements ScopeOwner {
       );
     }
     this.#giveBack(answer.error);
-    const error = await settleCommit(answer, { name: this.name, readOnly: this.readOnly, pool: this.#pool });
+    const error = await settleCommit(answer, this);
     if (error instanceof CommitFailedError) await this.participants.tell('afterRollback', this.name);
     if (error) throw error;
   }
 
-  /** Returns the connection when the server says that it is idle, and closes it otherwise. */
   #giveBack(reason?: Error): void {
     const lease = this.#lease;
-    if (!lease) return;
     this.#lease = undefined;
-    const { session } = lease;
-    if (session.status() === 'idle' && !session.lost && !reason) return lease.end();
-    const why =
-      reason ??
-      session.lost ??
-      new ConnectionLostError(`the connection was left ${session.status()} by "${this.name}"`);
-    getLogger().warn(
-      { transaction: this.name, backendId: session.backendId, reason: describeError(why).message },
-      `holdfast: closed a connection that "${this.name}" could not leave clean`,
-    );
-    lease.end(why);
+    if (lease) giveBack(lease, this.name, reason);
   }
 }

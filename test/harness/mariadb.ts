@@ -45,7 +45,7 @@ export async function startMariadb(): Promise<RunningMariadb> {
   // Nothing of it is kept, so it need not end in good order.
   const watchdog = new ServerWatchdog(directory, { lock: 'data/server.pid', signals: [] });
   try {
-    for (const path of [directory, join(directory, 'data')]) {
+    for (const path of [directory, join(directory, 'data'), join(directory, 'tmp')]) {
       mkdirSync(path, { mode: 0o700 });
       if (owner.uid !== undefined) chownSync(path, owner.uid, owner.gid ?? 0);
     }
@@ -78,7 +78,13 @@ class ServerFiles {
     try {
       return spawn(
         this.installation.mariadbd,
-        [...settings, `--datadir=${join(this.directory, 'data')}`, ...args],
+        [
+          ...settings,
+          `--datadir=${join(this.directory, 'data')}`,
+          // Servers that start at once in one folder remove each other's temporary tables.
+          `--tmpdir=${join(this.directory, 'tmp')}`,
+          ...args,
+        ],
         {
           cwd: this.directory,
           // A group of its own, so that Ctrl-C reaches this process only and the watchdog decides about the server.

@@ -99,11 +99,21 @@ describe.each(Object.entries(waysIn))('%s refuses at once', (_, decorate) => {
     expect(() => decorate(options as unknown as TransactionOptions)).toThrow(/must be an options object/);
   });
 
+  test.each([{ retry: {} }, { dataSource: ['orders', 'audit'] }])(
+    'allowImplicitCommit together with %j',
+    (option) => {
+      expect(() => decorate({ allowImplicitCommit: true, ...option })).toThrow(
+        'allowImplicitCommit cannot be combined with retry',
+      );
+    },
+  );
+
   test.each(['NOT_SUPPORTED', 'NEVER'] as const)(
     '%s with an option that needs a transaction',
     (propagation) => {
       for (const option of [
         { isolationLevel: 'SERIALIZABLE' },
+        { allowImplicitCommit: true },
         { timeoutMs: 5 },
         { retry: {} },
         { rollbackOn: Error },

@@ -1,4 +1,5 @@
 import type { ManualModes } from '../../ambient-scope.js';
+import { wouldCommitTest } from '../../autocommit-scope.js';
 import { SavepointPart, type SavepointSession, type SharedConnection } from '../../savepoint-part.js';
 import type { CommitAnswer, SessionStatus } from '../../session.js';
 import type { Turn } from '../../turns.js';
@@ -8,6 +9,7 @@ import { answerWithoutServer } from './mariadb-transaction-connection.js';
 
 /** A {@link MariadbSession} that is part of a shared transaction. */
 export class MariadbSavepointSession extends MariadbSession implements SavepointSession {
+  readonly refuseImplicitCommit = wouldCommitTest;
   readonly #part: SavepointPart;
 
   constructor(connection: SharedConnection<MariadbSession>, turn: Turn) {

@@ -14,17 +14,19 @@ const ROLLS_BACK: ReadonlySet<number> = new Set([
 export class ServerStatus {
   inTransaction = false;
   autocommit = true;
-  /** Whether the server has said "no transaction" since {@link expectTransaction}. */
+  /** Whether the server has said "no transaction" since {@link expectTransaction}, and had said "transaction" before. */
   #leftTransaction = false;
+  #expected = false;
 
   receive(flags: number): void {
     this.inTransaction = (flags & IN_TRANSACTION) !== 0;
     this.autocommit = (flags & AUTOCOMMIT) !== 0;
-    if (!this.inTransaction) this.#leftTransaction = true;
+    if (!this.inTransaction) this.#leftTransaction = this.#expected;
   }
 
-  /** From now on an answer that is not of a transaction means that a statement has ended it. */
+  /** From now on an answer that is not of a transaction means that a statement has ended it, if there is one. */
   expectTransaction(): void {
+    this.#expected = this.inTransaction;
     this.#leftTransaction = false;
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../core/index.js';
 import type { ManualModes } from '../../ambient-scope.js';
+import { wouldCommitTest } from '../../autocommit-scope.js';
 import { SavepointPart, type SavepointSession, type SharedConnection } from '../../savepoint-part.js';
 import type { CommitAnswer, SessionStatus } from '../../session.js';
 import type { Turn } from '../../turns.js';
@@ -9,6 +10,7 @@ import { answerWithoutServer, type RecordedCall } from './recorded-call.js';
 
 /** A {@link Mysql2Session} that is part of a shared transaction. */
 export class Mysql2SavepointSession extends Mysql2Session implements SavepointSession {
+  readonly refuseImplicitCommit = wouldCommitTest;
   readonly #part: SavepointPart;
 
   constructor(connection: SharedConnection<Mysql2Session>, turn: Turn, clock: Clock) {

@@ -1,0 +1,129 @@
+import { afterCommit, afterCompletion, currentTransaction, runInTransaction } from 'holdfast';
+import { useMysqlDatabase } from '../harness/mysql-database.js';
+import {
+  everyMysqlWay,
+  expectCleanMysqlPool,
+  mysqlConformanceSchema,
+  mysqlLabelsIn,
+  startMysqlPool,
+  useMysqlWork,
+} from './mysql-ways-in.js';
+import { failureOf } from './observing.js';
+
+const db = useMysqlDatabase(mysqlConformanceSchema);
+const boom = new Error('boom');
+const allowed = { allowImplicitCommit: true, name: 'Schema.change' };
+const ddl = 'CREATE OR REPLACE TABLE made (id int)';
+
+describe.each(everyMysqlWay)('$name, with allowImplicitCommit', ({ way, opening }) => {
+  const work = useMysqlWork(db, way);
+  const inTransaction = async (): Promise<boolean> => {
+    const [row] = await work.query<{ open: number }>('SELECT @@in_transaction AS open');
+    return Number(row!.open) === 1;
+  };
+
+  test('what came before it is committed, what comes after it is in a transaction again', async () => {
+    const called = opening.run(async () => {
+      await work.insert('before');
+      await work.query(ddl);
+      expect(await mysqlLabelsIn(db)).toEqual(['before']);
+      await work.insert('undone');
+      expect(await inTransaction()).toBe(true);
+      throw boom;
+    }, allowed);
+    expect(await failureOf(called)).toBe(boom);
+    expect(await mysqlLabelsIn(db)).toEqual(['before']);
+    await expectCleanMysqlPool(work, db);
+  });
+
+  test('hooks run once, when the method has returned', async () => {
+    const told: string[] = [];
+    await opening.run(async () => {
+      afterCommit(() => told.push('after commit'));
+      afterCompletion((completion) => told.push(completion));
+      await work.query(ddl);
+      await work.insert('between');
+      await work.query('TRUNCATE TABLE made');
+      await work.query(ddl);
+      await work.insert('after');
+      told.push('returns');
+    }, allowed);
+    expect(told).toEqual(['returns', 'after commit', 'committed']);
+    expect(await mysqlLabelsIn(db)).toEqual(['between', 'after']);
+    await expectCleanMysqlPool(work, db);
+  });
+
+  test('one that fails ends nothing: the method goes on, in a transaction', async () => {
+    const called = opening.run(async () => {
+      await work.insert('before');
+      expect(await failureOf(work.query('CREATE TABLE entry (id int)'))).toMatchObject({
+        message: expect.stringMatching(/'entry' already exists/),
+      });
+      await work.insert('undone');
+      throw boom;
+    }, allowed);
+    expect(await failureOf(called)).toBe(boom);
+    expect(await mysqlLabelsIn(db)).toEqual(['before']);
+    await expectCleanMysqlPool(work, db);
+  });
+
+  test('a method that joined may send it; a savepoint cannot outlive it, and refuses it', async () => {
+    const called = opening.run(async () => {
+      await work.insert('before');
+      await runInTransaction(() => work.query(ddl));
+      await runInTransaction(
+        async () => {
+          await work.insert('undone');
+          expect(await failureOf(work.query(ddl))).toMatchObject({
+            code: 'TRANSACTION_CONTROL',
+            message: expect.stringMatching(/^CREATE OR .* inside "nested"/),
+          });
+        },
+        { propagation: 'NESTED', name: 'nested' },
+      );
+      throw boom;
+    }, allowed);
+    expect(await failureOf(called)).toBe(boom);
+    expect(await mysqlLabelsIn(db)).toEqual(['before']);
+    await expectCleanMysqlPool(work, db);
+  });
+
+  test('a transaction that can only be rolled back is not committed by it', async () => {
+    const called = opening.run(async () => {
+      await work.insert('undone');
+      currentTransaction()!.setRollbackOnly();
+      expect(await failureOf(work.query(ddl))).toMatchObject({ code: 'TRANSACTION_CONTROL' });
+    }, allowed);
+    await called;
+    expect(await mysqlLabelsIn(db)).toEqual([]);
+    await expectCleanMysqlPool(work, db);
+  });
+});
+
+describe('with allowImplicitCommit', () => {
+  test('one inside a hand-written transaction is refused', async () => {
+    const { pool } = startMysqlPool(db);
+    await runInTransaction(async () => {
+      const connection = await pool.getConnection();
+      await connection.beginTransaction();
+      expect(await failureOf(connection.query(ddl))).toMatchObject({ code: 'TRANSACTION_CONTROL' });
+      await connection.rollback();
+      connection.release();
+    }, allowed);
+  });
+
+  test('a COMMIT before it that gets no answer: the outcome is unknown, and nothing follows', async () => {
+    await db.query('DELETE FROM entry');
+    const proxy = await db.proxy();
+    proxy.once(/^COMMIT$/, { action: 'cut-after' });
+    const { pool } = startMysqlPool(db, { url: proxy.url(db.url) });
+    const insert = (label: string) => pool.query('INSERT INTO entry (label) VALUES (?)', [label]);
+    const called = runInTransaction(async () => {
+      await insert('before');
+      await pool.query('DROP TABLE entry');
+      await insert('after');
+    }, allowed);
+    expect(await failureOf(called)).toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN' });
+    expect(await mysqlLabelsIn(db)).toEqual(['before']);
+  });
+});
