@@ -133,9 +133,10 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     const shared = this.#shared();
     if (shared) return shared.acquire(holder);
     const borrow = (): Promise<Lent<C> & { readonly session: DriverSession }> =>
-      this.borrow(this.request('transaction', holder.frame, holder.name), (lent) => ({
-        ...lent,
-        session: this.openSession(lent.connection, waitGraph.reconsider),
+      this.borrow(this.request('transaction', holder.frame, holder.name), ({ connection, lease }) => ({
+        connection,
+        lease,
+        session: this.openSession(connection, waitGraph.reconsider),
       }));
     let lent: Awaited<ReturnType<typeof borrow>>;
     try {
@@ -149,7 +150,8 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       throw this.#explain(error, holder);
     }
     const { session, lease } = lent;
-    waitGraph.granted({ ...holder, pool: this, isBusy: () => session.isRunning });
+    const { name, frame } = holder;
+    waitGraph.granted({ name, frame, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,
       session,

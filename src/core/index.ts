@@ -1,5 +1,6 @@
 export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf } from './errors.js';
 export type { HoldfastErrorDetails } from './errors.js';
+export { bindContext } from './bind-context.js';
 export { CallSite } from './call-site.js';
 export { codeOf, errorChain } from './error-chain.js';
 export { describeError } from './describe-error.js';
