@@ -49,6 +49,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   abstract readonly native: object;
   abstract readonly ended: boolean;
   readonly clock: Clock;
+  readonly onlyOne?: string;
   protected readonly book = new LeaseBook();
   readonly #options: DriverPoolOptions;
   readonly #current: CurrentLeases<C> = new WeakMap();
@@ -132,9 +133,10 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     const shared = this.#shared();
     if (shared) return shared.acquire(holder);
     const borrow = (): Promise<Lent<C> & { readonly session: DriverSession }> =>
-      this.borrow(this.request('transaction', holder.frame, holder.name), (lent) => ({
-        ...lent,
-        session: this.openSession(lent.connection, waitGraph.reconsider),
+      this.borrow(this.request('transaction', holder.frame, holder.name), ({ connection, lease }) => ({
+        connection,
+        lease,
+        session: this.openSession(connection, waitGraph.reconsider),
       }));
     let lent: Awaited<ReturnType<typeof borrow>>;
     try {
@@ -148,7 +150,8 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       throw this.#explain(error, holder);
     }
     const { session, lease } = lent;
-    waitGraph.granted({ ...holder, pool: this, isBusy: () => session.isRunning });
+    const { name, frame } = holder;
+    waitGraph.granted({ name, frame, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,
       session,
@@ -302,7 +305,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     const { max, inUse, idle, pending } = this.counts();
     return new AcquireTimeoutError(
       `${holder ? `"${holder}"` : 'A statement'} got no connection of pool "${this.name}" in time: ${why}. ` +
-        `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections, or raise the pool's max.`,
+        `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections${this.onlyOne ? `: ${this.onlyOne}.` : ", or raise the pool's max."}`,
       { cause, retryable: true },
     );
   }

@@ -1,5 +1,6 @@
 export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf } from './errors.js';
 export type { HoldfastErrorDetails } from './errors.js';
+export { bindContext } from './bind-context.js';
 export { CallSite } from './call-site.js';
 export { codeOf, errorChain } from './error-chain.js';
 export { describeError } from './describe-error.js';
@@ -23,5 +24,5 @@ export { getLogger, readLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
 export { imitate } from './imitate.js';
 export { processGlobal } from './process-global.js';
-export { ISOLATION_LEVELS, mysqlDialect, postgresDialect } from './dialect.js';
+export { ISOLATION_LEVELS, mysqlDialect, postgresDialect, sqliteDialect } from './dialect.js';
 export type { BeginOptions, Dialect, IsolationLevel } from './dialect.js';

@@ -19,14 +19,13 @@ export function separateBatches(
   frameFor: (frame: Frame | undefined) => Frame | undefined,
 ): void {
   const { batchBy, singleLoader, batchLoader } = options;
-  const frames = new WeakMap<PrismaRequest, Frame | undefined>();
   const keys = new Keys();
-  const inFrameOf = <T>(request: PrismaRequest | undefined, work: () => T): T =>
+  const inFrameOf = <T>(request: Framed | undefined, work: () => T): T =>
     // A caller outside every frame must not be sent in the frame of another one whose turn it shares.
-    runInFrame(frameFor(request && frames.get(request)), work);
+    runInFrame(frameFor(request?.[FRAME]), work);
   Object.assign(options, {
-    batchBy(request) {
-      frames.set(request, currentFrame());
+    batchBy(request: Framed) {
+      request[FRAME] = currentFrame();
       const key = batchBy.call(options, request);
       const scope = key && ambientScope(source);
       return scope ? `${key}-holdfast-${keys.of(scope)}` : key;
@@ -35,6 +34,10 @@ export function separateBatches(
     batchLoader: (requests) => inFrameOf(requests[0], () => batchLoader.call(options, requests)),
   } satisfies DataLoaderOptions);
 }
+
+/** On the request itself: V8 keeps what a WeakMap holds, and whatever that leads to, for longer than its key lives. */
+const FRAME = Symbol('holdfast.frame');
+type Framed = PrismaRequest & { [FRAME]?: Frame | undefined };
 
 /** A number for each object, for as long as the object lives. */
 class Keys {

@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { bindContext } from '../core/index.js';
 
 interface Job {
   readonly run: () => Promise<unknown>;
@@ -31,7 +31,7 @@ export class StatementQueue {
     if (!this.#running && this.#innermost === lane && lane.jobs.length === 0) return this.#run(work);
     return new Promise<T>((resolve, reject) => {
       // The turn comes in another statement's async context; what runs then belongs to this one.
-      lane.jobs.push({ run: AsyncResource.bind(work), resolve, reject });
+      lane.jobs.push({ run: bindContext(work), resolve, reject });
     });
   }
 

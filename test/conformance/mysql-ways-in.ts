@@ -1,18 +1,22 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PrismaMariaDb } from '@prisma/adapter-mariadb';
-import * as mariadb from 'mariadb';
-import mysql, { type Pool as CallbackPool } from 'mysql2';
-import type { Pool, PoolOptions } from 'mysql2/promise';
-import { DataSource } from 'typeorm';
-import { type ManagedPool, managePool, unmanagePool } from 'holdfast';
-import { managePrisma } from 'holdfast/prisma';
-import { manageDataSource } from 'holdfast/typeorm';
+import type * as mariadb from 'mariadb';
+import type { DataSource } from 'typeorm';
+import type { ManagedPool } from 'holdfast';
 import { expectNoOpenTransactions } from 'holdfast/testing';
 import type { MysqlDatabase } from '../harness/mysql-database.js';
 import { mysqlSchema } from '../harness/schema.js';
-import { PrismaClient } from '../prisma/mysql/generated/client.js';
-import { type Borrow, type Captured, type CommonWork, Entry, typeormBorrowers, workOf } from './captured.js';
+import type { PrismaClient } from '../prisma/mysql/generated/client.js';
+import { type Borrow, type Captured, type CommonWork, typeormBorrowers, workOf } from './captured.js';
+import {
+  type MysqlSource,
+  type MysqlWorkOptions,
+  startMariadbPool,
+  startMysqlDataSource,
+  startMysqlPool,
+  startMysqlPrisma,
+  startPrismaOnMysql2,
+} from './mysql-pools.js';
 import { until } from './observing.js';
 import { openings, type Opening } from './ways-in.js';
 
@@ -32,27 +36,14 @@ export interface MysqlWork extends CommonWork {
   connectionId(): Promise<number>;
 }
 
-export interface MysqlWorkOptions {
-  /** Where to connect: a proxy's url, for example. Default: the test's database. */
-  readonly url?: string;
-  /** Default 4. */
-  readonly max?: number;
-  readonly name?: string;
-  readonly acquireTimeoutMs?: number;
-}
-
 export interface MysqlWayIn {
   readonly name: string;
   readonly orm: 'none' | 'typeorm' | 'prisma';
+  readonly driver: 'mysql2' | 'mariadb';
   start(db: MysqlDatabase, options?: MysqlWorkOptions): Promise<MysqlWork>;
 }
 
-interface Source {
-  readonly managed: ManagedPool;
-  readonly dataSource?: DataSource;
-}
-
-function workThrough({ managed, dataSource }: Source, borrow: Borrow): MysqlWork {
+function workThrough({ managed, dataSource }: MysqlSource, borrow: Borrow): MysqlWork {
   const work = workOf(borrow);
   return {
     managed,
@@ -75,37 +66,11 @@ const through = (send: Send, release: () => void = () => undefined): Captured =>
   release: async () => release(),
 });
 
-/** A pool of mysql2 that is managed, and ended by the harness. */
-export function startMysqlPool(
-  db: MysqlDatabase,
-  { url, max = 4, name, acquireTimeoutMs, ...more }: MysqlWorkOptions & PoolOptions = {},
-): { callbackPool: CallbackPool; pool: Pool; managed: ManagedPool } {
-  const callbackPool = mysql.createPool({ uri: url ?? db.url, connectionLimit: max, ...more });
-  const managed = managePool(callbackPool, {
-    ...(name && { name }),
-    ...(acquireTimeoutMs && { acquireTimeoutMs }),
-  });
-  db.defer(() => new Promise<void>((resolve) => callbackPool.end(() => resolve())));
-  db.defer(() => unmanagePool(managed));
-  return { callbackPool, pool: callbackPool.promise(), managed };
-}
-
-export async function startMysqlDataSource(
-  db: MysqlDatabase,
-  type: 'mysql' | 'mariadb',
-  { url, max = 4, name }: MysqlWorkOptions = {},
-): Promise<Required<Source>> {
-  const dataSource = new DataSource({ type, url: url ?? db.url, entities: [Entry], poolSize: max });
-  await dataSource.initialize();
-  const source = manageDataSource(dataSource, name === undefined ? {} : { name });
-  db.defer(() => dataSource.destroy());
-  return { managed: source.primary, dataSource };
-}
-
 const poolWay = (name: string, borrow: (pools: ReturnType<typeof startMysqlPool>) => Promise<Captured>) =>
   ({
     name,
     orm: 'none',
+    driver: 'mysql2',
     async start(db, options) {
       const pools = startMysqlPool(db, options);
       return workThrough(pools, () => borrow(pools));
@@ -119,52 +84,12 @@ const typeormWay = (
 ): MysqlWayIn => ({
   name: `TypeORM (${type}) ${name}`,
   orm: 'typeorm',
+  driver: 'mysql2',
   async start(db, options) {
     const source = await startMysqlDataSource(db, type, options);
     return workThrough(source, borrower(source.dataSource));
   },
 });
-
-/** A pool of the mariadb connector that is managed, and ended by the harness. */
-export function startMariadbPool(
-  db: MysqlDatabase,
-  { url, max = 4, name, acquireTimeoutMs }: MysqlWorkOptions = {},
-): { pool: mariadb.Pool; managed: ManagedPool } {
-  const { hostname: host, port, username: user, password, pathname } = new URL(url ?? db.url);
-  const database = pathname.slice(1);
-  const pool = mariadb.createPool({
-    host,
-    port: Number(port),
-    user,
-    password,
-    database,
-    connectionLimit: max,
-    minimumIdle: 0,
-    insertIdAsNumber: true,
-    bigIntAsNumber: true,
-  });
-  const managed = managePool(pool, {
-    connectionLimit: max,
-    ...(name && { name }),
-    ...(acquireTimeoutMs && { acquireTimeoutMs }),
-  });
-  db.defer(() => (pool.closed ? undefined : pool.end()));
-  db.defer(() => unmanagePool(managed));
-  return { pool, managed };
-}
-
-/** A PrismaClient on a managed pool of the mariadb connector; both are ended by the harness. */
-export function startMysqlPrisma(
-  db: MysqlDatabase,
-  options: MysqlWorkOptions = {},
-): { pool: mariadb.Pool; managed: ManagedPool; prisma: PrismaClient } {
-  const { pool, managed } = startMariadbPool(db, options);
-  // The adapter brings a mariadb of its own, whose types are other ones.
-  const adapter = new PrismaMariaDb(pool as never);
-  const prisma = managePrisma(new PrismaClient({ adapter }), { dataSource: managed.name });
-  db.defer(() => prisma.$disconnect());
-  return { pool, managed, prisma };
-}
 
 /** Nothing is taken: a PrismaClient asks its pool for each call. */
 const throughMysqlPrisma = (prisma: PrismaClient): Captured => ({
@@ -178,16 +103,28 @@ const throughMysqlPrisma = (prisma: PrismaClient): Captured => ({
 const mariadbWay = (name: string, borrow: (pool: mariadb.Pool) => Promise<Captured>): MysqlWayIn => ({
   name: `mariadb ${name}`,
   orm: 'none',
+  driver: 'mariadb',
   async start(db, options) {
     const source = startMariadbPool(db, options);
     return workThrough(source, () => borrow(source.pool));
   },
 });
 
+const prismaOnMysql2Way: MysqlWayIn = {
+  name: 'Prisma on the mysql2 pool of TypeORM',
+  orm: 'prisma',
+  driver: 'mysql2',
+  async start(db, options) {
+    const { managed, prisma } = await startPrismaOnMysql2(db, options);
+    return workThrough({ managed }, async () => throughMysqlPrisma(prisma));
+  },
+};
+
 /** A managed PrismaClient on a managed pool of the mariadb connector. */
 const prismaWay: MysqlWayIn = {
-  name: 'Prisma (mariadb)',
+  name: 'Prisma on a mariadb pool',
   orm: 'prisma',
+  driver: 'mariadb',
   async start(db, options) {
     const { managed, prisma } = startMysqlPrisma(db, options);
     return workThrough({ managed }, async () => throughMysqlPrisma(prisma));
@@ -229,6 +166,7 @@ export const mysqlWaysIn: readonly MysqlWayIn[] = [
     typeormWay(name, name === 'repository' ? 'mariadb' : 'mysql', borrower),
   ),
   prismaWay,
+  prismaOnMysql2Way,
 ];
 
 /** A row of a grid: `describe.each(everyMysqlWay)('$name', ({ way, opening }) => …)`. */

@@ -1,6 +1,7 @@
 import { runInTransaction, UnexpectedRollbackError } from 'holdfast';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { failureOf, until } from './observing.js';
+import { startMysqlPool } from './mysql-pools.js';
 import {
   closeMysqlGate,
   everyMysqlWay,
@@ -8,7 +9,6 @@ import {
   mysqlConformanceSchema,
   mysqlError,
   mysqlLabelsIn,
-  startMysqlPool,
   useMysqlWork,
 } from './mysql-ways-in.js';
 import { useWitness } from './witness.js';

@@ -1,11 +1,11 @@
 import { afterCommit, afterCompletion, currentTransaction, runInTransaction } from 'holdfast';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
+import { startMysqlPool } from './mysql-pools.js';
 import {
   everyMysqlWay,
   expectCleanMysqlPool,
   mysqlConformanceSchema,
   mysqlLabelsIn,
-  startMysqlPool,
   useMysqlWork,
 } from './mysql-ways-in.js';
 import { failureOf } from './observing.js';

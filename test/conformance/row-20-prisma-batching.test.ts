@@ -4,7 +4,7 @@ import { useDatabase } from '../harness/database.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { barrier, startPrismaApp, started } from '../prisma/prisma-app.js';
 import type { PrismaClient } from '../prisma/generated/client.js';
-import { startMysqlPrisma } from './mysql-ways-in.js';
+import { startMysqlPrisma } from './mysql-pools.js';
 import { signal } from './ways-in.js';
 
 interface PrismaDatabase {

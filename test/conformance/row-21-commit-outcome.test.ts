@@ -197,33 +197,74 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
     await expectCleanPool(work.pool, db);
   });
 
-  test('the server still runs the COMMIT for longer than it is worth waiting: unknown, not a guess', async () => {
-    const work = await way.start(db, { url: proxy.url(db.url) });
+  describe('the server still runs the COMMIT', () => {
     // A deferred trigger that waits for this lock is part of what COMMIT does.
-    await db.query(`
-      CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_advisory_xact_lock(99); RETURN NULL; END $$;
-      CREATE CONSTRAINT TRIGGER late AFTER INSERT ON account DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW EXECUTE FUNCTION wait_at_commit();`);
-    const holder = await db.client();
-    await holder.query('SELECT pg_advisory_lock(99)');
-    const outcome = opening.run(async () => {
-      listen();
-      await work.query("INSERT INTO account (owner) VALUES ('ada')");
-    }, eager);
-    const refusal = outcome.catch((reason: unknown) => reason);
-    await until('COMMIT to wait', async () => {
-      const sessions = await db.query(
-        "SELECT 1 FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'advisory'",
-      );
-      return sessions.length === 1;
-    });
-    await proxy.cut();
+    beforeEach(() =>
+      db.query(`
+        CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN PERFORM pg_advisory_xact_lock(99); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON account DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW EXECUTE FUNCTION wait_at_commit();`),
+    );
+    afterEach(() => db.query('DROP TRIGGER late ON account; DROP FUNCTION wait_at_commit()'));
 
-    expect(await refusal).toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN', retryable: false });
-    expect(told).toEqual(['unknown']);
-    await holder.query('SELECT pg_advisory_unlock_all()');
-    await until('the late COMMIT', async () => (await db.query('SELECT 1 FROM account')).length === 1);
-    await db.query('DROP TRIGGER late ON account; DROP FUNCTION wait_at_commit()');
+    /** Ends the connection while COMMIT waits for the lock. */
+    async function cutDuringCommit(
+      cut: () => Promise<unknown> = () => proxy.cut(),
+      options = eager,
+    ): Promise<{ outcome: Promise<unknown>; letGo(): Promise<unknown> }> {
+      const work = await way.start(db, { url: proxy.url(db.url) });
+      const holder = await db.client();
+      await holder.query('SELECT pg_advisory_lock(99)');
+      const outcome = opening.run(async () => {
+        listen();
+        await work.query("INSERT INTO account (owner) VALUES ('ada')");
+        return 'paid';
+      }, options);
+      outcome.catch(() => undefined);
+      await until('COMMIT to wait', async () => {
+        const sessions = await db.query(
+          "SELECT 1 FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'advisory'",
+        );
+        return sessions.length === 1;
+      });
+      await cut();
+      return { outcome, letGo: () => holder.query('SELECT pg_advisory_unlock_all()') };
+    }
+
+    test('for a moment: asked again until it has ended, and settled', async () => {
+      const { outcome, letGo } = await cutDuringCommit();
+      const asked = (): number => proxy.texts.filter((text) => text.includes('pg_xact_status')).length;
+      await until('it to be asked again', () => asked() > 1);
+      await letGo();
+
+      expect(await outcome).toBe('paid');
+      expect(told).toEqual(['after commit', 'committed']);
+      expect(await db.query('SELECT owner FROM account')).toEqual([{ owner: 'ada' }]);
+    });
+
+    test('and ends the session instead of an answer: it is asked as well, and says that nothing is committed', async () => {
+      const terminate = (): Promise<unknown> =>
+        db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'advisory'");
+      const { outcome, letGo } = await cutDuringCommit(terminate, { name: 'pay' });
+
+      await expect(outcome).rejects.toMatchObject({
+        code: 'COMMIT_FAILED',
+        retryable: true,
+        cause: expect.objectContaining({ code: '57P01' }) as unknown,
+      });
+      expect(told).toEqual(['after rollback', 'rolled back']);
+      expect(await db.query('SELECT owner FROM account')).toEqual([]);
+      await letGo();
+    });
+
+    test('for longer than it is worth waiting: unknown, not a guess', async () => {
+      const { outcome, letGo } = await cutDuringCommit();
+
+      await expect(outcome).rejects.toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN', retryable: false });
+      expect(told).toEqual(['unknown']);
+      await letGo();
+      await until('the late COMMIT', async () => (await db.query('SELECT 1 FROM account')).length === 1);
+    });
   });
 });

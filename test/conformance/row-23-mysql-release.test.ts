@@ -4,7 +4,8 @@ import type { ManagedPool } from 'holdfast';
 import { LeaseLog } from '../connection/lease-log.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { failureOf, until } from './observing.js';
-import { mysqlLabelsIn, startMysqlPool } from './mysql-ways-in.js';
+import { startMysqlPool } from './mysql-pools.js';
+import { mysqlLabelsIn } from './mysql-ways-in.js';
 import { useWitness } from './witness.js';
 
 const db = useMysqlDatabase();

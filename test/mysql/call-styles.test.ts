@@ -2,7 +2,8 @@ import type { Pool as CallbackPool, PoolConnection as CallbackConnection, RowDat
 import type { Pool, PoolConnection } from 'mysql2/promise';
 import { runInTransaction } from 'holdfast';
 import { failureOf, until } from '../conformance/observing.js';
-import { mysqlLabelsIn, startMysqlPool } from '../conformance/mysql-ways-in.js';
+import { startMysqlPool } from '../conformance/mysql-pools.js';
+import { mysqlLabelsIn } from '../conformance/mysql-ways-in.js';
 import { useWitness } from '../conformance/witness.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 

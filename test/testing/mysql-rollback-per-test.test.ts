@@ -1,13 +1,7 @@
 import { runInTransaction } from 'holdfast';
 import { rollbackPerTest } from 'holdfast/testing';
-import {
-  mysqlError,
-  mysqlLabelsIn,
-  mysqlWaysIn,
-  startMariadbPool,
-  startMysqlPool,
-  useMysqlWork,
-} from '../conformance/mysql-ways-in.js';
+import { startMariadbPool, startMysqlPool } from '../conformance/mysql-pools.js';
+import { mysqlError, mysqlLabelsIn, mysqlWaysIn, useMysqlWork } from '../conformance/mysql-ways-in.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 
 const db = useMysqlDatabase();

@@ -1,6 +1,7 @@
 import { afterCommit, afterRollback, managePool, runInTransaction, unmanagePool } from 'holdfast';
 import { ManualClock } from 'holdfast/testing';
-import { mysqlLabelsIn, startMysqlPool } from '../conformance/mysql-ways-in.js';
+import { startMysqlPool } from '../conformance/mysql-pools.js';
+import { mysqlLabelsIn } from '../conformance/mysql-ways-in.js';
 import { failureOf } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';

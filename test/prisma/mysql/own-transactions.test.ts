@@ -1,7 +1,8 @@
 import type { Pool } from 'mariadb';
 import { currentTransaction, runInTransaction } from 'holdfast';
 import { failureOf } from '../../conformance/observing.js';
-import { mysqlLabelsIn, startMysqlPrisma } from '../../conformance/mysql-ways-in.js';
+import { startMysqlPrisma } from '../../conformance/mysql-pools.js';
+import { mysqlLabelsIn } from '../../conformance/mysql-ways-in.js';
 import { useMysqlDatabase } from '../../harness/mysql-database.js';
 import { started } from '../prisma-app.js';
 import type { PrismaClient } from './generated/client.js';

@@ -1,5 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
-import { getLogger, mysqlDialect } from '../../../core/index.js';
+import { bindContext, getLogger, mysqlDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
@@ -108,7 +107,7 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
       return;
     }
     // mysql2 would call it in the releaser's async context.
-    const bound = AsyncResource.bind(callback);
+    const bound = bindContext(callback);
     if (!this.#selfReleasing) {
       try {
         const scope = this.scope();
@@ -148,7 +147,7 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
       // A pool's query() throws for nobody who listens by a callback.
       const callback = args.findLast((arg) => typeof arg === 'function') as MysqlCallback | undefined;
       if (!callback) throw error;
-      return process.nextTick(AsyncResource.bind(callback), error as Error);
+      return process.nextTick(callback, error as Error);
     }
     if (scope) return new Mysql2TransactionConnection(this, this.#pool, { scope }).run(method, args);
     this.#selfReleasing = true;

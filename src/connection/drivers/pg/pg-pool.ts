@@ -1,5 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
-import { postgresDialect } from '../../../core/index.js';
+import { bindContext, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
@@ -124,7 +123,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
     if (scope) return new PgTransactionClient(this, this.#pool, { scope }).connect();
     const { connection, lease, handOver } = await this.borrow(
       this.request('client', currentFrame()),
-      (lent) => ({ ...lent, handOver: new HandOver(lent.connection) }),
+      ({ connection, lease }) => ({ connection, lease, handOver: new HandOver(connection) }),
     );
     const lost = handOver.complete();
     if (lost) {
@@ -182,6 +181,6 @@ export class PgManagedPool extends DriverPool<PgClient> {
 /** Binds a callback among a query's arguments to the caller's async context: pg-pool would call it in the releaser's. */
 function bindLast(args: unknown[]): unknown[] {
   return args.map((arg) =>
-    typeof arg === 'function' ? AsyncResource.bind(arg as (...values: unknown[]) => unknown) : arg,
+    typeof arg === 'function' ? bindContext(arg as (...values: unknown[]) => unknown) : arg,
   );
 }

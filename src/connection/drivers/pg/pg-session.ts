@@ -125,7 +125,8 @@ export class PgSession implements Session {
       const result = (await this.#send(query)) as { command?: string };
       return result.command === 'COMMIT' ? { kind: 'committed' } : { kind: 'rolled back', error: undefined };
     } catch (thrown) {
-      const error = this.#lost ?? (thrown as Error);
+      // The server's own last word, where there is one, says more than that the connection is gone.
+      const error = severityOf(thrown) ? (thrown as Error) : (this.#lost ?? (thrown as Error));
       return isAnswer(error)
         ? { kind: 'rolled back', error }
         : { kind: 'unknown', error, transactionId: this.#transactionId };
@@ -266,8 +267,14 @@ export class PgSession implements Session {
 
 /** An ErrorResponse of a server that goes on; FATAL and PANIC end the session, so nothing is known of what ran. */
 function isAnswer(error: Error): boolean {
+  const severity = severityOf(error);
+  return severity !== undefined && severity !== 'FATAL' && severity !== 'PANIC';
+}
+
+/** The severity of an ErrorResponse; what the driver itself throws has none. */
+function severityOf(error: unknown): string | undefined {
   const { severity } = error as { severity?: unknown };
-  return typeof severity === 'string' && severity !== 'FATAL' && severity !== 'PANIC';
+  return typeof severity === 'string' ? severity : undefined;
 }
 
 const ROLLBACK_AS_A_WHOLE = /\b(?:rollback|abort)\b(?!\s+(?:work\s+|transaction\s+)?to\b)/i;
