@@ -22,6 +22,8 @@ module.exports = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/consumers/nest-'],
   // .js first: the mapping below also meets the relative imports of packages, which are never ours to turn into .ts.
   moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'json', 'node'],
+  // better-sqlite3 and Prisma's adapter for it.
+  modulePaths: ['<rootDir>/test/sqlite/node_modules'],
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^holdfast$': '<rootDir>/src/index.ts',

@@ -11,6 +11,7 @@ const clients = {
   'bench/schema.prisma': 'bench/src/generated',
   'test/prisma/schema.prisma': 'test/prisma/generated',
   'test/prisma/mysql/schema.prisma': 'test/prisma/mysql/generated',
+  'test/sqlite/prisma/schema.prisma': 'test/sqlite/prisma/generated',
   'examples/nestjs-prisma/schema.prisma': 'examples/nestjs-prisma/src/generated',
   'examples/two-orms/schema.prisma': 'examples/two-orms/src/generated',
 };

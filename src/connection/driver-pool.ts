@@ -49,6 +49,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   abstract readonly native: object;
   abstract readonly ended: boolean;
   readonly clock: Clock;
+  readonly onlyOne?: string;
   protected readonly book = new LeaseBook();
   readonly #options: DriverPoolOptions;
   readonly #current: CurrentLeases<C> = new WeakMap();
@@ -304,7 +305,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     const { max, inUse, idle, pending } = this.counts();
     return new AcquireTimeoutError(
       `${holder ? `"${holder}"` : 'A statement'} got no connection of pool "${this.name}" in time: ${why}. ` +
-        `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections, or raise the pool's max.`,
+        `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections${this.onlyOne ? `: ${this.onlyOne}.` : ", or raise the pool's max."}`,
       { cause, retryable: true },
     );
   }

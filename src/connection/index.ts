@@ -15,6 +15,12 @@ export type {
   TransactionLease,
   TransactionStep,
 } from './managed-pool.js';
+export { findManagedSqlite, manageSqlite, manageSqliteOpener } from './manage-sqlite.js';
+export type { ManageSqliteOptions } from './manage-sqlite.js';
+export type { SqlitePool } from './drivers/sqlite/sqlite-pool.js';
+export type { SqliteTransactionClient } from './drivers/sqlite/sqlite-transaction-client.js';
+export { isInTransaction } from './drivers/sqlite/sqlite-types.js';
+export type { SqliteDatabase } from './drivers/sqlite/sqlite-types.js';
 export { corePoolOf } from './drivers/mysql2/core-pool.js';
 export { isMysql2Pool } from './drivers/mysql2/manage-mysql2-pool.js';
 export type { PgPoolLike } from './drivers/pg/pg-types.js';

@@ -101,7 +101,13 @@ export function managePool(pool: ManageablePool, options?: ManagePoolOptions): M
       `managePool options.connectionLimit is ${asked.connectionLimit}, and pool "${managed.name}" has ${max}. Give the pool's own, or leave it out.`,
     );
   }
-  if (managed.serving) return manageAgain(managed, asked.name);
+  return registerPool(managed, asked.name);
+}
+
+/** Makes a wrapped pool the primary of a data source of this name. Throws as {@link managePool} does. */
+export function registerPool<P extends ManagedPool>(managed: P, asked: string | undefined): P {
+  if (managed.serving) return manageAgain(managed, asked);
+  const name = asked ?? DEFAULT_SOURCE;
   const source = { name, primary: managed, replicas: [] };
   try {
     registerSource(source);
@@ -113,7 +119,7 @@ export function managePool(pool: ManageablePool, options?: ManagePoolOptions): M
   return managed;
 }
 
-function manageAgain(managed: ManagedPool, name: string | undefined): ManagedPool {
+function manageAgain<P extends ManagedPool>(managed: P, name: string | undefined): P {
   const { source } = managed;
   if (source.primary !== managed || (name !== undefined && name !== source.name)) {
     throw new DuplicateDataSourceError(

@@ -5,6 +5,8 @@ import { SelfDeadlockError } from './errors.js';
 /** A pool that requests wait for. */
 export interface WaitedPool {
   readonly name: string;
+  /** Why it can have no more than one connection, where it cannot. */
+  readonly onlyOne?: string;
   /** Whether that many connections are all that the pool may have. */
   isFilledBy(connections: number): boolean;
 }
@@ -131,7 +133,7 @@ export class WaitGraph {
     return new SelfDeadlockError(
       `${describe} needs one more connection of pool "${pool.name}", but all ${holders.length} are held by ` +
         `transactions that wait for one themselves: ${names}. Join the outer transaction (REQUIRED or NESTED ` +
-        `instead of REQUIRES_NEW or NOT_SUPPORTED), or raise the pool's max above the number of such calls that run at once.`,
+        `instead of REQUIRES_NEW or NOT_SUPPORTED)${pool.onlyOne ? `: ${pool.onlyOne}.` : ", or raise the pool's max above the number of such calls that run at once."}`,
       { retryable: true },
     );
   }

@@ -24,5 +24,5 @@ export { getLogger, readLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
 export { imitate } from './imitate.js';
 export { processGlobal } from './process-global.js';
-export { ISOLATION_LEVELS, mysqlDialect, postgresDialect } from './dialect.js';
+export { ISOLATION_LEVELS, mysqlDialect, postgresDialect, sqliteDialect } from './dialect.js';
 export type { BeginOptions, Dialect, IsolationLevel } from './dialect.js';

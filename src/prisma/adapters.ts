@@ -2,12 +2,14 @@ import {
   currentFrame,
   DEFAULT_SOURCE,
   findManagedPool,
+  findManagedSqlite,
   type ManagedSource,
   registeredSource,
   runInFrame,
 } from '../connection/index.js';
 import { poolBehind } from './as-mariadb-pool.js';
 import { UnsupportedPrismaClientError } from './errors.js';
+import { SQLITE_ADAPTER } from './manage-sqlite-adapter.js';
 import type { PrismaAdapterFactory, PrismaInternals } from './prisma-types.js';
 
 /** The data source that a PrismaClient belongs to. */
@@ -26,10 +28,11 @@ const ADAPTERS: Readonly<
 > = {
   [PG]: behindPg,
   [MARIADB]: behindMariadb,
+  [SQLITE_ADAPTER]: behindSqlite,
 };
 
 const HOW =
-  'new PrismaClient({ adapter: new PrismaPg(pool) }) or { adapter: new PrismaMariaDb(pool) }, with a pool that managePool() manages.';
+  'new PrismaClient({ adapter: new PrismaPg(pool) }) or { adapter: new PrismaMariaDb(pool) }, with a pool that managePool() manages, or { adapter: manageSqliteAdapter(new PrismaBetterSqlite3({ url })) }.';
 
 /** Throws {@link UnsupportedPrismaClientError} for a client that is not on a managed pool. */
 export function findSource(
@@ -46,7 +49,7 @@ export function findSource(
   const find = Object.hasOwn(ADAPTERS, adapterName) ? ADAPTERS[adapterName] : undefined;
   if (find) return find(adapter, dataSource);
   throw new UnsupportedPrismaClientError(
-    `This PrismaClient runs on the adapter ${adapterName}. holdfast supports ${Object.keys(ADAPTERS).join(' and ')}: ${HOW}`,
+    `This PrismaClient runs on the adapter ${adapterName}. holdfast supports ${Object.keys(ADAPTERS).join(', ')}: ${HOW}`,
     { adapter: adapterName },
   );
 }
@@ -99,4 +102,14 @@ function behindMariadb(adapter: PrismaAdapterFactory, dataSource: string = DEFAU
       );
     },
   };
+}
+
+/** It has no pool: the factory itself is managed. */
+function behindSqlite(adapter: PrismaAdapterFactory): FoundSource {
+  const managed = findManagedSqlite(adapter);
+  if (managed?.serving) return { source: managed.source };
+  throw new UnsupportedPrismaClientError(
+    `This PrismaClient runs on the adapter ${SQLITE_ADAPTER}, which is not managed: new PrismaClient({ adapter: manageSqliteAdapter(new PrismaBetterSqlite3({ url })) }).`,
+    { adapter: SQLITE_ADAPTER },
+  );
 }

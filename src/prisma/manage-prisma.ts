@@ -32,7 +32,8 @@ interface ParsedOptions {
 
 /**
  * Lets a PrismaClient take part in holdfast's transactions. The client must have been made with `new PrismaPg(pool)` or
- * `new PrismaMariaDb(pool)` on a pool that `managePool` manages. Inside a transaction its model calls, raw
+ * `new PrismaMariaDb(pool)` on a pool that `managePool` manages, or with an adapter of `manageSqliteAdapter`. Inside a
+ * transaction its model calls, raw
  * queries and extended clients run on the transaction's connection; its own `$transaction` becomes a nested
  * scope whose `timeout` and `maxWait` do not count. Outside, Prisma behaves as before. Idempotent; only this
  * client and those extended from it, before or after, are changed. Answers the client it was given.

@@ -1,3 +1,4 @@
+import { InvalidOptionsError } from '../core/index.js';
 import {
   type AmbientScope,
   currentFrame,
@@ -35,6 +36,16 @@ export function mismatch({ name, options }: Call<unknown>, scope: TransactionSco
     );
   }
   return undefined;
+}
+
+/** Why a call cannot begin a transaction of its own on `source`, where it cannot. */
+export function unavailable({ options }: Call<unknown>, source: ManagedSource): Error | undefined {
+  const { isolationLevel } = options;
+  const { isolationLevels } = source.primary.dialect;
+  if (!isolationLevel || isolationLevels.includes(isolationLevel)) return undefined;
+  return new InvalidOptionsError(
+    `transaction options.isolationLevel is ${isolationLevel}, and the database of data source "${source.name}" has ${isolationLevels.join(', ')} only. Leave it out.`,
+  );
 }
 
 /** The error of a MANDATORY call without a transaction, and of a NEVER call inside one. */

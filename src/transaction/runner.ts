@@ -15,7 +15,7 @@ import { Checks, type Completion, type ScopeEnd } from './hooks.js';
 import { type ParsedRetry, rollsBackOn } from './options.js';
 import { Opening } from './opening.js';
 import { decide } from './propagation.js';
-import { mismatch, outOfPlace, refuse } from './refusal.js';
+import { mismatch, outOfPlace, refuse, unavailable } from './refusal.js';
 import { isRetryable, pauseAfter } from './retry.js';
 import {
   type CallResult,
@@ -65,6 +65,8 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
 }
 
 function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
+  const refused = unavailable(call, source);
+  if (refused) return refuse(call, refused, source);
   const outer = currentFrame();
   const opening = new Opening(call.name, call.entry);
   const { isolationLevel, readOnly, allowImplicitCommit: allowsImplicitCommit = false, retry } = call.options;

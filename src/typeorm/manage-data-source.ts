@@ -1,4 +1,4 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import {
   InvalidOptionsError,
   type IsolationLevel,
@@ -14,6 +14,8 @@ import {
   type ManagedSource,
   managePool,
   manageReplica,
+  manageSqlite,
+  type SqlitePool,
   unmanagePool,
   UnsupportedDriverError,
 } from '../connection/index.js';
@@ -30,6 +32,8 @@ import {
   joinedQueryRunnerOf,
   unwrapErrorsOf,
 } from './joined-query-runner.js';
+import { beginForPersistence, isSqlite, sqliteDatabaseOf } from './sqlite-data-source.js';
+import { SqliteQueryRunners } from './sqlite-query-runners.js';
 import { TypeormParticipant } from './typeorm-participant.js';
 import type { DataSourceMethods, TransactionMethod } from './typeorm-types.js';
 
@@ -39,11 +43,17 @@ export interface ManageDataSourceOptions {
   readonly name?: string;
   /** How long `dataSource.destroy()` waits for running transactions before it rolls them back, in milliseconds. Default: 10000. */
   readonly shutdownTimeoutMs?: number;
+  /**
+   * How long a request waits for a connection, in milliseconds, before it fails with `AcquireTimeoutError`. Default: the
+   * driver's own limit; on SQLite, whose driver has one connection and no limit, 10000.
+   */
+  readonly acquireTimeoutMs?: number;
 }
 
 interface ParsedOptions {
   readonly name: string | undefined;
   readonly shutdownTimeoutMs: number | undefined;
+  readonly acquireTimeoutMs: number | undefined;
 }
 
 const MANAGED = Symbol.for('holdfast.managed-data-source/1');
@@ -56,8 +66,8 @@ type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
  * Idempotent: a repeated call may leave options out, and may not change them. Only this instance is changed. `destroy()`
  * waits for running transactions, and `initialize()` after it manages the new pool under the same name.
  *
- * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL, MySQL or
- * MariaDB, `DuplicateDataSourceError` and `InvalidOptionsError`, also for another `shutdownTimeoutMs` than the first call's.
+ * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL, MySQL,
+ * MariaDB or SQLite (better-sqlite3, or sql.js without `autoSave`), `DuplicateDataSourceError` and `InvalidOptionsError`, also for other durations than the first call's.
  *
  * @example
  * ```ts
@@ -68,7 +78,11 @@ type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
 export function manageDataSource(dataSource: DataSource, options?: ManageDataSourceOptions): ManagedSource {
   const parsed = readOptions<ParsedOptions>(
     options,
-    { name: optional(readString), shutdownTimeoutMs: optional(readDurationMs) },
+    {
+      name: optional(readString),
+      shutdownTimeoutMs: optional(readDurationMs),
+      acquireTimeoutMs: optional(readDurationMs),
+    },
     'manageDataSource options',
   );
   if (!isDataSource(dataSource)) {
@@ -98,13 +112,17 @@ export function isManagedDataSource(dataSource: DataSource): boolean {
 class ManagedDataSource {
   readonly #dataSource: DataSource;
   readonly #shutdownTimeoutMs: number;
+  readonly #acquireTimeoutMs: number | undefined;
   readonly #original: DataSourceMethods;
   readonly #JoinedQueryRunner: JoinedQueryRunnerConstructor;
+  /** On SQLite, whose driver does not keep apart what several do at once. */
+  readonly #sqlite: SqliteQueryRunners | undefined;
   #pool: ManagedPool;
 
   constructor(dataSource: DataSource, options: ParsedOptions) {
     this.#dataSource = dataSource;
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
+    this.#acquireTimeoutMs = options.acquireTimeoutMs;
     this.#pool = this.#managePools(options.name);
     this.#original = {
       createEntityManager: dataSource.createEntityManager.bind(dataSource),
@@ -112,11 +130,21 @@ class ManagedDataSource {
       destroy: dataSource.destroy.bind(dataSource),
       initialize: dataSource.initialize.bind(dataSource),
     };
-    this.#JoinedQueryRunner = joinedQueryRunnerOf(dataSource, (runner) => {
+    const createManager = (runner: QueryRunner): EntityManager => {
       const manager = this.#original.createEntityManager(runner);
       this.#takeTurnsIn(manager);
       return manager;
-    });
+    };
+    const Joined = joinedQueryRunnerOf(dataSource, createManager);
+    if (isSqlite(dataSource)) {
+      this.#sqlite = new SqliteQueryRunners({
+        dataSource,
+        pool: () => this.#pool as SqlitePool,
+        join: () => this.#participant()?.join(),
+        createManager: this.#original.createEntityManager,
+      });
+    }
+    this.#JoinedQueryRunner = this.#sqlite?.joined(Joined) ?? Joined;
     replace(dataSource, {
       createEntityManager: (runner) => {
         const manager = this.#original.createEntityManager(runner);
@@ -125,7 +153,9 @@ class ManagedDataSource {
         return manager;
       },
       createQueryRunner: (mode) =>
-        this.#participant()?.join() ?? unwrapErrorsOf(this.#original.createQueryRunner(mode)),
+        this.#participant()?.join() ??
+        this.#outside() ??
+        unwrapErrorsOf(this.#original.createQueryRunner(mode)),
       destroy: () => this.#destroy(),
       initialize: () => this.#initialize(),
     } satisfies DataSourceMethods);
@@ -136,11 +166,14 @@ class ManagedDataSource {
     return this.#pool.source;
   }
 
-  again({ name, shutdownTimeoutMs }: ParsedOptions): ManagedSource {
-    if (shutdownTimeoutMs !== undefined && shutdownTimeoutMs !== this.#shutdownTimeoutMs) {
+  again({ name, ...durations }: ParsedOptions): ManagedSource {
+    const own = { shutdownTimeoutMs: this.#shutdownTimeoutMs, acquireTimeoutMs: this.#acquireTimeoutMs };
+    for (const option of ['shutdownTimeoutMs', 'acquireTimeoutMs'] as const) {
+      const asked = durations[option];
+      if (asked === undefined || asked === own[option]) continue;
       throw new InvalidOptionsError(
-        `manageDataSource options.shutdownTimeoutMs is ${shutdownTimeoutMs}, but data source "${this.source.name}" is managed with ` +
-          `${this.#shutdownTimeoutMs}. Give it in the first call, or leave it out.`,
+        `manageDataSource options.${option} is ${asked}, but data source "${this.source.name}" is managed with ` +
+          `${own[option] ?? "the driver's own limit"}. Give it in the first call, or leave it out.`,
       );
     }
     this.#pool = this.#managePools(name ?? this.source.name);
@@ -149,20 +182,26 @@ class ManagedDataSource {
 
   #managePools(asked: string | undefined): ManagedPool {
     const { isInitialized, options } = this.#dataSource;
+    const acquireTimeoutMs = this.#acquireTimeoutMs;
     const name = asked ?? (options as { name?: string }).name ?? DEFAULT_SOURCE;
     if (!isInitialized) {
       throw new DataSourceNotInitializedError(
         `Data source "${name}" is not initialised yet, so it has no pool to manage. Call manageDataSource() after await dataSource.initialize().`,
       );
     }
+    if (isSqlite(this.#dataSource))
+      return manageSqlite(sqliteDatabaseOf(this.#dataSource), { name, acquireTimeoutMs });
     const pools = poolsOf(this.#dataSource);
     if (!pools) {
       throw new UnsupportedDriverError(
-        `Data source "${name}" is of type ${options.type}; this version of holdfast manages TypeORM on PostgreSQL (type: 'postgres') and on ` +
-          "MySQL and MariaDB with mysql2 (type: 'mysql' or 'mariadb').",
+        `Data source "${name}" is of type ${options.type}; this version of holdfast manages TypeORM on PostgreSQL (type: 'postgres'), on ` +
+          "MySQL and MariaDB with mysql2 (type: 'mysql' or 'mariadb'), and on SQLite with better-sqlite3 or sql.js (type: 'better-sqlite3' or 'sqljs').",
       );
     }
-    const pool = managePool(pools.primary, { name });
+    const pool = managePool(pools.primary, {
+      name,
+      ...(acquireTimeoutMs !== undefined && { acquireTimeoutMs }),
+    });
     for (const replica of pools.replicas) manageReplica(replica, pool);
     return pool;
   }
@@ -179,20 +218,37 @@ class ManagedDataSource {
     );
   }
 
-  /** `manager.transaction(callback)` inside a transaction is a nested scope, so that two at once take turns. */
+  #outside(): QueryRunner | undefined {
+    // While the data source is initialised again, its new connection is not managed yet.
+    return this.#pool.ended ? undefined : this.#sqlite?.outside();
+  }
+
+  /**
+   * `manager.transaction(callback)` inside a transaction is a nested scope, so that two at once take turns. On SQLite it is
+   * one of holdfast outside as well, and so is what save() and its like begin: whatever runs inside joins it, as there
+   * is no other connection.
+   */
   #takeTurnsIn(manager: EntityManager): void {
+    const sqlite = this.#sqlite;
+    if (sqlite) {
+      beginForPersistence(manager, (name, work) =>
+        this.#participant() || sqlite.isTold()
+          ? work()
+          : runInTransaction(work, { dataSource: this.source.name, name }),
+      );
+    }
     const original = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
     const transaction = async (...args: unknown[]): Promise<unknown> => {
       const work = args.find((arg) => typeof arg === 'function') as
         ((manager: EntityManager) => Promise<unknown>) | undefined;
-      const participant = work && this.#participant();
-      if (!participant) return original(...args);
+      const participant = this.#participant();
+      if (!work || !(participant || sqlite)) return original(...args);
       const isolationLevel = args.find((arg) => typeof arg === 'string') as IsolationLevel | undefined;
-      return runInTransaction(async () => work(participant.join().manager), {
+      return runInTransaction(async () => work(this.#participant()!.join().manager), {
         dataSource: this.source.name,
         propagation: 'NESTED',
         // It asks for nothing that the transaction around it does not have.
-        readOnly: participant.readOnly,
+        readOnly: participant?.readOnly ?? false,
         name: 'EntityManager.transaction',
         ...(isolationLevel && { isolationLevel }),
       });

@@ -2,7 +2,7 @@
  * The parts of TypeORM that its own types keep to themselves. Read in TypeORM 0.3.28 and 1.1.1.
  */
 import type { DataSource, Driver, EntityManager, QueryRunner, ReplicationMode } from 'typeorm';
-import type { ManageablePool } from '../connection/index.js';
+import type { ManageablePool, SqliteDatabase } from '../connection/index.js';
 
 /** `dataSource.driver` of PostgreSQL. */
 export interface PostgresDriverLike {
@@ -14,6 +14,11 @@ export interface PostgresDriverLike {
 export interface MysqlDriverLike {
   readonly pool?: ManageablePool;
   readonly poolCluster?: { readonly _nodes: Readonly<Record<string, { readonly pool: ManageablePool }>> };
+}
+
+/** `dataSource.driver` of SQLite: one connection. */
+export interface SqliteDriverLike {
+  readonly databaseConnection: SqliteDatabase;
 }
 
 /** Every QueryRunner of TypeORM extends BaseQueryRunner, which has these. */

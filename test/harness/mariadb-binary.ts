@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+// Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
+import { aptInstall, installPackages, mayInstall } from './apt';
 
 /** A MariaDB server on this machine: its executable, and the SQL that fills an empty data directory. */
 export interface MariadbInstallation {
@@ -10,7 +11,7 @@ export interface MariadbInstallation {
 
 const folders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/usr/libexec', '/opt/homebrew/bin'];
 /** Debian's package of the server alone: it brings no service that could be started. */
-const install = 'apt-get install --yes --no-install-recommends mariadb-server-core';
+const server = 'mariadb-server-core';
 
 export const otherMysqlHint =
   'Or set HOLDFAST_TEST_MYSQL_URL to a MariaDB on which you may create databases, ' +
@@ -21,7 +22,7 @@ export function findMariadb(): MariadbInstallation {
   const found = lookForMariadb() ?? installMariadb();
   if (found) return found;
   throw new Error(
-    `No MariaDB to test with: there is no mariadbd in PATH or ${folders.join(', ')}. Run: sudo ${install}  ${otherMysqlHint}`,
+    `No MariaDB to test with: there is no mariadbd in PATH or ${folders.join(', ')}. Run: sudo ${aptInstall(server)}  ${otherMysqlHint}`,
   );
 }
 
@@ -44,21 +45,13 @@ function lookForMariadb(): MariadbInstallation | undefined {
 }
 
 function installMariadb(): MariadbInstallation | undefined {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined;
-  process.stderr.write(`No MariaDB found; installing one for the tests: ${install}\n`);
-  const run = (command: string): void => {
-    const [program, ...args] = command.split(' ');
-    execFileSync(program!, args, {
-      stdio: 'ignore',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  };
+  if (!mayInstall()) return undefined;
+  process.stderr.write(`No MariaDB found; installing one for the tests: ${aptInstall(server)}\n`);
   try {
-    run('apt-get update');
-    run(install);
+    installPackages(server);
   } catch (error) {
     throw new Error(
-      `No MariaDB to test with, and it could not be installed. Run: ${install}  ${otherMysqlHint}`,
+      `No MariaDB to test with, and it could not be installed. Run: ${aptInstall(server)}  ${otherMysqlHint}`,
       {
         cause: error,
       },
