@@ -74,3 +74,8 @@ test('several replicas share the read-only transactions', async () => {
   while (seen.size < 2) seen.add(await runInTransaction(() => where(), readOnly));
   expect([...seen].sort()).toEqual(['replica', 'replica 2']);
 });
+
+test('a replica that has ended is none: the primary takes its transactions', async () => {
+  await replica.end();
+  expect(await runInTransaction(() => where(), readOnly)).toBe('primary');
+});
