@@ -13,6 +13,7 @@ const suites = [
     nodeOptions: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
   },
   { name: 'consumers', config: 'jest.consumers.config.cjs' },
+  ...(process.env.HOLDFAST_TEST_MYSQL8_URL ? [{ name: 'mysql8', config: 'jest.mysql8.config.cjs' }] : []),
 ];
 const secondsToEndByItself = 20;
 

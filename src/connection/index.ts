@@ -57,7 +57,6 @@ export type {
   SharedEnd,
   SharedTransaction,
   SharingOptions,
-  Unfinished,
   Unshareable,
 } from './shared-transaction.js';
 export {

@@ -66,6 +66,8 @@ export function startMariadbPool(
     database,
     connectionLimit: max,
     minimumIdle: 0,
+    // How MySQL 8 logs in without TLS.
+    allowPublicKeyRetrieval: true,
     insertIdAsNumber: true,
     bigIntAsNumber: true,
   });

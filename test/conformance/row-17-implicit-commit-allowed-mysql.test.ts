@@ -10,17 +10,13 @@ import {
 } from './mysql-ways-in.js';
 import { failureOf } from './observing.js';
 
-const db = useMysqlDatabase(mysqlConformanceSchema);
+const db = useMysqlDatabase([...mysqlConformanceSchema, 'CREATE TABLE made (id int)']);
 const boom = new Error('boom');
 const allowed = { allowImplicitCommit: true, name: 'Schema.change' };
-const ddl = 'CREATE OR REPLACE TABLE made (id int)';
+const ddl = "ALTER TABLE made COMMENT = 'changed'";
 
 describe.each(everyMysqlWay)('$name, with allowImplicitCommit', ({ way, opening }) => {
   const work = useMysqlWork(db, way);
-  const inTransaction = async (): Promise<boolean> => {
-    const [row] = await work.query<{ open: number }>('SELECT @@in_transaction AS open');
-    return Number(row!.open) === 1;
-  };
 
   test('what came before it is committed, what comes after it is in a transaction again', async () => {
     const called = opening.run(async () => {
@@ -28,7 +24,7 @@ describe.each(everyMysqlWay)('$name, with allowImplicitCommit', ({ way, opening 
       await work.query(ddl);
       expect(await mysqlLabelsIn(db)).toEqual(['before']);
       await work.insert('undone');
-      expect(await inTransaction()).toBe(true);
+      expect(await mysqlLabelsIn(db)).toEqual(['before']);
       throw boom;
     }, allowed);
     expect(await failureOf(called)).toBe(boom);
@@ -76,7 +72,7 @@ describe.each(everyMysqlWay)('$name, with allowImplicitCommit', ({ way, opening 
           await work.insert('undone');
           expect(await failureOf(work.query(ddl))).toMatchObject({
             code: 'TRANSACTION_CONTROL',
-            message: expect.stringMatching(/^CREATE OR .* inside "nested"/),
+            message: expect.stringMatching(/^ALTER TABLE .* inside "nested"/),
           });
         },
         { propagation: 'NESTED', name: 'nested' },

@@ -12,6 +12,8 @@ import { Prisma, PrismaClient } from './generated/client.js';
 
 const db = useMysqlDatabase([
   ...mysqlSchema,
+  'CREATE PROCEDURE two_results() BEGIN SELECT 1 AS a; SELECT 2 AS b; END',
+  'CREATE PROCEDURE no_result() BEGIN DO 1; END',
   `CREATE TABLE everything (
      id int PRIMARY KEY, tiny tinyint, flag tinyint(1), small smallint, medium mediumint, \`unsigned\` int unsigned,
      big bigint, bigger bigint unsigned, \`float\` float, \`double\` double, exact decimal(30, 10), \`char\` char(4),
@@ -217,7 +219,9 @@ describe.each<[string, PoolOptions]>([
   ])(
     'are those that Prisma reads and writes on a pool of its own, in the %s protocol',
     async (__, options) => {
-      const onOwnPool = new PrismaClient({ adapter: new PrismaMariaDb(db.url, options) });
+      const onOwnPool = new PrismaClient({
+        adapter: new PrismaMariaDb(`${db.url}?allowPublicKeyRetrieval=true`, options),
+      });
       const { pool } = startMysqlPool(db, poolOptions);
       const onMysql2 = managePrisma(
         new PrismaClient({ adapter: new PrismaMariaDb(asMariadbPool(pool), options) }),

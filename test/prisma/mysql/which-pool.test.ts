@@ -19,6 +19,9 @@ function clientOn(pool: Pool | string, options?: PrismaMariadbOptions): PrismaCl
   return prisma;
 }
 
+/** Makes the adapter open a pool of its own. */
+const ownPool = (): string => `${db.url}?allowPublicKeyRetrieval=true`;
+
 const write = (prisma: PrismaClient): Promise<unknown> =>
   runInTransaction(async () => {
     await prisma.entry.create({ data: { label: 'a' } });
@@ -79,7 +82,7 @@ describe('refused before anything of the client is sent', () => {
 
   test.each(Object.entries(calls))('a client on a pool of its own: %s', async (_, call) => {
     startMariadbPool(db);
-    const prisma = managePrisma(clientOn(db.url));
+    const prisma = managePrisma(clientOn(ownPool()));
     for (let times = 2; times > 0; times--) {
       const error = await failureOf(call(prisma));
       expect(error).toBeInstanceOf(UnsupportedPrismaClientError);
@@ -92,7 +95,7 @@ describe('refused before anything of the client is sent', () => {
 
   test('a client that has connected to a pool of its own before it was managed', async () => {
     startMariadbPool(db);
-    const prisma = clientOn(db.url);
+    const prisma = clientOn(ownPool());
     await prisma.$connect();
     managePrisma(prisma);
     expect(await failureOf(write(prisma))).toBeInstanceOf(UnsupportedPrismaClientError);
@@ -118,7 +121,7 @@ describe('refused before anything of the client is sent', () => {
 
 describe('managePrisma refuses', () => {
   test('a data source that is not managed, and says what to call first', () => {
-    expect(() => managePrisma(clientOn(db.url))).toThrow(
+    expect(() => managePrisma(clientOn(ownPool()))).toThrow(
       /No pool is managed as "default".*managePool\(pool\) before managePrisma/s,
     );
   });
@@ -126,7 +129,7 @@ describe('managePrisma refuses', () => {
   test('a data source of PostgreSQL, and says how to name another one', () => {
     const managed = managePool(postgres.pool());
     postgres.defer(() => unmanagePool(managed));
-    expect(() => managePrisma(clientOn(db.url))).toThrow(
+    expect(() => managePrisma(clientOn(ownPool()))).toThrow(
       /"default" is no MySQL or MariaDB.*managePrisma\(prisma, \{ dataSource/s,
     );
   });

@@ -1,10 +1,10 @@
 import { PassThrough, type Readable } from 'node:stream';
 import type { AmbientScope } from '../../ambient-scope.js';
-import { ambientScope } from '../../context.js';
-import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
+import { TransactionControlError } from '../../errors.js';
+import type { ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
-import { type ManualControl, readControl } from '../mysql/mysql-control.js';
+import { LentConnection } from '../mysql/lent-connection.js';
+import { readControl } from '../mysql/mysql-control.js';
 import type { MariadbSession } from './mariadb-session.js';
 import type { MariadbConnection, MariadbPrepared, MariadbSql } from './mariadb-types.js';
 
@@ -15,21 +15,16 @@ type Call<T> = (connection: MariadbConnection) => Promise<T>;
  * TRANSACTION and COMMIT become a savepoint, `release()` gives nothing back.
  */
 export class MariadbTransactionConnection {
-  readonly #managed: ManagedPool;
-  readonly #bound: AmbientScope;
-  readonly #handWritten: ManualTransactions;
+  readonly #lent: LentConnection;
   #session: MariadbSession | undefined;
-  #released = false;
 
   constructor(managed: ManagedPool, scope: AmbientScope, handWritten?: ManualTransactions) {
-    this.#managed = managed;
-    this.#bound = scope;
-    this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written START TRANSACTION');
+    this.#lent = new LentConnection(managed, scope, handWritten);
   }
 
   /** Takes the transaction's connection, as `pool.getConnection()` does. */
   async connect(): Promise<MariadbConnection> {
-    this.#session = (await this.#scope.connect()) as MariadbSession;
+    this.#session = (await this.#lent.scope.connect()) as MariadbSession;
     return this.asConnection();
   }
 
@@ -52,14 +47,9 @@ export class MariadbTransactionConnection {
       rollback: () => this.run('query', ['ROLLBACK']),
     };
     for (const method of ['release', 'end', 'close', Symbol.asyncDispose])
-      own[method] = async () => this.#release();
-    for (const method of ['destroy', 'changeUser', 'reset', 'importFile']) {
-      own[method] = () => {
-        throw new TransactionControlError(
-          `connection.${method}() inside a transaction would end it behind its owner's back; it was not sent. The pool owns the connection's life.`,
-        );
-      };
-    }
+      own[method] = async () => this.#lent.release();
+    for (const method of ['destroy', 'changeUser', 'reset', 'importFile'])
+      own[method] = () => this.#lent.refuse(method);
     // The connector's methods use private members, so they run on the connection itself.
     const read = (key: PropertyKey): unknown => {
       const connection = this.#session?.connection;
@@ -72,34 +62,19 @@ export class MariadbTransactionConnection {
     });
   }
 
-  /** A captured connection used in a nested scope of the same transaction belongs to that scope, as anything run there. */
-  get #scope(): AmbientScope {
-    const ambient = ambientScope(this.#managed.source);
-    return ambient?.transaction === this.#bound.transaction ? ambient : this.#bound;
-  }
-
-  /** Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. */
-  #release(): void {
-    if (this.#released) {
-      throw new LeaseReleasedError(
-        'Release called on client which has already been released to the pool. It was lent inside a transaction, ' +
-          'which keeps its connection until its method returns. Release once, in a finally block.',
-      );
-    }
-    this.#released = true;
-    this.#handWritten.rollBackAll(this.#scope).catch(() => {});
-  }
-
   async #statement(text: string, call: Call<unknown>): Promise<unknown> {
     const control = readControl(text);
-    if (control && control.verb !== 'commit implicitly') return this.#control(control);
+    if (control && control.verb !== 'commit implicitly') {
+      await this.#lent.control(control);
+      return answerWithoutServer();
+    }
     return this.#submit(text, call, control?.statement);
   }
 
   #submit<T>(text: string | undefined, call: Call<T>, commitsImplicitly?: string): Promise<T> {
-    return this.#scope.submit({
+    return this.#lent.scope.submit({
       text,
-      by: this.#handWritten,
+      by: this.#lent.handWritten,
       commitsImplicitly,
       run: (session, prefix) => (session as MariadbSession).run({ text, call }, prefix),
     });
@@ -118,10 +93,10 @@ export class MariadbTransactionConnection {
       process.nextTick(refuse, error);
       return out;
     }
-    this.#scope
+    this.#lent.scope
       .submit({
         text,
-        by: this.#handWritten,
+        by: this.#lent.handWritten,
         run: (session, prefix) =>
           (session as MariadbSession).stream(
             {
@@ -153,22 +128,6 @@ export class MariadbTransactionConnection {
       get: (target, key) =>
         (Object.hasOwn(face, key) ? Reflect.get(face, key) : Reflect.get(target, key)) as unknown,
     });
-  }
-
-  async #control(control: ManualControl): Promise<unknown> {
-    const { verb } = control;
-    if (verb === 'begin') {
-      await this.#handWritten.begin(this.#scope, control);
-      return answerWithoutServer();
-    }
-    const ended = await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope);
-    if (!ended && !this.#bound.autocommit) {
-      throw new TransactionControlError(
-        `${verb.toUpperCase()} without a START TRANSACTION on this connection would end the transaction of the surrounding method; it was not sent. ` +
-          'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-      );
-    }
-    return answerWithoutServer();
   }
 }
 

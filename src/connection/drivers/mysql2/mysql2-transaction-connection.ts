@@ -1,9 +1,8 @@
 import type { AmbientScope } from '../../ambient-scope.js';
-import { ambientScope } from '../../context.js';
-import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
+import type { ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
-import { type ManualControl, readControl } from '../mysql/mysql-control.js';
+import { LentConnection } from '../mysql/lent-connection.js';
+import { readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
 import type {
   MysqlCallback,
@@ -25,27 +24,22 @@ import {
  * TRANSACTION and COMMIT become a savepoint, `release()` gives nothing back. `promise()` wraps it as any other.
  */
 export class Mysql2TransactionConnection {
-  readonly #managed: ManagedPool;
-  readonly #bound: AmbientScope;
-  readonly #handWritten: ManualTransactions;
+  readonly #lent: LentConnection;
   readonly #pool: MysqlPool;
   #session: Mysql2Session | undefined;
-  #released = false;
 
   constructor(
     managed: ManagedPool,
     pool: MysqlPool,
     { scope, handWritten }: { scope: AmbientScope; handWritten?: ManualTransactions | undefined },
   ) {
-    this.#managed = managed;
-    this.#bound = scope;
-    this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written START TRANSACTION');
+    this.#lent = new LentConnection(managed, scope, handWritten);
     this.#pool = pool;
   }
 
   /** Takes the transaction's connection, as `pool.getConnection()` does. */
   async connect(): Promise<MysqlConnection> {
-    this.#session = (await this.#scope.connect()) as Mysql2Session;
+    this.#session = (await this.#lent.scope.connect()) as Mysql2Session;
     return this.asConnection();
   }
 
@@ -68,16 +62,11 @@ export class Mysql2TransactionConnection {
         this.#submit(recordCommand(command));
         return command;
       },
-      release: () => this.#release(),
-      [Symbol.dispose]: () => this.#release(),
+      release: () => this.#lent.release(),
+      [Symbol.dispose]: () => this.#lent.release(),
     };
-    for (const method of ['end', 'destroy', 'close', 'changeUser', 'reset']) {
-      own[method] = () => {
-        throw new TransactionControlError(
-          `connection.${method}() inside a transaction would end it behind its owner's back; it was not sent. The pool owns the connection's life.`,
-        );
-      };
-    }
+    for (const method of ['end', 'destroy', 'close', 'changeUser', 'reset'])
+      own[method] = () => this.#lent.refuse(method);
     const blank = recorderOf(this.#pool);
     const target = (): MysqlConnection => this.#session?.connection ?? blank;
     const face: MysqlConnection = new Proxy<MysqlConnection>(blank, {
@@ -90,24 +79,6 @@ export class Mysql2TransactionConnection {
       has: (_, key) => Reflect.has(target(), key),
     });
     return face;
-  }
-
-  /** A captured connection used in a nested scope of the same transaction belongs to that scope, as anything run there. */
-  get #scope(): AmbientScope {
-    const ambient = ambientScope(this.#managed.source);
-    return ambient?.transaction === this.#bound.transaction ? ambient : this.#bound;
-  }
-
-  /** Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. */
-  #release(): void {
-    if (this.#released) {
-      throw new LeaseReleasedError(
-        'A connection was released that had already been released to the pool. It was lent inside a transaction, ' +
-          'which keeps its connection until its method returns. Release once, in a finally block.',
-      );
-    }
-    this.#released = true;
-    this.#handWritten.rollBackAll(this.#scope).catch(() => {});
   }
 
   #submit(call: RecordedCall): void {
@@ -137,12 +108,12 @@ export class Mysql2TransactionConnection {
     const text = call.command.sql;
     const control = text === undefined ? undefined : readControl(text);
     if (control && control.verb !== 'commit implicitly') {
-      await this.#control(control);
+      await this.#lent.control(control);
       return answerWithoutServer(call);
     }
-    return this.#scope.submit({
+    return this.#lent.scope.submit({
       text,
-      by: this.#handWritten,
+      by: this.#lent.handWritten,
       commitsImplicitly: control?.statement,
       mayWrite: () => text === undefined || !READS.test(text),
       run: (session, prefix) => {
@@ -150,17 +121,6 @@ export class Mysql2TransactionConnection {
         return (session as Mysql2Session).run(call, prefix);
       },
     });
-  }
-
-  async #control(control: ManualControl): Promise<void> {
-    const { verb } = control;
-    if (verb === 'begin') return this.#handWritten.begin(this.#scope, control);
-    if (await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope)) return;
-    if (this.#bound.autocommit) return;
-    throw new TransactionControlError(
-      `${verb.toUpperCase()} without a START TRANSACTION on this connection would end the transaction of the surrounding method; it was not sent. ` +
-        'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-    );
   }
 
   /** mysql2 keeps prepared statements with the physical connection; this one's commands take their turn as all others. */

@@ -1,0 +1,57 @@
+import type { AmbientScope } from '../../ambient-scope.js';
+import { ambientScope } from '../../context.js';
+import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
+import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
+import type { ManagedPool } from '../../managed-pool.js';
+import type { ManualControl } from './mysql-control.js';
+
+/** The part of a connection that is lent inside a transaction which is the same for both drivers. */
+export class LentConnection {
+  readonly handWritten: ManualTransactions;
+  readonly #managed: ManagedPool;
+  readonly #bound: AmbientScope;
+  #released = false;
+
+  constructor(managed: ManagedPool, bound: AmbientScope, handWritten?: ManualTransactions) {
+    this.#managed = managed;
+    this.#bound = bound;
+    this.handWritten = handWritten ?? new HandWrittenTransactions('a hand-written START TRANSACTION');
+  }
+
+  /** A captured connection used in a nested scope of the same transaction belongs to that scope, as anything run there. */
+  get scope(): AmbientScope {
+    const ambient = ambientScope(this.#managed.source);
+    return ambient?.transaction === this.#bound.transaction ? ambient : this.#bound;
+  }
+
+  /** Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. */
+  release(): void {
+    if (this.#released) {
+      throw new LeaseReleasedError(
+        'A connection was released that had already been released to the pool. It was lent inside a transaction, ' +
+          'which keeps its connection until its method returns. Release once, in a finally block.',
+      );
+    }
+    this.#released = true;
+    this.handWritten.rollBackAll(this.scope).catch(() => {});
+  }
+
+  /** A method that would end the connection's life. */
+  refuse(method: string): never {
+    throw new TransactionControlError(
+      `connection.${method}() inside a transaction would end it behind its owner's back; it was not sent. The pool owns the connection's life.`,
+    );
+  }
+
+  /** Carries out START TRANSACTION, COMMIT or ROLLBACK, which are not sent. */
+  async control(control: ManualControl): Promise<void> {
+    const { verb } = control;
+    if (verb === 'begin') return this.handWritten.begin(this.scope, control);
+    if (await this.handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.scope)) return;
+    if (this.#bound.autocommit) return;
+    throw new TransactionControlError(
+      `${verb.toUpperCase()} without a START TRANSACTION on this connection would end the transaction of the surrounding method; it was not sent. ` +
+        'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
+    );
+  }
+}
