@@ -17,6 +17,7 @@ module.exports = {
     '<rootDir>/test/mysql/**/*.test.ts',
     '<rootDir>/test/prisma/mysql/**/*.test.ts',
     '<rootDir>/test/testing/mysql-*.test.ts',
+    '<rootDir>/test/testing/every-way-*.test.ts',
   ],
   // Its lists hold statements that MariaDB alone knows.
   testPathIgnorePatterns: [...main.testPathIgnorePatterns, '<rootDir>/test/mysql/control.test.ts'],

@@ -53,12 +53,7 @@ export { runningTransactions } from './running-transactions.js';
 export type { RunningTransaction } from './running-transactions.js';
 export { currentSharing, setSharing, Sharing } from './sharing.js';
 export { UNSHAREABLE } from './shared-transaction.js';
-export type {
-  SharedEnd,
-  SharedTransaction,
-  SharingOptions,
-  Unshareable,
-} from './shared-transaction.js';
+export type { SharedEnd, SharedTransaction, SharingOptions, Unshareable } from './shared-transaction.js';
 export {
   AcquireTimeoutError,
   ConnectionLostError,
