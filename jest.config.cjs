@@ -14,6 +14,8 @@ const swc = (decorators) => [
 module.exports = {
   rootDir: __dirname,
   testEnvironment: 'node',
+  // Tests wait for servers more than they compute: a worker for every core, jest's own process sleeps.
+  maxWorkers: '100%',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   globalSetup: '<rootDir>/test/harness/global-setup.ts',
   globalTeardown: '<rootDir>/test/harness/global-teardown.ts',
