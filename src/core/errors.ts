@@ -61,7 +61,12 @@ export class InvalidOptionsError extends HoldfastError {
   readonly code = InvalidOptionsError.code;
 }
 
-/** The message of anything that was thrown, for building another message. */
+/**
+ * The message of anything that was thrown, for building another message: of a MySQL driver's error what the server said
+ * alone, for the mariadb connector adds the statement and its parameters.
+ */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { sqlMessage } = error as { sqlMessage?: unknown };
+  return typeof sqlMessage === 'string' ? sqlMessage : error.message;
 }
