@@ -41,14 +41,14 @@ afterEach(async () => {
   if (dataSource.isInitialized) await dataSource.destroy();
 });
 
-describe.each<{ type: string; options: () => DataSourceOptions | Promise<DataSourceOptions> }>([
+describe.each<{ type: string; options: () => DataSourceOptions }>([
   { type: 'mariadb', options: () => ({ type: 'mariadb', url: mysql.url }) },
   { type: 'mysql', options: () => ({ type: 'mysql', url: mysql.url }) },
   { type: 'sqljs', options: () => ({ type: 'sqljs' }) },
   {
     type: 'better-sqlite3',
-    options: async () => {
-      await needBetterSqlite3();
+    options: () => {
+      needBetterSqlite3();
       return { type: 'better-sqlite3', database: ':memory:' };
     },
   },
@@ -57,7 +57,7 @@ describe.each<{ type: string; options: () => DataSourceOptions | Promise<DataSou
   const nothing = (): Promise<void> => Promise.resolve();
   const texts = async (): Promise<string[]> =>
     (await dataSource.getRepository(Note).find({ order: { id: 'ASC' } })).map(({ text }) => text);
-  beforeEach(async () => start(await options()));
+  beforeEach(async () => start(options()));
 
   test('a method that throws is undone, one that returns is kept', async () => {
     await expect(notes.write('undone', () => Promise.reject(boom))).rejects.toBe(boom);
