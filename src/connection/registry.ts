@@ -43,6 +43,11 @@ export function registeredSource(name: string): ManagedSource | undefined {
   return source?.primary.ended ? undefined : source;
 }
 
+/** The names of the sources whose pools live. */
+export function registeredNames(): string[] {
+  return [...registry.sources.keys()].filter(registeredSource);
+}
+
 export function isRegistered(source: ManagedSource): boolean {
   return registry.sources.get(source.name) === source;
 }
@@ -64,7 +69,7 @@ export function resolveSource(name: string): ManagedSource {
     source = registry.sources.get(name) ?? source;
   }
   if (!source) {
-    const names = [...registry.sources.keys()].map((known) => `"${known}"`);
+    const names = registeredNames().map((known) => `"${known}"`);
     throw new UnknownDataSourceError(
       `No managed data source is named "${name.slice(0, 100)}". ` +
         (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
