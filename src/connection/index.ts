@@ -44,6 +44,7 @@ export {
   addSourceFinder,
   choosePool,
   DEFAULT_SOURCE,
+  quoted,
   registeredNames,
   registeredSource,
   registerSource,

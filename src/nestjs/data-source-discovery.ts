@@ -10,6 +10,7 @@ import { getLogger, processGlobal, setLogger, systemClock } from '../core/index.
 import {
   addSourceFinder,
   type ManagedSource,
+  quoted,
   registeredNames,
   UnsupportedDriverError,
   unregisterSource,
@@ -97,7 +98,7 @@ export class DataSourceDiscovery
       getLogger().warn({}, `holdfast: ${error.message} It is not managed.`);
     }
     if (this.#managesAny) return;
-    const names = registeredNames().map((name) => `"${name}"`);
+    const names = registeredNames().map(quoted);
     if (names.length > 0) {
       getLogger().info(
         {},
