@@ -16,7 +16,7 @@ import { type ParsedRetry, rollsBackOn } from './options.js';
 import { Opening } from './opening.js';
 import { decide } from './propagation.js';
 import { mismatch, outOfPlace, refuse, unavailable } from './refusal.js';
-import { isRetryable, pauseAfter } from './retry.js';
+import { pause, pauseBeforeRepeat } from './retry.js';
 import {
   type CallResult,
   callWork,
@@ -107,15 +107,17 @@ function runInside<T>(call: Call<T>, retry: ParsedRetry | undefined, open: () =>
   if (!retry) return finish(call, first, started);
   return (async () => {
     for (let attempt = 1, unit = first, run = started; ; attempt++) {
+      let pauseMs: number | undefined;
       try {
         return await finish(call, unit, run);
       } catch (error) {
-        if (attempt >= retry.attempts || !isRetryable(error, retry, unit)) throw error;
+        pauseMs = pauseBeforeRepeat(error, { name: call.name, attempt, retry }, unit);
+        if (pauseMs === undefined) throw error;
       }
       // Opened before the pause, so that a shutdown waits for it, and ends it.
       unit = open();
       try {
-        await pauseAfter(attempt, retry, unit);
+        await pause(pauseMs, unit);
       } catch (error) {
         await unit.end(error, 'rolled back');
         throw error;

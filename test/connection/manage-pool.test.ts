@@ -124,6 +124,13 @@ describe('names', () => {
       message: expect.stringMatching(/No managed data source is named "shoop".*"shop"/) as unknown,
     });
   });
+
+  test('a name with a line break and quotation marks stays on the line of its message', async () => {
+    manage(db.pool(), { name: 'own\n"shop"' });
+    await expect(runInTransaction(async () => undefined, { dataSource: 'a\n"b"' })).rejects.toMatchObject({
+      message: expect.stringContaining(String.raw`is named "a\n\"b\"". Managed: "own\n\"shop\"".`) as unknown,
+    });
+  });
 });
 
 describe('objects that are refused', () => {
