@@ -24,8 +24,8 @@ export function registerSource(source: ManagedSource): void {
   const existing = registry.sources.get(source.name);
   if (existing && existing !== source && !existing.primary.ended) {
     throw new DuplicateDataSourceError(
-      `A pool is already managed under the name ${quoted(source.name)}. Give each its own: managePool(pool, { name: '…' }), ` +
-        `or unmanagePool(…) the first.`,
+      `A pool is already managed under the name ${quoted(source.name)}. Give each its own, with managePool(pool, { name: '…' }) or TypeOrmModule.forRoot({ name: '…' }), ` +
+        'or end the first: unmanagePool(…), dataSource.destroy() or app.close().',
     );
   }
   for (const [name, { primary }] of registry.sources) if (primary.ended) registry.sources.delete(name);

@@ -163,7 +163,10 @@ async function finish<T>(
       refuseLazyResult(value, name);
     } catch (error) {
       if (unit.broken || rollsBackOn(error, options)) await unit.rollback(error);
-      else await complete();
+      else {
+        for (const scope of scopesOf(unit)) scope.thrown = { error };
+        await complete();
+      }
       throw error;
     }
     await complete();
@@ -176,6 +179,11 @@ async function finish<T>(
     const telling = unit.end(failure, completion);
     if (telling) await telling;
   }
+}
+
+/** The transactions and savepoints that a call ends. */
+function scopesOf(unit: Unit): readonly TransactionScope[] {
+  return unit instanceof TransactionGroup ? unit.scopes : [unit.root];
 }
 
 /** Ends what was begun for a synchronous method, in which no statement can have been awaited. */
@@ -264,7 +272,10 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
         refuseLazyResult(value, name);
       } catch (error) {
         if (transaction.broken || rollsBackOn(error, options)) await transaction.rollbackToSavepoint(scope);
-        else completion = await transaction.releaseSavepoint(scope, limit);
+        else {
+          scope.thrown = { error };
+          completion = await transaction.releaseSavepoint(scope, limit);
+        }
         throw error;
       }
       completion = await transaction.releaseSavepoint(scope, limit);
