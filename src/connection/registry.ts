@@ -24,8 +24,8 @@ export function registerSource(source: ManagedSource): void {
   const existing = registry.sources.get(source.name);
   if (existing && existing !== source && !existing.primary.ended) {
     throw new DuplicateDataSourceError(
-      `A pool is already managed under the name "${source.name}". Give each its own: managePool(pool, { name: '…' }), ` +
-        `or unmanagePool(…) the first.`,
+      `A pool is already managed under the name ${quoted(source.name)}. Give each its own, with managePool(pool, { name: '…' }) or TypeOrmModule.forRoot({ name: '…' }), ` +
+        'or end the first: unmanagePool(…), dataSource.destroy() or app.close().',
     );
   }
   for (const [name, { primary }] of registry.sources) if (primary.ended) registry.sources.delete(name);
@@ -41,6 +41,11 @@ export function unregisterSource(source: ManagedSource): void {
 export function registeredSource(name: string): ManagedSource | undefined {
   const source = registry.sources.get(name);
   return source?.primary.ended ? undefined : source;
+}
+
+/** The names of the sources whose pools live. */
+export function registeredNames(): string[] {
+  return [...registry.sources.keys()].filter(registeredSource);
 }
 
 export function isRegistered(source: ManagedSource): boolean {
@@ -64,19 +69,24 @@ export function resolveSource(name: string): ManagedSource {
     source = registry.sources.get(name) ?? source;
   }
   if (!source) {
-    const names = [...registry.sources.keys()].map((known) => `"${known}"`);
+    const names = registeredNames().map(quoted);
     throw new UnknownDataSourceError(
-      `No managed data source is named "${name.slice(0, 100)}". ` +
+      `No managed data source is named ${quoted(name)}. ` +
         (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
         'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application and start it.',
     );
   }
   if (source.primary.ended) {
     throw new PoolEndedError(
-      `The pool of data source "${name}" has ended. Initialise the data source again and manage its new pool.`,
+      `The pool of data source ${quoted(name)} has ended. Initialise the data source again and manage its new pool.`,
     );
   }
   return source;
+}
+
+/** A name in a message: on one line, and no longer than it can be read. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 100));
 }
 
 /** The pool that a transaction on `source` begins on: a replica for a read-only one, where there is any. */
