@@ -325,8 +325,8 @@ export class TransactionGroup {
 
   /** One that no statement has met yet. */
   #lostConnection(): Error | undefined {
-    const lost = this.#transactions.find(({ connectionLost }) => connectionLost);
-    return lost && lostBeforeCommit(lost.name, lost.connectionLost);
+    const lost = this.#transactions.find(({ connection }) => connection?.lost);
+    return lost && lostBeforeCommit(lost.name, lost.connection!.lost);
   }
 
   async #commitOne(member: Member): Promise<void> {

@@ -106,11 +106,6 @@ export class Transaction implements ScopeOwner {
     return this.#lease?.session.status();
   }
 
-  /** Why its connection can no longer be used, which no statement may have met yet. */
-  get connectionLost(): Error | undefined {
-    return this.#lease?.session.lost;
-  }
-
   /** `pg_stat_activity.pid` of the connection, once there is one. */
   get backendId(): number | undefined {
     return this.#lease?.session.backendId;
