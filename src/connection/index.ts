@@ -44,6 +44,8 @@ export {
   addSourceFinder,
   choosePool,
   DEFAULT_SOURCE,
+  quoted,
+  registeredNames,
   registeredSource,
   registerSource,
   resolveSource,

@@ -43,6 +43,11 @@ export function registeredSource(name: string): ManagedSource | undefined {
   return source?.primary.ended ? undefined : source;
 }
 
+/** The names of the sources whose pools live. */
+export function registeredNames(): string[] {
+  return [...registry.sources.keys()].filter(registeredSource);
+}
+
 export function isRegistered(source: ManagedSource): boolean {
   return registry.sources.get(source.name) === source;
 }
@@ -64,7 +69,7 @@ export function resolveSource(name: string): ManagedSource {
     source = registry.sources.get(name) ?? source;
   }
   if (!source) {
-    const names = [...registry.sources.keys()].map(quoted);
+    const names = registeredNames().map(quoted);
     throw new UnknownDataSourceError(
       `No managed data source is named ${quoted(name)}. ` +
         (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
@@ -80,7 +85,7 @@ export function resolveSource(name: string): ManagedSource {
 }
 
 /** A name in a message: on one line, and no longer than it can be read. */
-function quoted(name: string): string {
+export function quoted(name: string): string {
   return JSON.stringify(name.slice(0, 100));
 }
 
