@@ -326,7 +326,7 @@ export class TransactionGroup {
 
   /** One that no statement has met yet. */
   #lostConnection(): Error | undefined {
-    const lost = this.#transactions.find(({ connectionLost }) => connectionLost);
+    const lost = this.transactions.find(({ connectionLost }) => connectionLost);
     return lost && lostBeforeCommit(lost.name, lost.connectionLost);
   }
 
