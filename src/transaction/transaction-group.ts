@@ -122,7 +122,7 @@ export class TransactionGroup {
   }
 
   get broken(): Error | undefined {
-    return this.#transactions.find(({ broken }) => broken)?.broken;
+    return this.transactions.find(({ broken }) => broken)?.broken;
   }
 
   /** Whether anything is committed, or may be. */
@@ -158,14 +158,14 @@ export class TransactionGroup {
   }
 
   orAborted<T>(work: PromiseLike<T>, limit?: TimeLimit): Promise<T> {
-    return this.#transactions.reduce<Promise<T>>(
+    return this.transactions.reduce<Promise<T>>(
       (waiting, transaction) => transaction.orAborted(waiting, limit),
       Promise.resolve(work),
     );
   }
 
   abort(error: Error): void {
-    for (const transaction of this.#transactions) transaction.abort(error);
+    for (const transaction of this.transactions) transaction.abort(error);
   }
 
   /**
@@ -283,7 +283,8 @@ export class TransactionGroup {
     }
   }
 
-  get #transactions(): readonly Transaction[] {
+  /** Those that the call runs inside of, begun by it or not. */
+  get transactions(): readonly Transaction[] {
     return [...this.#begun, ...[...this.#nested, ...this.#joined].map(({ transaction }) => transaction)];
   }
 
@@ -325,7 +326,7 @@ export class TransactionGroup {
 
   /** One that no statement has met yet. */
   #lostConnection(): Error | undefined {
-    const lost = this.#transactions.find(({ connection }) => connection?.lost);
+    const lost = this.transactions.find(({ connection }) => connection?.lost);
     return lost && lostBeforeCommit(lost.name, lost.connection!.lost);
   }
 
