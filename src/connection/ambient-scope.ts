@@ -1,3 +1,4 @@
+import { TransactionControlError } from './errors.js';
 import type { Session } from './session.js';
 
 /** One piece of work on a transaction's connection, made by a driver and put in order by the transaction. */
@@ -42,8 +43,18 @@ export interface ManualOpening extends ManualModes {
   readonly by: object;
 }
 
+/** The error of COMMIT or ROLLBACK, in whichever words, where no hand-written transaction is open. */
+export function refuseEnd(sent: string, { name }: AmbientScope, without: string): TransactionControlError {
+  return new TransactionControlError(
+    `${sent} without a ${without} would end the transaction of "${name}" around it; it was not sent. ` +
+      'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
+  );
+}
+
 /** What a driver needs to know of the transaction that is in force where its pool is asked for a connection. */
 export interface AmbientScope {
+  /** The method that it belongs to, for messages. */
+  readonly name: string;
   /** No transaction of the application: statements commit one by one, and COMMIT without a BEGIN does nothing. */
   readonly autocommit?: boolean;
   /** The physical transaction: scopes that share it share one connection. */

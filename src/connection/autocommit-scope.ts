@@ -22,6 +22,7 @@ export interface TurnGiver {
  * itself, and a failing one undoes nothing but itself; between a BEGIN and its COMMIT everybody else waits.
  */
 export class AutocommitScope implements AmbientScope {
+  readonly name = 'no transaction';
   readonly autocommit = true;
   readonly closed = false;
   readonly #turns: TurnGiver;

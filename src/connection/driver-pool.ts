@@ -150,6 +150,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       throw this.#explain(error, holder);
     }
     const { session, lease } = lent;
+    session.lease = lease;
     const { name, frame } = holder;
     waitGraph.granted({ name, frame, pool: this, isBusy: () => session.isRunning });
     return {

@@ -3,7 +3,7 @@ import type { AmbientScope } from './ambient-scope.js';
 import { AutocommitScope } from './autocommit-scope.js';
 import { type Frame, runInFrame } from './context.js';
 import { TestTransactionError } from './errors.js';
-import { nextLeaseId } from './lease.js';
+import { type LeaseInfo, nextLeaseId } from './lease.js';
 import type { ManagedPool, TransactionHolder, TransactionLease } from './managed-pool.js';
 import type { SavepointSession, SharedConnection } from './savepoint-part.js';
 import type { Session } from './session.js';
@@ -65,20 +65,18 @@ export abstract class DriverSharedTransaction<S extends Session> implements Shar
   async acquire({ name, frame }: TransactionHolder): Promise<TransactionLease> {
     const requestedAt = this.clock.now();
     const session = await this.#enter({ name, kind: 'REQUIRES_NEW', frame: frame.parent, own: frame });
-    return {
-      info: {
-        id: nextLeaseId(),
-        pool: this.managed.name,
-        kind: 'transaction',
-        holder: name,
-        frame,
-        requestedAt,
-        acquiredAt: this.clock.now(),
-        backendId: session.backendId,
-      },
-      session,
-      end: () => void session.leave(),
+    const info: LeaseInfo = {
+      id: nextLeaseId(),
+      pool: this.managed.name,
+      kind: 'transaction',
+      holder: name,
+      frame,
+      requestedAt,
+      acquiredAt: this.clock.now(),
+      backendId: session.backendId,
     };
+    session.lease = info;
+    return { info, session, end: () => void session.leave() };
   }
 
   end(graceMs: number): Promise<SharedEnd> {

@@ -122,8 +122,13 @@ export function registerPool<P extends ManagedPool>(managed: P, asked: string | 
 function manageAgain<P extends ManagedPool>(managed: P, name: string | undefined): P {
   const { source } = managed;
   if (source.primary !== managed || (name !== undefined && name !== source.name)) {
+    const wanted = name ?? DEFAULT_SOURCE;
+    const next =
+      source.primary === managed
+        ? `Use it as "${managed.name}", or call unmanagePool(…) first; or make`
+        : 'Make';
     throw new DuplicateDataSourceError(
-      `This pool is already managed as "${managed.name}"; it cannot be "${name ?? DEFAULT_SOURCE}" as well.`,
+      `This pool is already managed as "${managed.name}"; it cannot be "${wanted}" as well. ${next} a pool of its own for "${wanted}".`,
     );
   }
   // Its name was given free if it is on its way out of management.
@@ -198,7 +203,8 @@ export function manageReplica(pool: ManageablePool, primary: ManagedPool): Manag
   if (source.replicas.includes(managed)) return managed;
   if (managed.serving) {
     throw new DuplicateDataSourceError(
-      `This pool is already managed as "${managed.name}"; it cannot be a replica of "${source.name}" as well.`,
+      `This pool is already managed as "${managed.name}"; it cannot be a replica of "${source.name}" as well. ` +
+        'Make a pool of its own for the replica, or call unmanagePool(…) first.',
     );
   }
   managed.serve(source, name);

@@ -33,8 +33,8 @@ export function registerSource(source: ManagedSource): void {
   const existing = registry.sources.get(source.name);
   if (existing && existing !== source && !existing.primary.ended) {
     throw new DuplicateDataSourceError(
-      `A pool is already managed under the name "${source.name}". Give each its own: managePool(pool, { name: '…' }), ` +
-        `or unmanagePool(…) the first.`,
+      `A pool is already managed under the name ${quoted(source.name)}. Give each its own, with managePool(pool, { name: '…' }) or TypeOrmModule.forRoot({ name: '…' }), ` +
+        'or end the first: unmanagePool(…), dataSource.destroy() or app.close().',
     );
   }
   for (const known of registry.sources.values()) if (known.primary.ended) giveUpName(known);
@@ -95,24 +95,28 @@ export function resolveSource(name: string): ManagedSource {
   }
   if (source.primary.ended && !isShuttingDown(source)) {
     throw new PoolEndedError(
-      `The pool of data source "${name}" has ended. Initialise the data source again and manage its new pool.`,
+      `The pool of data source ${quoted(name)} has ended. Initialise the data source again and manage its new pool.`,
     );
   }
   return source;
 }
 
 function unknownSource(name: string): UnknownDataSourceError {
-  const names = [...registry.sources.keys()].map((known) => `"${known}"`);
+  const names = [...registry.sources.keys()].map(quoted);
   const managed = names.length > 0 ? `Managed: ${names.join(', ')}. ` : '';
-  const shown = `"${name.slice(0, 100)}"`;
   const fate = registry.former.get(name);
   return new UnknownDataSourceError(
     fate
-      ? `Data source ${shown} ${fate} and is no longer managed. ${managed}` +
+      ? `Data source ${quoted(name)} ${fate} and is no longer managed. ${managed}` +
           'Stop what begins transactions before that happens, or initialise the data source (manage the pool) again first.'
-      : `No managed data source is named ${shown}. ${managed || 'None is managed yet. '}` +
+      : `No managed data source is named ${quoted(name)}. ${managed || 'None is managed yet. '}` +
           'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application and start it.',
   );
+}
+
+/** A name in a message: on one line, and no longer than it can be read. */
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 100));
 }
 
 /** The pool that a transaction on `source` begins on: a replica for a read-only one, where there is any. */

@@ -1,3 +1,7 @@
+import { messageOf } from '../core/index.js';
+import { ConnectionLostError } from './errors.js';
+import type { LeaseInfo } from './lease.js';
+
 /** Where a connection stands according to the server's last answer. */
 export type SessionStatus = 'idle' | 'in transaction' | 'failed' | 'busy';
 
@@ -16,6 +20,8 @@ export type SettledOutcome = 'committed' | 'aborted' | 'unknown';
 export interface Session {
   /** The server's identifier of the connection (`pg_stat_activity.pid`), where the driver knows it. */
   readonly backendId: number | undefined;
+  /** The loan that a transaction holds it by. */
+  lease?: LeaseInfo;
   /** Set once the connection is lost or can no longer be trusted; such a connection is destroyed. */
   readonly lost: Error | undefined;
   /** Whether a cursor, a stream or COPY holds the connection: it ends when its reader lets it. */
@@ -35,4 +41,17 @@ export interface Session {
   cancel(): Promise<void>;
   /** Gives the connection up at once: whatever waits for its answer fails with the loss of the connection. */
   abandon(reason: Error): void;
+}
+
+/** The error of whatever is asked of a session that is lost. `backend` is what the server calls its side of a connection. */
+export function lostError(
+  { lease, backendId, lost }: Session,
+  backend: 'pid' | 'thread',
+): ConnectionLostError {
+  const connection = lease ? `The connection of "${lease.holder}" to pool "${lease.pool}"` : 'The connection';
+  return new ConnectionLostError(
+    `${connection} (${backend} ${backendId ?? 'unknown'}) can no longer be used: ${messageOf(lost)}. ` +
+      'The server rolls the transaction back; run it again.',
+    { cause: lost, retryable: true },
+  );
 }

@@ -95,12 +95,12 @@ export function refuse<T>(call: Call<T>, error: Error, ...sources: SourceKey[]):
 /** Stands where a method that was refused its transaction runs all the same: it takes nothing. */
 class RefusedScope implements AmbientScope {
   readonly transaction: { readonly source: SourceKey };
+  readonly name: string;
   readonly closed = true;
-  readonly #name: string;
   readonly #refusal: Error;
 
   constructor(name: string, { error, source }: { error: Error; source: SourceKey }) {
-    this.#name = name;
+    this.name = name;
     this.#refusal = error;
     this.transaction = { source };
   }
@@ -119,7 +119,7 @@ class RefusedScope implements AmbientScope {
 
   closedError(): TransactionClosedError {
     return new TransactionClosedError(
-      `"${this.#name}" could have no transaction, for the reason in the cause, so what it started was not done. ` +
+      `"${this.name}" could have no transaction, for the reason in the cause, so what it started was not done. ` +
         'Make the method async, so that its caller is told; start work that needs no transaction with runOutsideTransaction().',
       { cause: this.#refusal },
     );

@@ -5,8 +5,31 @@ import { holds } from './predicate.js';
 import type { Transaction } from './transaction.js';
 import type { TransactionGroup } from './transaction-group.js';
 
-/** Whether the method is to be run again after this error of a whole transaction. */
-export function isRetryable(
+/** The pause before the method is run again after the error of this attempt; `undefined` when it is not. */
+export function pauseBeforeRepeat(
+  error: unknown,
+  { name, attempt, retry }: { name: string; attempt: number; retry: ParsedRetry },
+  unit: Transaction | TransactionGroup,
+): number | undefined {
+  if (!isRetryable(error, retry, unit)) return undefined;
+  const { attempts } = retry;
+  const about = { transaction: name, attempt, attempts, error: describeError(error) };
+  if (attempt >= attempts) {
+    getLogger().warn(
+      about,
+      `holdfast: "${name}" failed in attempt ${attempt} of ${attempts} and is not run again; its caller gets this error`,
+    );
+    return undefined;
+  }
+  const pauseMs = pauseAfter(attempt, retry);
+  getLogger().info(
+    { ...about, delayMs: Math.round(pauseMs) },
+    `holdfast: "${name}" failed in attempt ${attempt} of ${attempts} and is run again`,
+  );
+  return pauseMs;
+}
+
+function isRetryable(
   error: unknown,
   { on }: ParsedRetry,
   { committed, dialect }: Transaction | TransactionGroup,
@@ -25,20 +48,20 @@ export function isRetryable(
   }
 }
 
-/** Waits before the run that follows on `attempt`. Rejects when the transaction of that run is ended meanwhile. */
-export async function pauseAfter(
-  attempt: number,
-  { backoffMs, maxBackoffMs }: ParsedRetry,
-  next: Transaction | TransactionGroup,
-): Promise<void> {
+/** Two that deadlocked must not meet again at the same moment: anywhere in the upper half of the pause. */
+function pauseAfter(attempt: number, { backoffMs, maxBackoffMs }: ParsedRetry): number {
   const longest = Math.min(maxBackoffMs, backoffMs * 2 ** (attempt - 1));
+  return longest * (0.5 + Math.random() / 2);
+}
+
+/** Waits before the run of `next`. Rejects when that transaction is ended meanwhile. */
+export async function pause(pauseMs: number, next: Transaction | TransactionGroup): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const pause = new Promise<void>((resolve) => {
-    // Two that deadlocked must not meet again at the same moment: anywhere in the upper half of the pause.
-    timer = setTimeout(resolve, longest * (0.5 + Math.random() / 2));
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, pauseMs);
   });
   try {
-    await next.orAborted(pause);
+    await next.orAborted(over);
   } finally {
     clearTimeout(timer);
   }

@@ -16,7 +16,7 @@ import { type ParsedRetry, rollsBackOn } from './options.js';
 import { Opening } from './opening.js';
 import { decide } from './propagation.js';
 import { mismatch, outOfPlace, refuse, unavailable } from './refusal.js';
-import { isRetryable, pauseAfter } from './retry.js';
+import { pause, pauseBeforeRepeat } from './retry.js';
 import {
   type CallResult,
   callWork,
@@ -108,15 +108,17 @@ function runInside<T>(call: Call<T>, retry: ParsedRetry | undefined, open: () =>
   if (!retry) return finish(call, first, started);
   return (async () => {
     for (let attempt = 1, unit = first, run = started; ; attempt++) {
+      let pauseMs: number | undefined;
       try {
         return await finish(call, unit, run);
       } catch (error) {
-        if (attempt >= retry.attempts || !isRetryable(error, retry, unit)) throw error;
+        pauseMs = pauseBeforeRepeat(error, { name: call.name, attempt, retry }, unit);
+        if (pauseMs === undefined) throw error;
       }
       // Opened before the pause, so that a shutdown waits for it, and ends it.
       unit = open();
       try {
-        await pauseAfter(attempt, retry, unit);
+        await pause(pauseMs, unit);
       } catch (error) {
         await unit.end(error, 'rolled back');
         throw error;
@@ -162,7 +164,10 @@ async function finish<T>(
       refuseLazyResult(value, name);
     } catch (error) {
       if (unit.broken || rollsBackOn(error, options)) await unit.rollback(error);
-      else await complete();
+      else {
+        for (const scope of scopesOf(unit)) scope.thrown = { error };
+        await complete();
+      }
       throw error;
     }
     await complete();
@@ -175,6 +180,11 @@ async function finish<T>(
     const telling = unit.end(failure, completion);
     if (telling) await telling;
   }
+}
+
+/** The transactions and savepoints that a call ends. */
+function scopesOf(unit: Unit): readonly TransactionScope[] {
+  return unit instanceof TransactionGroup ? unit.scopes : [unit.root];
 }
 
 /** Ends what was begun for a synchronous method, in which no statement can have been awaited. */
@@ -263,7 +273,10 @@ function nest<T>(call: Call<T>, parent: TransactionScope): T | Promise<T> {
         refuseLazyResult(value, name);
       } catch (error) {
         if (transaction.broken || rollsBackOn(error, options)) await transaction.rollbackToSavepoint(scope);
-        else completion = await transaction.releaseSavepoint(scope, limit);
+        else {
+          scope.thrown = { error };
+          completion = await transaction.releaseSavepoint(scope, limit);
+        }
         throw error;
       }
       completion = await transaction.releaseSavepoint(scope, limit);

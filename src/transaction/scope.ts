@@ -1,12 +1,13 @@
 import type { Dialect } from '../core/index.js';
-import type {
-  AmbientScope,
-  ManualOpening,
-  ManagedSource,
-  ManualSavepoint,
-  Session,
-  SessionStatus,
-  SessionWork,
+import {
+  type AmbientScope,
+  ConnectionLostError,
+  type ManualOpening,
+  type ManagedSource,
+  type ManualSavepoint,
+  type Session,
+  type SessionStatus,
+  type SessionWork,
 } from '../connection/index.js';
 import {
   IsolationMismatchError,
@@ -17,6 +18,7 @@ import {
 } from './errors.js';
 import { type Completion, Hooks } from './hooks.js';
 import { refusalOfImplicitCommit } from './implicit-commit.js';
+import { whyBroken, whyFailed, whyMarked } from './rollback-reason.js';
 import { Lane, type StatementQueue } from './statement-queue.js';
 
 /** Why a scope can only be rolled back. */
@@ -49,6 +51,8 @@ export interface ScopeOwner {
   readonly isolationLevel: string | undefined;
   readonly readOnly: boolean;
   readonly allowsImplicitCommit: boolean;
+  /** The connection, where one is borrowed. */
+  readonly connection: Session | undefined;
   /** The server's last word, where a connection is borrowed. */
   readonly status: SessionStatus | undefined;
   /** Why no further statement can run, once there is a reason. */
@@ -81,6 +85,8 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   readonly #manual: OpenManual[] = [];
   /** The first statement that failed, for the message when nobody told the caller. */
   failure: unknown;
+  /** What its method threw, where that is an error for which it commits. */
+  thrown: { readonly error: unknown } | undefined;
   /** Whether it was ever asked for a statement or for its connection. */
   asked = false;
   #closed = false;
@@ -213,39 +219,31 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     if (unfinished) {
       return this.#unexpected(
         `"${unfinished.name}", which runs inside it, had not returned yet. Await every transactional call`,
-        undefined,
       );
     }
     if (this.parent?.closed) {
       return this.#unexpected(
         `"${this.parent.name}" around it had ended before it returned. Await every transactional call`,
-        undefined,
       );
     }
-    if (this.#rollbackOnly && !this.#rollbackOnly.requested) {
-      const { by, cause, why } = this.#rollbackOnly;
-      return this.#unexpected(
-        why ??
-          `"${by}" had marked it for rollback, and its error was swallowed. Let the error through, or run that method with propagation NESTED`,
-        cause,
-      );
-    }
+    const threw = this.thrown !== undefined;
+    if (this.#rollbackOnly && !this.#rollbackOnly.requested)
+      return this.#unexpected(whyMarked(this.#rollbackOnly, threw), this.#rollbackOnly.cause);
     const { broken } = this.transaction;
-    if (broken)
-      return this.#unexpected('its connection or its BEGIN had failed, and the error was swallowed', broken);
+    if (broken) return this.#unexpected(whyBroken(this.transaction, threw), broken);
     if (this.#manual.some(({ ending }) => !ending)) {
       return this.#unexpected(
         'a hand-written transaction inside it was neither committed nor rolled back. End it in a finally block',
-        undefined,
       );
     }
-    if (this.entered && this.transaction.status === 'failed') {
-      return this.#unexpected(
-        'a statement in it had failed, and the error was swallowed. Let the error through, or run what may fail with propagation NESTED',
-        this.failure,
-      );
-    }
+    if (this.entered && this.transaction.status === 'failed')
+      return this.#unexpected(whyFailed(threw), this.failure);
     return undefined;
+  }
+
+  /** How its method ended, for the beginning of a message. */
+  get ending(): string {
+    return `"${this.name}" ${this.thrown ? 'threw an error for which it commits' : 'returned'}`;
   }
 
   closedError(): TransactionClosedError {
@@ -259,9 +257,10 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     );
   }
 
-  #unexpected(reason: string, cause: unknown): UnexpectedRollbackError {
-    return new UnexpectedRollbackError(`"${this.name}" returned, but its work was rolled back: ${reason}.`, {
+  #unexpected(reason: string, cause: unknown = this.thrown?.error): UnexpectedRollbackError {
+    return new UnexpectedRollbackError(`${this.ending}, but its work was rolled back: ${reason}.`, {
       cause,
+      retryable: cause instanceof ConnectionLostError && cause.retryable,
     });
   }
 

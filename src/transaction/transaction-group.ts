@@ -114,6 +114,11 @@ export class TransactionGroup {
     for (const scope of this.#around) scope.inside.add(this.#visit);
   }
 
+  /** The transactions and savepoints that the call ends. */
+  get scopes(): readonly TransactionScope[] {
+    return this.#members.map(({ scope }) => scope);
+  }
+
   get openedAt(): Error {
     return this.#opening.toError();
   }
@@ -141,7 +146,7 @@ export class TransactionGroup {
 
   /** Whether anything still wants to run before COMMIT. Where one will not be committed, none is. */
   get preparesCommit(): boolean {
-    const scopes = [...this.#members.map(({ scope }) => scope), ...this.#around];
+    const scopes = [...this.scopes, ...this.#around];
     if (scopes.some(isLost)) return false;
     return this.#begun.some(({ preparesCommit }) => preparesCommit);
   }
@@ -309,7 +314,7 @@ export class TransactionGroup {
     return (
       abortReason ??
       new UnexpectedRollbackError(
-        `"${this.#call.name}" returned, but its work was rolled back: the transaction of "${name}" on data source "${source.name}", ` +
+        `${this.#begun[0]!.root.ending}, but its work was rolled back: the transaction of "${name}" on data source "${source.name}", ` +
           'which it takes part in, cannot be committed any more. Let the error that is in the way of it through.',
         { cause: broken ?? lost.rollbackOnly?.cause ?? lost.failure },
       )

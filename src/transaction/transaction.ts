@@ -20,6 +20,7 @@ import { commitBefore } from './implicit-commit.js';
 import type { Opening, TransactionOpening } from './opening.js';
 import { Participants } from './participants.js';
 import { endedByStatement } from './refusal.js';
+import { LeftOpenError } from './rollback-reason.js';
 import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
 import { settledInTime, type TimeLimit } from './time-limit.js';
@@ -95,6 +96,10 @@ export class Transaction implements ScopeOwner {
   /** Where it was opened, as the cause of errors about it. */
   get openedAt(): Error {
     return this.#opening.toError();
+  }
+
+  get connection(): Session | undefined {
+    return this.#lease?.session;
   }
 
   /** The server's last word, where a connection is borrowed. */
@@ -349,9 +354,7 @@ export class Transaction implements ScopeOwner {
   }
 
   #cutOff(session: Session): void {
-    const open = new Error(
-      'a cursor, a stream or COPY was still open when its method ended; read it to its end or close it',
-    );
+    const open = new LeftOpenError();
     this.broken ??= open;
     session.abandon(open);
   }

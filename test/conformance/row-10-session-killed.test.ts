@@ -64,7 +64,11 @@ describe.each(everyWay)('the server kills the idle session of a transaction: $na
       },
       { name: 'Orders.place' },
     );
-    expect(await failureOf(called)).toMatchObject({ code: 'CONNECTION_LOST', retryable: true });
+    expect(await failureOf(called)).toMatchObject({
+      code: 'CONNECTION_LOST',
+      message: expect.stringMatching(/^The connection of "Orders\.place" to pool "default" \(pid \d+\)/),
+      retryable: true,
+    });
     await expectLost();
   });
 
@@ -91,6 +95,7 @@ describe.each(everyWay)('the server kills the idle session of a transaction: $na
     });
     expect(await failureOf(called)).toMatchObject({
       code: 'UNEXPECTED_ROLLBACK',
+      retryable: true,
       cause: { code: 'CONNECTION_LOST' },
     });
     await expectLost();

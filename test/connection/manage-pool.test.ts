@@ -80,7 +80,9 @@ describe('names', () => {
     const error = errorOf(() => managePool(second, { name: 'shop' }));
 
     expect(error).toBeInstanceOf(DuplicateDataSourceError);
-    expect(error.message).toMatch(/already managed under the name "shop".*managePool\(pool, \{ name/);
+    expect(error.message).toMatch(
+      /already managed under the name "shop".*managePool\(pool, \{ name.*TypeOrmModule\.forRoot\(\{ name.*unmanagePool.*dataSource\.destroy\(\) or app\.close\(\)/,
+    );
     expect(describeInstance(second)).toEqual(before);
     expect(manage(second, { name: 'other' }).name).toBe('other');
     await expect(second.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });
@@ -91,7 +93,9 @@ describe('names', () => {
     const handle = manage(pool, { name: 'shop' });
     const error = errorOf(() => managePool(pool, { name: 'store' }));
     expect(error).toBeInstanceOf(DuplicateDataSourceError);
-    expect(error.message).toContain('already managed as "shop"; it cannot be "store" as well');
+    expect(error.message).toMatch(
+      /already managed as "shop"; it cannot be "store" as well\. Use it as "shop", or call unmanagePool/,
+    );
     expect(managePool(pool, { name: 'shop' })).toBe(handle);
   });
 
@@ -118,6 +122,13 @@ describe('names', () => {
     await expect(runInTransaction(async () => undefined, { dataSource: 'shoop' })).rejects.toMatchObject({
       code: UnknownDataSourceError.code,
       message: expect.stringMatching(/No managed data source is named "shoop".*"shop"/) as unknown,
+    });
+  });
+
+  test('a name with a line break and quotation marks stays on the line of its message', async () => {
+    manage(db.pool(), { name: 'own\n"shop"' });
+    await expect(runInTransaction(async () => undefined, { dataSource: 'a\n"b"' })).rejects.toMatchObject({
+      message: expect.stringContaining(String.raw`is named "a\n\"b\"". Managed: "own\n\"shop\"".`) as unknown,
     });
   });
 });

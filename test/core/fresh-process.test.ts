@@ -151,3 +151,23 @@ test('the limit of a transaction that never ends does not hold the process open'
   );
   expect(stdout).toBe('ended by itself\n');
 });
+
+test('the refusal of what runs on after its method ends the process where nobody catches it', async () => {
+  const ended = built.run(
+    `
+    const { managePool, runInTransaction } = ${load('cjs', '')};
+    const pool = new (require('pg').Pool)();
+    managePool(pool);
+    const runsOn = async () => {
+      await new Promise(setImmediate);
+      await pool.query('SELECT 1');
+    };
+    void runInTransaction(async () => void runsOn());
+    `,
+    { installed: ['pg'] },
+  );
+  await expect(ended).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('TransactionClosedError'),
+  });
+});

@@ -164,7 +164,10 @@ test('Prisma’s error for a broken constraint reaches the caller, and swallowin
 });
 
 test('a slow pool: the transaction’s own error for a connection that never comes', async () => {
-  const { prisma: waiting } = startPrismaApp(db, { max: 1, connectionTimeoutMillis: 20 }, 'small');
+  const { prisma: waiting, pool } = startPrismaApp(db, { max: 1 }, 'small');
+  await waiting.entry.count();
+  // The limit is for opening a connection as well, which may take its time.
+  Object.assign(pool.options, { connectionTimeoutMillis: 20 });
   const holder = await db.client();
   await holder.query('SELECT pg_advisory_lock(7)');
   const slow = started(waiting.$executeRaw`SELECT pg_advisory_lock(7)`);

@@ -57,6 +57,18 @@ test.each(refused)('%j, let through, rolls back', async (text) => {
   expect(await labels()).toEqual([]);
 });
 
+test.each([
+  ['COMMIT', 'COMMIT'],
+  ['-- later\nend', 'END'],
+  ['Rollback', 'ROLLBACK'],
+  ['ABORT;', 'ABORT'],
+])('the refusal of %j quotes its verb and names the method', async (text, verb) => {
+  const place = runInTransaction(() => pool.query(text), { name: 'Orders.place' });
+  await expect(place).rejects.toThrow(
+    `${verb} without a BEGIN on this client would end the transaction of "Orders.place" around it; it was not sent.`,
+  );
+});
+
 /** Each only looks like one. */
 const ordinary = [
   "SELECT 'COMMIT'",

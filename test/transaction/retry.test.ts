@@ -65,6 +65,54 @@ test.each([
   expect(delays).toEqual(pauses);
 });
 
+describe('what is logged of a real serialization failure', () => {
+  /** Another transaction changes the row behind the snapshot of each attempt, as often as it is told to. */
+  const compete = (times: number): Promise<void> => {
+    let attempt = 0;
+    return runInTransaction(
+      async () => {
+        await entries.pool.query('SELECT label FROM entry');
+        if (++attempt <= times) await entries.db.query(`UPDATE entry SET label = label || 'x'`);
+        await entries.pool.query('UPDATE entry SET label = $1', ['ours']);
+      },
+      { name: 'compete', isolationLevel: 'REPEATABLE READ', retry: { attempts: 3, backoffMs: 1 } },
+    );
+  };
+  const error = expect.objectContaining({ code: '40001', message: 'serialization_failure' });
+  const repeat = (attempt: number): unknown[] => [
+    { transaction: 'compete', attempt, attempts: 3, delayMs: expect.any(Number), error },
+    `holdfast: "compete" failed in attempt ${attempt} of 3 and is run again`,
+  ];
+  beforeEach(() => entries.add('free'));
+
+  test('each repeat, when one of them succeeds', async () => {
+    await compete(2);
+    expect(await entries.committed()).toEqual(['ours']);
+    expect(log).toEqual({ infos: [repeat(1), repeat(2)], warnings: [], errors: [] });
+  });
+
+  test('that no attempt is left; the caller gets the last error itself', async () => {
+    const failure: unknown = await compete(3).catch((thrown: unknown) => thrown);
+    expect(failure).toMatchObject({ name: 'error', code: '40001' });
+    expect(log).toEqual({
+      infos: [repeat(1), repeat(2)],
+      warnings: [
+        [
+          { transaction: 'compete', attempt: 3, attempts: 3, error },
+          'holdfast: "compete" failed in attempt 3 of 3 and is not run again; its caller gets this error',
+        ],
+      ],
+      errors: [],
+    });
+  });
+
+  test('nothing of another failure, nor of a call without `retry`', async () => {
+    await runInTransaction(fail, { retry: {} }).catch(() => undefined);
+    await runInTransaction(abort).catch(() => undefined);
+    expect(log).toEqual({ infos: [], warnings: [], errors: [] });
+  });
+});
+
 test('an `on` that answers a promise runs nothing again, and is logged', async () => {
   let runs = 0;
   const on = (): boolean => Promise.resolve(true) as unknown as boolean;

@@ -7,8 +7,10 @@ import {
   runOutsideTransaction,
 } from 'holdfast';
 import { gate, until, useEntries } from './entries.js';
+import { useLog } from './log.js';
 
 const entries = useEntries();
+useLog();
 // The limits below are for what a method does, not for logging in to the server.
 beforeEach(() => entries.pool.query('SELECT 1'));
 const timedOut = { code: 'TRANSACTION_TIMEOUT', retryable: false };
@@ -68,6 +70,24 @@ test('a method that never ends does not hold its caller or its connection', asyn
   );
   await expect(call).rejects.toMatchObject(timedOut);
   expect(entries.managed.counts()).toMatchObject({ inUse: 0, idle: 1 });
+});
+
+test('an after-commit hook that never settles holds its caller, for the limit ends with COMMIT', async () => {
+  let settled = false;
+  const held = gate();
+  const call = runInTransaction(
+    async () => {
+      await entries.add('a');
+      afterCommit(() => held.opened);
+    },
+    { timeoutMs: 150 },
+  ).finally(() => (settled = true));
+  await until(async () => (await entries.committed()).length === 1);
+  // The same limit, begun later: once it has passed, so has that of the call.
+  await expect(runInTransaction(never, { timeoutMs: 150 })).rejects.toMatchObject(timedOut);
+  expect(settled).toBe(false);
+  held.open();
+  await call;
 });
 
 test('the same connection serves the next caller: it was cancelled and rolled back, not thrown away', async () => {

@@ -1,4 +1,4 @@
-import type { AmbientScope } from '../../ambient-scope.js';
+import { type AmbientScope, refuseEnd } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
@@ -49,9 +49,6 @@ export class LentConnection {
     if (verb === 'begin') return this.handWritten.begin(this.scope, control);
     if (await this.handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.scope)) return;
     if (this.#bound.autocommit) return;
-    throw new TransactionControlError(
-      `${verb.toUpperCase()} without a START TRANSACTION on this connection would end the transaction of the surrounding method; it was not sent. ` +
-        'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-    );
+    throw refuseEnd(verb.toUpperCase(), this.scope, 'START TRANSACTION on this connection');
   }
 }

@@ -1,7 +1,6 @@
-import { messageOf } from '../../../core/index.js';
 import type { DriverSession } from '../../driver-pool.js';
-import { ConnectionLostError } from '../../errors.js';
-import type { CommitAnswer, SessionStatus } from '../../session.js';
+import type { LeaseInfo } from '../../lease.js';
+import { type CommitAnswer, lostError, type SessionStatus } from '../../session.js';
 import { type ServerStatus, tellsOfRollback } from './server-status.js';
 
 /** What a driver tells of its connection. */
@@ -13,6 +12,7 @@ export interface SessionOptions {
 /** A connection of MySQL or MariaDB while a transaction holds it, whichever driver it is of. */
 export abstract class MysqlSession<C extends { readonly threadId: number | null }> implements DriverSession {
   readonly connection: C;
+  lease?: LeaseInfo;
   /** Whether what runs ends when its reader does. */
   protected isStreaming = false;
   readonly #server: ServerStatus;
@@ -67,7 +67,7 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
   }
 
   async commit(): Promise<CommitAnswer> {
-    if (this.#lost) return { kind: 'rolled back', error: this.#lostError() };
+    if (this.#lost) return { kind: 'rolled back', error: lostError(this, 'thread') };
     try {
       await this.control('COMMIT');
       return { kind: 'committed' };
@@ -115,7 +115,7 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
 
   /** Sends, and waits until the connection can take the next statement. */
   async #send<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#lost) throw this.#lostError();
+    if (this.#lost) throw lostError(this, 'thread');
     this.#busy = true;
     try {
       return await this.#answered(call);
@@ -141,13 +141,5 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
     if (this.isFatal(error)) return this.distrust(error);
     // An error carries no status, and some errors end the transaction.
     await this.#answered(() => this.query('DO 0')).catch(() => this.distrust(error));
-  }
-
-  #lostError(): ConnectionLostError {
-    return new ConnectionLostError(
-      `The transaction's connection (thread ${this.backendId ?? 'unknown'}) can no longer be used: ${messageOf(this.#lost)}. ` +
-        'The server rolls the transaction back; run it again.',
-      { cause: this.#lost, retryable: true },
-    );
   }
 }

@@ -2,7 +2,10 @@ import type { ManualModes } from '../../ambient-scope.js';
 import { TransactionControlError } from '../../errors.js';
 
 /** A statement that a hand-written transaction begins or ends with. */
-export type PgControl = ({ readonly verb: 'begin' } & ManualModes) | { readonly verb: 'commit' | 'rollback' };
+export type PgControl =
+  | ({ readonly verb: 'begin' } & ManualModes)
+  /** `sent` is the word that it was sent as: END is a COMMIT. */
+  | { readonly verb: 'commit' | 'rollback'; readonly sent: string };
 
 const FIRST_WORD = /^(?:begin|start|commit|end|rollback|abort|prepare)\b/i;
 const PREPARE_TRANSACTION = /^prepare\s+transaction\b/i;
@@ -32,13 +35,17 @@ export function readControl(text: string): PgControl | undefined {
       };
     }
     const end = END.exec(statement);
-    if (end) return { verb: end[1] ? 'commit' : 'rollback' };
+    if (end) return { verb: end[1] ? 'commit' : 'rollback', sent: firstWordOf(statement) };
   }
   throw new TransactionControlError(
-    `A statement that begins with ${statement.split(/\s/, 1)[0]!.toUpperCase()} would begin or end a transaction behind its owner's back and was not sent. ` +
+    `A statement that begins with ${firstWordOf(statement)} would begin or end a transaction behind its owner's back and was not sent. ` +
       'Inside a transaction send BEGIN, COMMIT or ROLLBACK as a statement of its own, on one client (it becomes a savepoint), ' +
       'or use @Transactional({ propagation: "NESTED" }) or runOutsideTransaction().',
   );
+}
+
+function firstWordOf(statement: string): string {
+  return statement.split(/\s/, 1)[0]!.toUpperCase();
 }
 
 /** The offset of the first character that is neither white space nor comment (PostgreSQL's block comments nest). */

@@ -1,6 +1,6 @@
-import { type Clock, messageOf } from '../../../core/index.js';
-import { ConnectionLostError } from '../../errors.js';
-import type { CommitAnswer, Session, SessionStatus } from '../../session.js';
+import type { Clock } from '../../../core/index.js';
+import type { LeaseInfo } from '../../lease.js';
+import { type CommitAnswer, lostError, type Session, type SessionStatus } from '../../session.js';
 import { submitInOneWrite } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery } from './pg-types.js';
@@ -20,6 +20,7 @@ export interface PgSessionOptions {
 /** A `pg` client while a transaction holds it. */
 export class PgSession implements Session {
   readonly client: PgClient;
+  lease?: LeaseInfo;
   readonly #pool: PgPool;
   readonly #clock: Clock;
   readonly #onRest: () => void;
@@ -99,7 +100,7 @@ export class PgSession implements Session {
   async submit(submittable: object, prefix: readonly string[]): Promise<void> {
     this.#mayHaveWritten = true;
     for (const text of prefix) await this.control(text);
-    if (this.#lost) throw this.#lostError();
+    if (this.#lost) throw lostError(this, 'pid');
     this.#streaming = true;
     try {
       this.client.query(submittable);
@@ -114,7 +115,7 @@ export class PgSession implements Session {
   }
 
   async commit(): Promise<CommitAnswer> {
-    if (this.#lost) return { kind: 'rolled back', error: this.#lostError() };
+    if (this.#lost) return { kind: 'rolled back', error: lostError(this, 'pid') };
     const query = new this.#Query('COMMIT');
     if (this.#mayHaveWritten && this.#transactionId === undefined) {
       // If the connection breaks during COMMIT, the id is there already.
@@ -205,7 +206,7 @@ export class PgSession implements Session {
   };
 
   #send(query: PgQuery): Promise<unknown> {
-    if (this.#lost) return Promise.reject(this.#lostError());
+    if (this.#lost) return Promise.reject(lostError(this, 'pid'));
     return new Promise((resolve, reject) => {
       let failed = false;
       query.callback = (error, result) => {
@@ -254,14 +255,6 @@ export class PgSession implements Session {
       connection.on('readyForQuery', done);
       connection.on('end', done);
     });
-  }
-
-  #lostError(): ConnectionLostError {
-    return new ConnectionLostError(
-      `The transaction's connection (pid ${this.backendId ?? 'unknown'}) can no longer be used: ${messageOf(this.#lost)}. ` +
-        'The server rolls the transaction back; run it again.',
-      { cause: this.#lost, retryable: true },
-    );
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AmbientScope, SessionWork } from '../../ambient-scope.js';
+import { type AmbientScope, refuseEnd, type SessionWork } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
@@ -125,17 +125,14 @@ export class PgTransactionClient {
   }
 
   async #control(control: PgControl): Promise<unknown> {
-    const { verb } = control;
-    if (verb === 'begin') {
+    if (control.verb === 'begin') {
       await this.#handWritten.begin(this.#scope, control);
-      return controlResult(verb);
+      return controlResult(control.verb);
     }
+    const { verb } = control;
     const ended = await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope);
     if (!ended && !this.#bound.autocommit) {
-      throw new TransactionControlError(
-        `${verb.toUpperCase()} without a BEGIN on this client would end the transaction of the surrounding method; it was not sent. ` +
-          'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-      );
+      throw refuseEnd(control.sent, this.#scope, 'BEGIN on this client');
     }
     return controlResult(verb);
   }

@@ -29,10 +29,15 @@ export function readControl(text: string): SqliteControl | undefined {
   if (COMMIT.test(statement)) return 'commit';
   if (ROLLBACK.test(statement)) return 'rollback';
   throw new TransactionControlError(
-    `A statement that begins with ${statement.split(/\s/, 1)[0]!.toUpperCase()} would begin or end a transaction behind its owner's back and was not sent. ` +
+    `A statement that begins with ${firstWordOf(statement)} would begin or end a transaction behind its owner's back and was not sent. ` +
       'Inside a transaction send BEGIN, COMMIT or ROLLBACK as a statement of its own, on one QueryRunner (it becomes a savepoint), ' +
       'or use @Transactional({ propagation: "NESTED" }).',
   );
+}
+
+/** The first word, in capitals, behind white space and comments. */
+export function firstWordOf(text: string): string {
+  return /^\w*/.exec(text.slice(startOfStatement(text)))![0].toUpperCase();
 }
 
 /** The offset of the first character that is neither white space nor comment. */

@@ -1,9 +1,8 @@
-import type { AmbientScope } from '../../ambient-scope.js';
+import { type AmbientScope, refuseEnd } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
-import { TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
-import { readControl } from './sqlite-control.js';
+import { firstWordOf, readControl } from './sqlite-control.js';
 import type { SqliteSession } from './sqlite-session.js';
 
 /**
@@ -39,10 +38,7 @@ export class SqliteTransactionClient {
     if (verb === 'begin') {
       await this.#handWritten.begin(this.#scope, { isolationLevel: undefined, readOnly: false });
     } else if (!(await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope))) {
-      throw new TransactionControlError(
-        `${verb.toUpperCase()} without a BEGIN here would end the transaction of the surrounding method; it was not sent. ` +
-          'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-      );
+      throw refuseEnd(firstWordOf(text), this.#scope, 'BEGIN here');
     }
     return undefined;
   }
