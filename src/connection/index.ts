@@ -47,6 +47,8 @@ export {
   DEFAULT_SOURCE,
   isShuttingDown,
   markShuttingDown,
+  quoted,
+  registeredNames,
   registeredSource,
   registerSource,
   resolveSource,

@@ -69,6 +69,11 @@ export function registeredSource(name: string): ManagedSource | undefined {
   return source?.primary.ended ? undefined : source;
 }
 
+/** The names of the sources whose pools live. */
+export function registeredNames(): string[] {
+  return [...registry.sources.keys()].filter(registeredSource);
+}
+
 export function isRegistered(source: ManagedSource): boolean {
   return registry.sources.get(source.name) === source;
 }
@@ -102,7 +107,7 @@ export function resolveSource(name: string): ManagedSource {
 }
 
 function unknownSource(name: string): UnknownDataSourceError {
-  const names = [...registry.sources.keys()].map(quoted);
+  const names = registeredNames().map(quoted);
   const managed = names.length > 0 ? `Managed: ${names.join(', ')}. ` : '';
   const fate = registry.former.get(name);
   return new UnknownDataSourceError(
@@ -115,7 +120,7 @@ function unknownSource(name: string): UnknownDataSourceError {
 }
 
 /** A name in a message: on one line, and no longer than it can be read. */
-function quoted(name: string): string {
+export function quoted(name: string): string {
   return JSON.stringify(name.slice(0, 100));
 }
 

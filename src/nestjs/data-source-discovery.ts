@@ -10,6 +10,8 @@ import { getLogger, processGlobal, setLogger, systemClock, type Timer } from '..
 import {
   addSourceFinder,
   type ManagedSource,
+  quoted,
+  registeredNames,
   UnsupportedDriverError,
   unregisterSource,
 } from '../connection/index.js';
@@ -46,6 +48,7 @@ export class DataSourceDiscovery
   readonly #sources = new Set<ManagedSource>();
   readonly #awaited = new WeakSet<TypeormDataSource>();
   #managesAny = false;
+  #instancesAreMade = false;
   readonly #unsupported = new Map<TypeormDataSource, UnsupportedDriverError>();
 
   constructor(modules: ModulesContainer, options: HoldfastModuleOptions) {
@@ -71,22 +74,46 @@ export class DataSourceDiscovery
 
   onModuleInit(): void {
     starting.add(this);
-    this.#manageAll();
+    this.#instancesAreMade = true;
+    this.#orGiveUp(() => this.#manageAll());
     for (const source of this.#managedSources()) deadlines.get(source)?.clear();
   }
 
   onApplicationBootstrap(): void {
     starting.delete(this);
     this.#startFinding();
+    this.#orGiveUp(() => this.#check());
+  }
+
+  /** Nest closes nothing of an application whose start fails. */
+  #orGiveUp(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.giveUp();
+      throw error;
+    }
+  }
+
+  #check(): void {
     // By now every module has had its chance to manage the pool that it gives its client.
     for (const error of this.#manageAll()) {
       if (error.adapter === undefined || !this.#managesAny) throw error;
       getLogger().warn({}, `holdfast: ${error.message} It is not managed.`);
     }
     if (this.#managesAny) return;
+    const names = registeredNames().map(quoted);
+    if (names.length > 0) {
+      getLogger().info(
+        {},
+        `holdfast: HoldfastModule found no initialised TypeORM DataSource and no PrismaClient among the providers of this application. Managed without it: ${names.join(', ')}. ` +
+          'A PrismaClient that is no provider itself, or is made anew for each request, needs managePrisma(prisma) where it is made.',
+      );
+      return;
+    }
     getLogger().warn(
       {},
-      'holdfast: HoldfastModule found no initialised TypeORM DataSource and no PrismaClient in this application; @Transactional() will find none either. ' +
+      'holdfast: HoldfastModule found no initialised TypeORM DataSource and no PrismaClient in this application, and no pool is managed; @Transactional() will find none either. ' +
         'Import TypeOrmModule.forRoot(), provide a PrismaClient, or manage a pool with managePool().',
     );
   }
@@ -204,11 +231,27 @@ export class DataSourceDiscovery
 
   *#providers<T>(isWanted: (instance: unknown) => instance is T): Generator<[InjectionToken, T]> {
     for (const module of this.#modules.values()) {
-      for (const [token, { instance }] of module.providers) {
-        if (isSafely(isWanted, instance)) yield [token, instance];
+      for (const [token, provider] of module.providers) {
+        for (const instance of instancesOf(provider)) {
+          if (isSafely(isWanted, instance) && !this.#isPlaceholder(provider)) yield [token, instance];
+        }
       }
     }
   }
+
+  /** For what is made anew for each request, Nest keeps an object that has only its prototype. */
+  #isPlaceholder(provider: Provider): boolean {
+    // Nest 11 would keep the answer of isDependencyTreeStatic() from before the dependencies are known.
+    return this.#instancesAreMade && !provider.isDependencyTreeStatic();
+  }
+}
+
+type Provider = ModulesContainer extends Map<string, { providers: Map<unknown, infer P> }> ? P : never;
+
+/** Of a transient provider there is one for each of those that it is injected into. */
+function instancesOf(provider: Provider): unknown[] {
+  if (!provider.isTransient) return [provider.instance];
+  return provider.getStaticTransientInstances().map((each) => each?.instance);
 }
 
 /** A provider may be a proxy that stands for something which is not there yet, and throws when it is looked at. */

@@ -3,6 +3,7 @@ import {
   DEFAULT_SOURCE,
   findManagedPool,
   findManagedSqlite,
+  isMysql2Pool,
   type ManagedSource,
   registeredSource,
   runInFrame,
@@ -40,18 +41,26 @@ export function findSource(
   dataSource: string | undefined,
 ): FoundSource {
   const adapter = _engineConfig?.adapter;
-  if (!adapter) {
+  const { adapterName = PG } = adapter ?? {};
+  const find = Object.hasOwn(ADAPTERS, adapterName) ? ADAPTERS[adapterName] : undefined;
+  if (!find) {
     throw new UnsupportedPrismaClientError(
-      `This PrismaClient (version ${_clientVersion ?? 'unknown'}) was made without a driver adapter. holdfast needs Prisma 7 and ${HOW}`,
+      `This PrismaClient runs on the adapter ${adapterName}. holdfast supports ${Object.keys(ADAPTERS).join(', ')}: ${HOW}`,
+      { adapter: adapterName },
     );
   }
-  const { adapterName = PG } = adapter;
-  const find = Object.hasOwn(ADAPTERS, adapterName) ? ADAPTERS[adapterName] : undefined;
-  if (find) return find(adapter, dataSource);
-  throw new UnsupportedPrismaClientError(
-    `This PrismaClient runs on the adapter ${adapterName}. holdfast supports ${Object.keys(ADAPTERS).join(', ')}: ${HOW}`,
-    { adapter: adapterName },
-  );
+  if (!_clientVersion?.startsWith('7.')) {
+    throw new UnsupportedPrismaClientError(
+      `This PrismaClient is of version ${_clientVersion ?? 'unknown'}, whose engine may run statements outside the transaction. holdfast needs Prisma 7: ` +
+        `npm install prisma@7 @prisma/client@7, with the adapter of the same version, then ${HOW}`,
+    );
+  }
+  if (!adapter) {
+    throw new UnsupportedPrismaClientError(
+      `This PrismaClient was made without a driver adapter. holdfast needs ${HOW}`,
+    );
+  }
+  return find(adapter, dataSource);
 }
 
 /** Its factory says which pool it was given. */
@@ -87,7 +96,7 @@ function behindMariadb(adapter: PrismaAdapterFactory, dataSource: string = DEFAU
       // The adapter asks for the server's version, and would keep it to itself if that failed: no part of a transaction.
       const made = await runInFrame({ parent: currentFrame(), source, scope: undefined }, connect);
       const pool = made.underlyingDriver?.();
-      if (pool && findManagedPool(poolBehind(pool))?.source === source) {
+      if (pool && !isMysql2Pool(pool) && findManagedPool(poolBehind(pool))?.source === source) {
         // For Prisma to take: an adapter that ends its pool may connect only once.
         adapter.connect = () => {
           adapter.connect = connect;
@@ -96,6 +105,11 @@ function behindMariadb(adapter: PrismaAdapterFactory, dataSource: string = DEFAU
         return;
       }
       await made.dispose();
+      if (isMysql2Pool(pool)) {
+        throw new UnsupportedPrismaClientError(
+          'This PrismaClient runs on a pool of mysql2, whose answers the adapter cannot read, so nothing was sent. Wrap it: new PrismaMariaDb(asMariadbPool(pool)), with asMariadbPool of holdfast/prisma.',
+        );
+      }
       throw new UnsupportedPrismaClientError(
         `This PrismaClient does not run on the pool of data source "${source.name}", so nothing was sent. Give its adapter the managed pool, ` +
           "new PrismaMariaDb(pool), or name the data source that its pool is managed as: managePrisma(prisma, { dataSource: '…' }).",

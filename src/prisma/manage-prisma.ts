@@ -1,4 +1,11 @@
-import { HoldfastError, InvalidOptionsError, optional, readOptions, readString } from '../core/index.js';
+import {
+  HoldfastError,
+  invalid,
+  InvalidOptionsError,
+  optional,
+  readOptions,
+  readString,
+} from '../core/index.js';
 import type { ManagedSource } from '../connection/index.js';
 import { findSource } from './adapters.js';
 import { UnsupportedPrismaClientError } from './errors.js';
@@ -39,9 +46,10 @@ interface ParsedOptions {
  * client and those extended from it, before or after, are changed. Answers the client it was given.
  *
  * Throws {@link UnsupportedPrismaClientError} for a client on a pool of its own, on a pool of a second copy of
- * `pg`, on an unmanaged pool, on another adapter, and for a version of Prisma that is not known. What the adapter for
- * MariaDB tells only once it connects is refused by the client's first call instead, before anything of it is sent.
- * Throws `InvalidOptionsError` for another `dataSource` than the client belongs to.
+ * `pg`, on an unmanaged pool, on another adapter, of another version than 7, and for the client of an interactive
+ * transaction. What the adapter for MariaDB tells only once it connects is refused by the client's first call instead,
+ * before anything of it is sent. Throws `InvalidOptionsError` for what is no object, and for another `dataSource` than the
+ * client belongs to.
  *
  * @example
  * ```ts
@@ -56,8 +64,12 @@ export function managePrisma<C extends PrismaClientLike>(client: C, options?: Ma
     { dataSource: optional(readString) },
     'managePrisma options',
   );
-  const given = client as Client;
-  const original = originalOf(given);
+  const original = originalOf(client, 'managePrisma(client)');
+  if (typeof client.$disconnect !== 'function' && typeof original.$disconnect === 'function') {
+    throw new UnsupportedPrismaClientError(
+      'managePrisma(client) was given the client of an interactive transaction. Pass the PrismaClient itself, once, where it is made: managePrisma(prisma).',
+    );
+  }
   const source = original[MANAGED] ?? manage(original, dataSource);
   if (dataSource !== undefined && dataSource !== source.name) {
     throw new InvalidOptionsError(
@@ -82,6 +94,7 @@ function manage(client: Client, dataSource: string | undefined): ManagedSource {
 
 /**
  * The data source that a managed PrismaClient, or one extended from it, belongs to; `undefined` for one that is not managed.
+ * Throws `InvalidOptionsError` for what is no object.
  *
  * @example
  * ```ts
@@ -89,12 +102,13 @@ function manage(client: Client, dataSource: string | undefined): ManagedSource {
  * ```
  */
 export function prismaSource(client: PrismaClientLike): ManagedSource | undefined {
-  return originalOf(client)[MANAGED];
+  return originalOf(client, 'prismaSource(client)')[MANAGED];
 }
 
 /** Extended clients share the engine of the one they were made from, and inherit from it. */
-function originalOf(client: Client): Client {
-  return client._originalClient ?? client;
+function originalOf(client: unknown, path: string): Client {
+  if (typeof client !== 'object' || client === null) throw invalid(path, client, 'a PrismaClient');
+  return (client as Client)._originalClient ?? (client as Client);
 }
 
 /** The parts of Prisma's inside that are changed, when they have the shape that is known. */

@@ -105,7 +105,7 @@ export class OwnTransactions {
       const ended = nestedScope(
         {
           source: this.#source,
-          name: 'a call of Prisma that needs a transaction',
+          name: 'a transaction that Prisma began (for a BEGIN of your own use prisma.$transaction())',
           isolationLevel: undefined,
         },
         (scope) =>

@@ -4,6 +4,8 @@ import type { ParsedOptions } from './options.js';
 import { type CallResult, callWork } from './returned-value.js';
 import { TimeLimit } from './time-limit.js';
 import type { Transaction } from './transaction.js';
+import type { TransactionGroup } from './transaction-group.js';
+import { waitedFor } from './waited-for.js';
 
 /** One transactional call. */
 export interface Call<T> {
@@ -27,7 +29,7 @@ export interface StartedCall<T> {
 }
 
 /** What a call's time limit ends. */
-type Limited = Pick<Transaction, 'abort' | 'committing' | 'openedAt'>;
+type Limited = Transaction | TransactionGroup;
 
 /** Calls the method in `frame`. Its time counts from here on. */
 export function start<T>(call: Call<T>, frame: Frame, limited: Limited): StartedCall<T> {
@@ -43,9 +45,10 @@ function limitOf({ name, options }: Call<unknown>, limited: Limited): TimeLimit 
       ? 'COMMIT was on its way by then, so the server is asked what became of it.'
       : 'What ran on the server was cancelled and the transaction is rolled back; statements that the method still sends are refused.';
     limited.abort(
-      new TransactionTimeoutError(`"${name}" ran longer than its timeoutMs of ${timeoutMs}. ${consequence}`, {
-        cause: limited.openedAt,
-      }),
+      new TransactionTimeoutError(
+        `"${name}" ran longer than its timeoutMs of ${timeoutMs}. When the time was up, its transaction waited for ${waitedFor(limited)}. ${consequence}`,
+        { cause: limited.openedAt },
+      ),
     );
   });
 }

@@ -51,12 +51,15 @@ export async function checkCommit(
   try {
     await session.control(dialect.checkBeforeCommit);
   } catch (error) {
-    if (!session.lost) throw error;
-    throw new ConnectionLostError(
-      `The connection of "${name}" was lost before its COMMIT was sent, so nothing is committed; run it again.`,
-      { cause: error, retryable: true },
-    );
+    throw session.lost ? lostBeforeCommit(name, error) : error;
   }
+}
+
+export function lostBeforeCommit(name: string, cause: unknown): ConnectionLostError {
+  return new ConnectionLostError(
+    `The connection of "${name}" was lost before its COMMIT was sent, so nothing is committed; run it again.`,
+    { cause, retryable: true },
+  );
 }
 
 /** Says what is where, after the COMMIT on `failedAt`, of a method over several data sources. */

@@ -29,6 +29,8 @@ export class Hooks {
   #entries: Entry[] = [];
   /** How many have had their turn before the commit. */
   #prepared = 0;
+  /** Whether a before-commit hook runs now. */
+  checking = false;
   readonly #source: ManagedSource;
 
   constructor(source: ManagedSource) {
@@ -63,7 +65,9 @@ export class Hooks {
       const { moment, run } = this.#entries[this.#prepared++]!;
       if (moment !== 'before commit') continue;
       this.#source.record?.({ step: moment, name: transaction });
+      this.checking = true;
       await run('committed');
+      this.checking = false;
     }
   }
 

@@ -78,7 +78,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   readonly name: string;
   /** The savepoint's name; the outermost scope has none. */
   readonly savepoint: string | undefined;
-  readonly lane = new Lane();
+  readonly lane: Lane;
   readonly hooks: Hooks;
   #inside: Set<{ readonly name: string }> | undefined;
   /** Outermost first, as the server has them. */
@@ -103,6 +103,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     this.name = opening.name;
     this.parent = opening.parent;
     this.savepoint = opening.savepoint;
+    this.lane = new Lane(opening.name);
     this.hooks = new Hooks(transaction.source);
     transaction.source.record?.({ step: this.parent ? 'savepoint' : 'begin', name: this.name });
     this.#entered = opening.parent === undefined;

@@ -9,6 +9,12 @@ interface Job {
 /** The statements of one scope that wait for their turn. */
 export class Lane {
   readonly jobs: Job[] = [];
+  /** The method that opened the scope, for messages. */
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 /**
@@ -28,7 +34,7 @@ export class StatementQueue {
 
   /** Runs `work` when it is its turn. */
   submit<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
-    if (!this.#running && this.#innermost === lane && lane.jobs.length === 0) return this.#run(work);
+    if (!this.#running && this.innermost === lane && lane.jobs.length === 0) return this.#run(work);
     return new Promise<T>((resolve, reject) => {
       // The turn comes in another statement's async context; what runs then belongs to this one.
       lane.jobs.push({ run: bindContext(work), resolve, reject });
@@ -56,7 +62,7 @@ export class StatementQueue {
 
   /** Whether nothing runs and the innermost lane is empty. */
   get idle(): boolean {
-    return !this.#running && this.#innermost.jobs.length === 0;
+    return !this.#running && this.innermost.jobs.length === 0;
   }
 
   /** Resolves when the queue is {@link idle}. */
@@ -71,8 +77,23 @@ export class StatementQueue {
     return this.#run(work);
   }
 
-  get #innermost(): Lane {
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Whether anything waits for its turn. */
+  get waiting(): boolean {
+    return this.#lanes.some(({ jobs }) => jobs.length > 0);
+  }
+
+  /** The lane whose turn it is. */
+  get innermost(): Lane {
     return this.#lanes.at(-1)!;
+  }
+
+  /** The lane next to it in which something waits for its end. */
+  get heldBack(): Lane | undefined {
+    return this.#lanes.slice(0, -1).findLast(({ jobs }) => jobs.length > 0);
   }
 
   #run<T>(work: () => Promise<T>): Promise<T> {
@@ -92,7 +113,7 @@ export class StatementQueue {
 
   #pump(): void {
     if (this.#running) return;
-    const job = this.#innermost.jobs.shift();
+    const job = this.innermost.jobs.shift();
     if (job) this.#run(job.run).then(job.resolve as (value: unknown) => void, job.reject);
     else for (const resolve of this.#idle.splice(0)) resolve();
   }

@@ -10,7 +10,7 @@ import {
   runningTransactions,
 } from '../connection/index.js';
 import type { Call } from './call.js';
-import { partialCommit } from './commit-outcome.js';
+import { lostBeforeCommit, partialCommit } from './commit-outcome.js';
 import { CommitOutcomeUnknownError, type Outcomes, UnexpectedRollbackError } from './errors.js';
 import type { Completion } from './hooks.js';
 import type { Opening } from './opening.js';
@@ -124,7 +124,7 @@ export class TransactionGroup {
   }
 
   get broken(): Error | undefined {
-    return this.#transactions.find(({ broken }) => broken)?.broken;
+    return this.transactions.find(({ broken }) => broken)?.broken;
   }
 
   /** Whether anything is committed, or may be. */
@@ -160,14 +160,14 @@ export class TransactionGroup {
   }
 
   orAborted<T>(work: PromiseLike<T>, limit?: TimeLimit): Promise<T> {
-    return this.#transactions.reduce<Promise<T>>(
+    return this.transactions.reduce<Promise<T>>(
       (waiting, transaction) => transaction.orAborted(waiting, limit),
       Promise.resolve(work),
     );
   }
 
   abort(error: Error): void {
-    for (const transaction of this.#transactions) transaction.abort(error);
+    for (const transaction of this.transactions) transaction.abort(error);
   }
 
   /**
@@ -185,8 +185,11 @@ export class TransactionGroup {
         return 'rolled back';
       }
       const withWork = this.#begun.filter(({ status }) => status !== undefined);
-      if (withWork.length > 1)
+      if (withWork.length > 1) {
         await this.orAborted(Promise.all(withWork.map((transaction) => transaction.checkCommit())), limit);
+        // While one server checked, the connection to another may have been lost.
+        this.#throwObstacle();
+      }
     } catch (error) {
       await this.rollback(error);
       throw error;
@@ -282,7 +285,8 @@ export class TransactionGroup {
     }
   }
 
-  get #transactions(): readonly Transaction[] {
+  /** Those that the call runs inside of, begun by it or not. */
+  get transactions(): readonly Transaction[] {
     return [...this.#begun, ...[...this.#nested, ...this.#joined].map(({ transaction }) => transaction)];
   }
 
@@ -307,9 +311,10 @@ export class TransactionGroup {
       const obstacle = scope.obstacle();
       if (obstacle) return scope.transaction.abortReason ?? obstacle;
     }
-    // What only joins leaves it to the methods around it.
-    const lost = this.#begun.length > 0 && this.#around.find(isLost);
-    if (!lost) return undefined;
+    // What begins none leaves it to the methods around it.
+    if (this.#begun.length === 0) return undefined;
+    const lost = this.#around.find(isLost);
+    if (!lost) return this.#lostConnection();
     const { name, source, broken, abortReason } = lost.transaction;
     return (
       abortReason ??
@@ -319,6 +324,12 @@ export class TransactionGroup {
         { cause: broken ?? lost.rollbackOnly?.cause ?? lost.failure },
       )
     );
+  }
+
+  /** One that no statement has met yet. */
+  #lostConnection(): Error | undefined {
+    const lost = this.transactions.find(({ connectionLost }) => connectionLost);
+    return lost && lostBeforeCommit(lost.name, lost.connectionLost);
   }
 
   async #commitOne(member: Member): Promise<void> {

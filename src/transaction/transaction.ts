@@ -107,6 +107,11 @@ export class Transaction implements ScopeOwner {
     return this.#lease?.session.status();
   }
 
+  /** Why its connection can no longer be used, which no statement may have met yet. */
+  get connectionLost(): Error | undefined {
+    return this.#lease?.session.lost;
+  }
+
   /** `pg_stat_activity.pid` of the connection, once there is one. */
   get backendId(): number | undefined {
     return this.#lease?.session.backendId;
@@ -160,11 +165,8 @@ export class Transaction implements ScopeOwner {
     } catch (error) {
       scope.failure ??= error;
       if (began && session.endedByStatement) this.broken ??= endedByStatement(this.name, error);
-      if (session.lost) this.broken ??= error as Error;
-      else if (session.status() === 'idle') {
-        // BEGIN itself failed: by protocol the statement behind it was skipped.
-        this.broken ??= error as Error;
-      }
+      // Still idle: BEGIN itself failed, and by protocol the statement behind it was skipped.
+      if (session.lost || session.status() === 'idle') this.broken ??= error as Error;
       throw error;
     }
   }

@@ -35,8 +35,11 @@ const onTarget = async (): Promise<string[]> =>
     )
   ).map(({ row }) => row);
 
-function start(urls: { SOURCE_URL: string; TARGET_URL: string }, ...options: string[]): NodeProcess {
-  return new NodeProcess(['examples/move-rows/run.mjs', ...options], { ...urls, CHUNK_SIZE: '10' });
+function start(
+  env: { SOURCE_URL: string; TARGET_URL: string; CHUNK_SIZE?: string },
+  ...options: string[]
+): NodeProcess {
+  return new NodeProcess(['examples/move-rows/run.mjs', ...options], { CHUNK_SIZE: '10', ...env });
 }
 const direct = () => ({ SOURCE_URL: source.url, TARGET_URL: target.url });
 const proxied = () => ({
@@ -80,6 +83,14 @@ test('moves every row as it is, a chunk at a time', async () => {
   });
   expect(await onTarget()).toEqual(all);
   expect(await onSource()).toEqual([]);
+});
+
+test.each(['0', '-5', 'abc', '2.5', ''])('CHUNK_SIZE=%s is refused, and nothing is moved', async (size) => {
+  expect(await endOf(start({ ...direct(), CHUNK_SIZE: size }, '--compiled'))).toEqual({
+    code: 1,
+    output: `CHUNK_SIZE is "${size}"; it is a number of rows: give a whole number from 1 on.\n`,
+  });
+  expect(await onSource()).toEqual(all);
 });
 
 describe.each<[string, 'source' | 'target', RegExp, atTarget: number, atSource: number]>([

@@ -4,6 +4,7 @@ import { managePool, runInTransaction, unmanagePool } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
 import type { FaultProxy } from '../harness/fault-proxy.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
+import { until } from '../transaction/entries.js';
 import { useLog } from '../transaction/log.js';
 
 const postgres = useDatabase();
@@ -15,6 +16,7 @@ const ORDERS: readonly (readonly [Name, Name])[] = [
   ['postgres', 'mysql'],
   ['mysql', 'postgres'],
 ];
+const CHECK = /^(?:SET CONSTRAINTS|DO 0)/;
 const NOTHING = { postgres: [], mysql: [] };
 const BOTH = { postgres: ['row'], mysql: ['row'] };
 
@@ -42,6 +44,16 @@ const SELECT = 'SELECT label FROM entry ORDER BY id';
 async function committed(): Promise<Record<Name, string[]>> {
   const labels = (rows: { label: string }[]): string[] => rows.map(({ label }) => label);
   return { postgres: labels(await postgres.query(SELECT)), mysql: labels(await mysql.query(SELECT)) };
+}
+/** What ends the session of the transaction that it is called in, as an administrator would. */
+async function killer(name: Name): Promise<() => Promise<void>> {
+  const { rows } = await pools.postgres.query<{ id: number }>('SELECT pg_backend_pid() AS id');
+  const [mysqlRows] = await pools.mysql.query('SELECT connection_id() AS id');
+  return async () => {
+    if (name === 'postgres') await postgres.query('SELECT pg_terminate_backend($1)', [rows[0]!.id]);
+    else await mysql.query(`KILL ${(mysqlRows as { id: number }[])[0]!.id}`);
+    await until(async () => proxies[name].openConnections === 0);
+  };
 }
 const write = (dataSource: readonly Name[], then: () => unknown = () => undefined) =>
   runInTransaction(
@@ -71,6 +83,21 @@ describe.each(ORDERS)('PostgreSQL and MySQL in one method: %s first', (first, se
         code: 'CONNECTION_LOST',
         retryable: true,
       });
+      expect(await committed()).toEqual(NOTHING);
+    },
+  );
+
+  test.each(order)(
+    '%s loses its session while the server checks the other: nothing is committed',
+    async (name) => {
+      const check = proxies[name === 'mysql' ? 'postgres' : 'mysql'].once(CHECK, { action: 'hold' });
+      let kill: () => Promise<unknown>;
+      const call = write(order, async () => void (kill = await killer(name)));
+      await check.fired;
+      await until(async () => proxies[name].texts.some((text) => CHECK.test(text)));
+      await kill!();
+      check.release();
+      expect(await call).toMatchObject({ code: 'CONNECTION_LOST', retryable: true });
       expect(await committed()).toEqual(NOTHING);
     },
   );

@@ -1,6 +1,14 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type ModuleMetadata,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  Scope,
+} from '@nestjs/common';
 import { PrismaMariaDb } from '@prisma/adapter-mariadb';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { REQUEST } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
@@ -13,7 +21,7 @@ import {
   unmanagePool,
 } from 'holdfast';
 import { HoldfastModule } from 'holdfast/nestjs';
-import { UnsupportedPrismaClientError } from 'holdfast/prisma';
+import { managePrisma, UnsupportedPrismaClientError } from 'holdfast/prisma';
 import { manageDataSource } from 'holdfast/typeorm';
 import { startMariadbPool } from '../conformance/mysql-pools.js';
 import { useDatabase } from '../harness/database.js';
@@ -192,6 +200,125 @@ describe('the start fails with the line to change', () => {
       message: expect.stringContaining('Call managePool(pool)'),
     });
   });
+});
+
+describe.each(['on a pool of its own', 'that is an unsupported one alone'])(
+  'a start that holdfast refuses for a client %s',
+  (which) => {
+    test('keeps no name from the next application in the process', async () => {
+      const failing = startApplication(db, {
+        imports: [TypeOrmModule.forRoot(typeorm(db)), HoldfastModule.forRoot()],
+        providers: [
+          { provide: POOL, useFactory: () => ({ connectionString: db.url }) },
+          which === 'on a pool of its own'
+            ? PrismaService
+            : {
+                provide: 'old',
+                useValue: {
+                  [Symbol.toStringTag]: 'PrismaClient',
+                  $transaction: () => undefined,
+                  _clientVersion: '6.19.0',
+                  _engineConfig: {},
+                },
+              },
+        ],
+      });
+      await expect(failing).rejects.toBeInstanceOf(UnsupportedPrismaClientError);
+
+      const next = await startApplication(db, {
+        imports: [TypeOrmModule.forRoot(typeorm(db)), HoldfastModule.forRoot()],
+      });
+      const lost = runInTransaction(async () => {
+        await next.get(DataSource).query("INSERT INTO entry (label) VALUES ('lost')");
+        throw new Error('rolled back');
+      });
+      await expect(lost).rejects.toThrow('rolled back');
+      expect(await labels(db)).toEqual([]);
+    });
+  },
+);
+
+describe('a client that Nest does not make once', () => {
+  /** In its constructor, because nobody can find it there at the start. */
+  @Injectable({ scope: Scope.REQUEST })
+  class PerRequest extends PrismaClient {
+    constructor(@Inject(POOL) pool: pg.Pool) {
+      super({ adapter: new PrismaPg(pool) });
+      managePrisma(this);
+    }
+  }
+  @Injectable()
+  class OfTheRequest extends PrismaClient {
+    constructor(
+      @Inject(POOL) pool: pg.Pool,
+      @Inject(REQUEST) readonly request: unknown,
+    ) {
+      super({ adapter: new PrismaPg(pool) });
+      managePrisma(this);
+    }
+  }
+  @Injectable({ scope: Scope.TRANSIENT })
+  class Transient extends PrismaClient {
+    constructor(@Inject(POOL) pool: pg.Pool) {
+      super({ adapter: new PrismaPg(pool) });
+    }
+  }
+  const clients = { PerRequest, OfTheRequest, Transient };
+
+  test.each(Object.entries(clients))('%s, is no reason to end the start, and joins', async (_, Client) => {
+    @Injectable()
+    class Writes {
+      constructor(@Inject(Client) readonly prisma: PrismaClient) {}
+
+      @Transactional()
+      async addAndFail(): Promise<void> {
+        await this.prisma.entry.create({ data: { label: 'lost' } });
+        throw new Error('rolled back');
+      }
+    }
+    const app = await startApplication(db, {
+      imports: [HoldfastModule.forRoot()],
+      providers: [poolProvider, Client, Writes] as NonNullable<ModuleMetadata['providers']>,
+    });
+    const writes = await (Client === Transient ? app.get(Writes) : app.resolve(Writes));
+    db.defer(() => writes.prisma.$disconnect());
+    await expect(writes.addAndFail()).rejects.toThrow('rolled back');
+    expect(await labels(db)).toEqual([]);
+    // What managePrisma() gives, and a pool alone does not.
+    const both = ['a', 'b'].map((label) =>
+      runInTransaction(async () => {
+        const { id } = await writes.prisma.entry.create({ data: { label } });
+        return (await writes.prisma.entry.findUnique({ where: { id } }))?.label;
+      }),
+    );
+    expect(await Promise.all(both)).toEqual(['a', 'b']);
+  });
+
+  test('is refused at the start where it is transient, injected, and on a pool of its own', async () => {
+    @Injectable()
+    class Holder {
+      constructor(readonly prisma: Transient) {}
+    }
+    const start = startApplication(db, {
+      imports: [HoldfastModule.forRoot()],
+      providers: [{ provide: POOL, useValue: { connectionString: db.url } }, Transient, Holder],
+    });
+    await expect(start).rejects.toBeInstanceOf(UnsupportedPrismaClientError);
+  });
+});
+
+test('an application whose only client is inside a provider is told what that needs, and which pools are managed', async () => {
+  const logger = new RecordingLogger();
+  await startApplication(db, { imports: [HoldfastModule.forRoot({ logger })], providers: [poolProvider] });
+  expect(logger.lines).toEqual([
+    {
+      level: 'info',
+      fields: {},
+      message: expect.stringMatching(
+        /found no .*PrismaClient among the providers.*Managed without it: "default"\. A PrismaClient that is no provider itself, .* needs managePrisma\(prisma\)/,
+      ),
+    },
+  ]);
 });
 
 test('a pool that a module manages in its onModuleInit is in time', async () => {

@@ -176,3 +176,13 @@ async function untilSomebodyWaits(): Promise<void> {
     if ((row?.waiting ?? 0) > 0) return;
   }
 }
+
+test('a BEGIN by $executeRaw that nobody can end rolls the method back, and says what to use', async () => {
+  const called = runInTransaction(async () => {
+    await prisma.$executeRaw`BEGIN`;
+    await prisma.entry.create({ data: { label: 'lost' } });
+    await prisma.$executeRaw`COMMIT`.catch(() => {});
+  });
+  await expect(called).rejects.toThrow(/for a BEGIN of your own use prisma\.\$transaction\(\)/);
+  expect(await committedLabels(db)).toEqual([]);
+});

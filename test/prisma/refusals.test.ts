@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { managePool, unmanagePool } from 'holdfast';
-import { managePrisma, UnsupportedPrismaClientError } from 'holdfast/prisma';
+import { InvalidOptionsError, managePool, unmanagePool } from 'holdfast';
+import { managePrisma, prismaSource, UnsupportedPrismaClientError } from 'holdfast/prisma';
 import { Pool } from 'pg';
 import { useDatabase } from '../harness/database.js';
 import { PrismaClient } from './generated/client.js';
@@ -55,15 +55,59 @@ describe('managePrisma refuses', () => {
     const pool = db.pool();
     const managed = managePool(pool);
     db.defer(() => unmanagePool(managed));
-    const future = { _clientVersion: '99.0.0', _engineConfig: { adapter: { externalPool: pool } } };
-    expect(refusal(future as unknown as PrismaClient)).toMatch(/version 99\.0\.0.*supports Prisma 7/s);
+    const future = { _clientVersion: '7.99.0', _engineConfig: { adapter: { externalPool: pool } } };
+    expect(refusal(future as unknown as PrismaClient)).toMatch(/version 7\.99\.0.*supports Prisma 7/s);
   });
+
+  test.each(['6.19.0', '8.0.0', '70.1.0', undefined])(
+    'a client of version %s, whatever its inside, naming it and the line to change',
+    (version) => {
+      const { prisma, pool } = startPrismaApp(db);
+      const other = new PrismaClient({ adapter: new PrismaPg(pool) });
+      db.defer(() => other.$disconnect());
+      Object.assign(other, { _clientVersion: version });
+      expect(refusal(other)).toMatch(
+        new RegExp(`version ${version ?? 'unknown'}, .*npm install prisma@7 @prisma/client@7`),
+      );
+      expect(prismaSource(other)).toBeUndefined();
+      expect(prismaSource(prisma)).toBeDefined();
+    },
+  );
 
   test('a client without a driver adapter, as Prisma 6 makes it', () => {
     const old = { _clientVersion: '6.19.0', _engineConfig: {} };
     expect(refusal(old as unknown as PrismaClient)).toMatch(
-      /version 6\.19\.0.*without a driver adapter.*Prisma 7/s,
+      /version 6\.19\.0, .*Prisma 7.*new PrismaPg\(pool\)/s,
     );
+    const accelerated = { _clientVersion: '7.10.0', _engineConfig: {} };
+    expect(refusal(accelerated as unknown as PrismaClient)).toMatch(
+      /without a driver adapter.*new PrismaPg\(pool\)/s,
+    );
+  });
+
+  test.each([
+    ['managed', true],
+    ['not managed', false],
+  ])('the client of an interactive transaction, its own client being %s', async (_, isManaged) => {
+    const { prisma, pool } = startPrismaApp(db);
+    const own = new PrismaClient({ adapter: new PrismaPg(pool) });
+    db.defer(() => own.$disconnect());
+    for (const client of [own, own.$extends({}) as unknown as PrismaClient]) {
+      const messages = await (isManaged ? prisma : client).$transaction(async (tx) => [
+        refusal(tx as unknown as PrismaClient),
+      ]);
+      expect(messages).toEqual([
+        expect.stringMatching(/interactive transaction\. Pass the PrismaClient itself/),
+      ]);
+    }
+    expect(prismaSource(own)).toBeUndefined();
+  });
+
+  test.each([undefined, null, 'prisma', 7])('%p, which is no client', (value) => {
+    for (const call of [managePrisma, prismaSource]) {
+      expect(() => call(value as never)).toThrow(InvalidOptionsError);
+      expect(() => call(value as never)).toThrow(/\(client\) must be a PrismaClient, but is/);
+    }
   });
 });
 

@@ -65,8 +65,12 @@ describe('by default', () => {
     expect(await entries.list()).toEqual(['order']);
   });
 
-  test('REQUIRES_NEW in a transaction without a statement yet is independent of it', async () => {
-    await expect(outer(() => audit().then(fail))).rejects.toBe(undone);
+  test.each([
+    ['REQUIRES_NEW', audit],
+    ['NOT_SUPPORTED', () => runInTransaction(() => entries.add('audit'), { propagation: 'NOT_SUPPORTED' })],
+    ['runOutsideTransaction()', () => runOutsideTransaction(() => entries.add('audit'))],
+  ])('%s in a transaction without a statement yet is independent of it', async (_, independent) => {
+    await expect(outer(() => independent().then(fail))).rejects.toBe(undone);
 
     expect(await entries.list()).toEqual(['audit']);
   });

@@ -47,6 +47,7 @@ const hooksFor = (name: SourceName, outcome: 'committed' | 'rolled back' | 'unkn
 const refused: Fault = { action: 'fail', sqlstate: '53100', message: 'disk full' };
 const lost: Fault = { action: 'cut-before' };
 const done: Fault = { action: 'cut-after' };
+const CHECK = /^SET CONSTRAINTS/;
 
 describe.each(accesses)('the COMMIT fails: $name', (access) => {
   beforeEach(async () => {
@@ -174,6 +175,35 @@ describe.each(accesses)('the COMMIT fails: $name', (access) => {
     expect(await two.committed()).toEqual({ orders: ['order'], audit: [] });
   });
 
+  test.each([
+    { name: 'audit', checked: 'orders' },
+    { name: 'orders', checked: 'audit' },
+  ] as const)(
+    '$name loses its connection while the server checks $checked: nothing is committed',
+    async ({ name, checked }) => {
+      const check = sources[checked].proxy.once(CHECK, { action: 'hold' });
+      const call = caught(onBoth(book));
+      await check.fired;
+      await until(async () => sources[name].proxy.texts.some((text) => CHECK.test(text)));
+      await sources[name].proxy.cut();
+      check.release();
+      expect(await call).toMatchObject({ code: 'CONNECTION_LOST', retryable: true });
+      expect(await two.committed()).toEqual(NOTHING);
+      for (const each of NAMES) expect(sources[each].proxy.texts).not.toContain('COMMIT');
+    },
+  );
+
+  test('what is lost during the check is run again as a whole', async () => {
+    const check = sources.orders.proxy.once(CHECK, { action: 'hold' });
+    const call = onBoth(book, eager);
+    await check.fired;
+    await sources.audit.proxy.cut();
+    check.release();
+    await call;
+    expect(runs).toBe(2);
+    expect(await two.committed()).toEqual(BOTH);
+  });
+
   test.each(NAMES)('timeoutMs is over while the COMMIT of %s waits for its answer', async (name) => {
     const commit = atCommit(name, { action: 'hold' });
     const error = await caught(onBoth(book, { timeoutMs: 250 }));
@@ -217,7 +247,7 @@ describe.each(accesses)('the COMMIT fails: $name', (access) => {
   });
 
   test('timeoutMs is over while the server checks what it would refuse at the second COMMIT: both are rolled back', async () => {
-    const check = sources.audit.proxy.once(/^SET CONSTRAINTS/, { action: 'hold' });
+    const check = sources.audit.proxy.once(CHECK, { action: 'hold' });
     const call = caught(onBoth(book, { timeoutMs: 250 }));
     await check.fired;
     expect(await call).toMatchObject({ code: 'TRANSACTION_TIMEOUT' });

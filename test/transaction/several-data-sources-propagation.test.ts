@@ -55,6 +55,29 @@ describe('propagation, decided for each data source', () => {
     },
   );
 
+  test.each(['REQUIRED', 'NESTED'] as const)(
+    '%s inside a transaction on the first, whose connection is lost before it returns: nothing is committed',
+    async (propagation) => {
+      const outer = on('orders', async () => {
+        const inner = onBoth(
+          async () => {
+            await both();
+            await sources.orders.proxy.cut();
+            // Meanwhile the pool has heard of it.
+            await sources.audit.query('SELECT 1');
+          },
+          { propagation },
+        );
+        await expect(inner).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+        expect(await two.committed()).toEqual(NOTHING);
+      });
+      await expect(outer).rejects.toMatchObject({
+        code: 'UNEXPECTED_ROLLBACK',
+      });
+      expect(await two.committed()).toEqual(NOTHING);
+    },
+  );
+
   test.each(['MANDATORY', 'NEVER'] as const)(
     '%s is refused unless it holds for each',
     async (propagation) => {

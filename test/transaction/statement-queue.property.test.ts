@@ -34,7 +34,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 /** Drives a queue as scopes do, and watches what becomes of each statement. */
 class Driver {
-  readonly root = new Lane();
+  readonly root = new Lane('root');
   readonly queue = new StatementQueue(this.root);
   /** Entered lanes, outermost first. */
   readonly open: Lane[] = [this.root];
@@ -64,7 +64,7 @@ class Driver {
 
   /** As Scope does: entering is a statement of the lane around it. */
   async enter(): Promise<void> {
-    const inner = new Lane();
+    const inner = new Lane('inner');
     await this.settled();
     await this.queue.submit(this.open.at(-1)!, () =>
       this.exclusively(async () => {

@@ -6,7 +6,7 @@ const nothing = async (): Promise<void> => undefined;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('what is asked for while another statement runs waits, and runs in the order of asking', async () => {
-  const root = new Lane();
+  const root = new Lane('lane');
   const queue = new StatementQueue(root);
   const [first, events] = [gate(), [] as string[]];
   const all = [
@@ -26,7 +26,7 @@ test('what is asked for while another statement runs waits, and runs in the orde
 });
 
 test('a failure is its asker’s alone', async () => {
-  const root = new Lane();
+  const root = new Lane('lane');
   const queue = new StatementQueue(root);
   const failed = queue.submit(root, () => Promise.reject(new Error('no')));
   const next = queue.submit(root, async () => 'next');
@@ -35,7 +35,7 @@ test('a failure is its asker’s alone', async () => {
 });
 
 test('while an inner lane is open the outer ones wait; they go on when it has left', async () => {
-  const [root, inner] = [new Lane(), new Lane()];
+  const [root, inner] = [new Lane('lane'), new Lane('lane')];
   const queue = new StatementQueue(root);
   const events: string[] = [];
   const note = (name: string) => async (): Promise<void> => void events.push(name);
@@ -50,7 +50,7 @@ test('while an inner lane is open the outer ones wait; they go on when it has le
 });
 
 test('a lane that has not been entered yet keeps what it is asked for', async () => {
-  const [root, inner] = [new Lane(), new Lane()];
+  const [root, inner] = [new Lane('lane'), new Lane('lane')];
   const queue = new StatementQueue(root);
   const early = queue.submit(inner, async () => 'early');
   await queue.submit(root, async () => queue.enter(inner));
@@ -58,7 +58,7 @@ test('a lane that has not been entered yet keeps what it is asked for', async ()
 });
 
 test('refuse() rejects what waits in a lane and inside it, and nothing outside', async () => {
-  const [root, inner, innermost] = [new Lane(), new Lane(), new Lane()];
+  const [root, inner, innermost] = [new Lane('lane'), new Lane('lane'), new Lane('lane')];
   const queue = new StatementQueue(root);
   await queue.submit(root, async () => queue.enter(inner));
   await queue.submit(inner, async () => queue.enter(innermost));
@@ -76,7 +76,7 @@ test('refuse() rejects what waits in a lane and inside it, and nothing outside',
 });
 
 test('drained() waits for what runs and for what waits in the innermost lane', async () => {
-  const root = new Lane();
+  const root = new Lane('lane');
   const queue = new StatementQueue(root);
   const [first, second] = [gate(), gate()];
   let isDrained = false;
@@ -92,7 +92,7 @@ test('drained() waits for what runs and for what waits in the innermost lane', a
 });
 
 test('alone() runs when nothing runs or waits, and what is asked for meanwhile comes after it', async () => {
-  const root = new Lane();
+  const root = new Lane('lane');
   const queue = new StatementQueue(root);
   const [held, events] = [gate(), [] as string[]];
   const note = (name: string) => async (): Promise<void> => void events.push(name);
@@ -117,7 +117,7 @@ test('alone() runs when nothing runs or waits, and what is asked for meanwhile c
 
 test('a statement that waited runs in its asker’s async context', async () => {
   const storage = new AsyncLocalStorage<string>();
-  const root = new Lane();
+  const root = new Lane('lane');
   const queue = new StatementQueue(root);
   const held = gate();
   void storage.run('first', () => queue.submit(root, () => held.opened));

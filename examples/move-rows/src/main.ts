@@ -5,6 +5,11 @@ import { ChatMover } from './chat-mover.js';
 
 /** Moves the rows from SOURCE_URL (MySQL or MariaDB) to TARGET_URL (PostgreSQL), CHUNK_SIZE at a time. Answers the exit code. */
 export async function run(env: NodeJS.ProcessEnv): Promise<number> {
+  const chunkSize = Number(env['CHUNK_SIZE'] ?? 500);
+  if (!Number.isSafeInteger(chunkSize) || chunkSize < 1) {
+    say(`CHUNK_SIZE is "${env['CHUNK_SIZE']}"; it is a number of rows: give a whole number from 1 on.`);
+    return 1;
+  }
   const source = createPool({
     uri: env['SOURCE_URL']!,
     connectionLimit: 1,
@@ -18,7 +23,7 @@ export async function run(env: NodeJS.ProcessEnv): Promise<number> {
   managePool(source, { name: 'source' });
   managePool(target, { name: 'target' });
   try {
-    await new ChatMover(source, target, Number(env['CHUNK_SIZE'] ?? 500)).moveAll(say);
+    await new ChatMover(source, target, chunkSize).moveAll(say);
     say('nothing is left to move');
     return 0;
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Pool } from 'mariadb';
 import { managePool, runInTransaction, unmanagePool } from 'holdfast';
 import { managePrisma, prismaSource, UnsupportedPrismaClientError } from 'holdfast/prisma';
 import { failureOf } from '../../conformance/observing.js';
-import { startMariadbPool, startMysqlPool } from '../../conformance/mysql-pools.js';
+import { startMariadbPool, startMysqlDataSource, startMysqlPool } from '../../conformance/mysql-pools.js';
 import { mysqlLabelsIn } from '../../conformance/mysql-ways-in.js';
 import { useDatabase } from '../../harness/database.js';
 import { useMysqlDatabase } from '../../harness/mysql-database.js';
@@ -68,18 +68,18 @@ describe('a client on the pool of its data source', () => {
   });
 });
 
-describe('refused before anything of the client is sent', () => {
-  /** Each call that can be the first one. */
-  const calls: Record<string, (prisma: PrismaClient) => Promise<unknown>> = {
-    'a call in a transaction': write,
-    'a call outside': async (prisma) => prisma.entry.create({ data: { label: 'a' } }),
-    $connect: (prisma) => prisma.$connect(),
-    '$transaction of a callback': (prisma) =>
-      prisma.$transaction((tx) => tx.entry.create({ data: { label: 'a' } })),
-    '$transaction of an array': (prisma) =>
-      prisma.$transaction([prisma.entry.create({ data: { label: 'a' } })]),
-  };
+/** Each call that can be the first one. */
+const calls: Record<string, (prisma: PrismaClient) => Promise<unknown>> = {
+  'a call in a transaction': write,
+  'a call outside': async (prisma) => prisma.entry.create({ data: { label: 'a' } }),
+  $connect: (prisma) => prisma.$connect(),
+  '$transaction of a callback': (prisma) =>
+    prisma.$transaction((tx) => tx.entry.create({ data: { label: 'a' } })),
+  '$transaction of an array': (prisma) =>
+    prisma.$transaction([prisma.entry.create({ data: { label: 'a' } })]),
+};
 
+describe('refused before anything of the client is sent', () => {
   test.each(Object.entries(calls))('a client on a pool of its own: %s', async (_, call) => {
     startMariadbPool(db);
     const prisma = managePrisma(clientOn(ownPool()));
@@ -117,6 +117,28 @@ describe('refused before anything of the client is sent', () => {
     expect(await failureOf(write(prisma))).toBeInstanceOf(UnsupportedPrismaClientError);
     expect(await mysqlLabelsIn(db)).toEqual([]);
   });
+});
+
+describe.each([
+  ['in callback style', (db_: typeof db) => startMysqlPool(db_).callbackPool],
+  ['of promises', (db_: typeof db) => startMysqlPool(db_).pool],
+  ['of TypeORM', async (db_: typeof db) => (await startMysqlDataSource(db_, 'mysql')).managed.native],
+] as const)('a pool of mysql2 without asMariadbPool(), %s', (_, start) => {
+  test.each(Object.entries(calls))(
+    'is refused before anything of the client is sent: %s',
+    async (__, call) => {
+      // Where mysql2 says that what its pool in callback style answers cannot be awaited.
+      const log = jest.spyOn(console, 'log').mockImplementation(() => {});
+      db.defer(() => log.mockRestore());
+      const prisma = managePrisma(clientOn((await start(db)) as Pool));
+      for (let times = 2; times > 0; times--) {
+        const error = await failureOf(call(prisma));
+        expect(error).toBeInstanceOf(UnsupportedPrismaClientError);
+        expect(error.message).toMatch(/Wrap it: new PrismaMariaDb\(asMariadbPool\(pool\)\)/);
+      }
+      expect(await mysqlLabelsIn(db)).toEqual([]);
+    },
+  );
 });
 
 describe('managePrisma refuses', () => {

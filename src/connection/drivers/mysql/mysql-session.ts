@@ -73,7 +73,7 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
       return { kind: 'committed' };
     } catch (error) {
       return this.#lost
-        ? { kind: 'unknown', error: this.#lost, transactionId: undefined }
+        ? { kind: 'unknown', error: error as Error, transactionId: undefined }
         : { kind: 'rolled back', error: error as Error };
     }
   }
@@ -105,7 +105,7 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
   /** From now on nothing is sent, and what waits for an answer is told. */
   protected lose(error: Error): void {
     this.distrust(error);
-    this.#fail(this.#lost!);
+    this.#fail(error);
   }
 
   /** From now on nothing is sent. */

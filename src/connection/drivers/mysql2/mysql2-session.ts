@@ -82,7 +82,14 @@ export class Mysql2Session extends MysqlSession<MysqlConnection> {
   }
 
   readonly #onError = (error: Error): void => this.lose(error);
-  readonly #onEnd = (): void => this.lose(new Error('the server closed the connection'));
+  readonly #onEnd = (): void => {
+    const lost = new Error('the server closed the connection');
+    this.distrust(lost);
+    // mysql2 tells what waits for an answer once the stream is closed; not where it was closed on this side.
+    const { stream } = this.connection;
+    stream.once('close', () => setImmediate(() => this.lose(lost)));
+    stream.destroy();
+  };
 }
 
 /** The end of a command whose caller listens to its events. */

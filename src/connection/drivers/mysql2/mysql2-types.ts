@@ -37,7 +37,7 @@ export interface MysqlConnectionConfig {
 export interface MysqlConnection extends EventEmitter {
   readonly config: MysqlConnectionConfig;
   readonly threadId: number | null;
-  readonly stream: { destroy(): void };
+  readonly stream: { destroy(): void; once(event: 'close', listener: () => void): unknown };
   /** Gone once the pool has given the connection up. */
   readonly _pool: object | null;
   addCommand: (command: MysqlCommand) => MysqlCommand;
