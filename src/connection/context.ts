@@ -25,6 +25,8 @@ export interface Frame {
   readonly joinedBy?: string;
   /** The frames of transactions that one call began at once: while one waits for a connection, the others wait with it. */
   readonly together?: readonly Frame[];
+  /** The transaction whose end the frame's work hears of, as its hook or subscriber. */
+  readonly endOf?: object;
   /** Takes in work that was begun in the frame, so that whoever waits for the frame's own work waits for it as well. */
   readonly alsoAwait?: (work: Promise<void>) => void;
   /** Takes in work whose failure is to be that of the frame's call. Answers whether the call still waits for it. */
@@ -69,6 +71,14 @@ export function currentFrame(): Frame | undefined {
 export function runInFrame<T>(frame: Frame | undefined, work: () => T): T {
   if (frame) context.used = true;
   return context.storage.run(frame, work);
+}
+
+/** Runs a hook or a subscriber of the end of `transaction`, which it is no part of. */
+export function runInEndOf<T>(transaction: object, work: () => T): T {
+  return runInFrame(
+    { parent: currentFrame(), source: NO_SOURCE, scope: undefined, endOf: transaction },
+    work,
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../core/index.js';
 
-/** No managed pool or data source has this name. The message lists the names that exist. */
+/** No managed pool or data source has this name, or none any longer. The message lists the names that exist. */
 export class UnknownDataSourceError extends HoldfastError {
   static readonly code = 'UNKNOWN_DATA_SOURCE';
   readonly code = UnknownDataSourceError.code;

@@ -9,11 +9,20 @@ interface Registry {
   readonly sources: Map<string, ManagedSource>;
   /** Asked once for a name that nobody registered yet; a framework adapter finds and manages it. */
   readonly finders: Set<(name: string) => void>;
+  /** What became of the sources that have given their names up, by name. */
+  readonly former: Map<string, 'was shut down' | 'was unmanaged'>;
+  /** Those on which only what runs already may begin a transaction. */
+  readonly shuttingDown: WeakSet<ManagedSource>;
 }
 
-const registry = processGlobal<Registry>('holdfast.registry/1', () => ({
+/** Names can be made up at run time, so there is an end to them. */
+const MOST_FORMER_NAMES = 1000;
+
+const registry = processGlobal<Registry>('holdfast.registry/2', () => ({
   sources: new Map(),
   finders: new Set(),
+  former: new Map(),
+  shuttingDown: new WeakSet(),
 }));
 
 /**
@@ -28,13 +37,30 @@ export function registerSource(source: ManagedSource): void {
         'or end the first: unmanagePool(…), dataSource.destroy() or app.close().',
     );
   }
-  for (const [name, { primary }] of registry.sources) if (primary.ended) registry.sources.delete(name);
+  for (const known of registry.sources.values()) if (known.primary.ended) giveUpName(known);
   registry.sources.set(source.name, source);
+  registry.former.delete(source.name);
 }
 
 /** Gives the source's name free; whatever uses the source already goes on. */
 export function unregisterSource(source: ManagedSource): void {
-  if (isRegistered(source)) registry.sources.delete(source.name);
+  if (isRegistered(source)) giveUpName(source);
+}
+
+function giveUpName({ name, primary }: ManagedSource): void {
+  registry.sources.delete(name);
+  if (registry.former.size < MOST_FORMER_NAMES)
+    registry.former.set(name, primary.ended ? 'was shut down' : 'was unmanaged');
+}
+
+/** Says that the shutdown of a source has begun; returns the function that takes it back, or ends it. */
+export function markShuttingDown(source: ManagedSource): () => void {
+  registry.shuttingDown.add(source);
+  return () => void registry.shuttingDown.delete(source);
+}
+
+export function isShuttingDown(source: ManagedSource): boolean {
+  return registry.shuttingDown.has(source);
 }
 
 /** The source that is registered under this name now, with a pool that lives. */
@@ -60,7 +86,8 @@ export function addSourceFinder(finder: (name: string) => void): () => void {
 
 /**
  * The source of this name.
- * Throws {@link UnknownDataSourceError} when there is none and {@link PoolEndedError} when its pool has ended.
+ * Throws {@link UnknownDataSourceError} when there is none and {@link PoolEndedError} when its pool has ended, unless
+ * that is part of a shutdown that is on its way: who begins a transaction then is told of the shutdown.
  */
 export function resolveSource(name: string): ManagedSource {
   let source = registry.sources.get(name);
@@ -69,19 +96,27 @@ export function resolveSource(name: string): ManagedSource {
     source = registry.sources.get(name) ?? source;
   }
   if (!source) {
-    const names = registeredNames().map(quoted);
-    throw new UnknownDataSourceError(
-      `No managed data source is named ${quoted(name)}. ` +
-        (names.length > 0 ? `Managed: ${names.join(', ')}. ` : 'None is managed yet. ') +
-        'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application and start it.',
-    );
+    throw unknownSource(name);
   }
-  if (source.primary.ended) {
+  if (source.primary.ended && !isShuttingDown(source)) {
     throw new PoolEndedError(
       `The pool of data source ${quoted(name)} has ended. Initialise the data source again and manage its new pool.`,
     );
   }
   return source;
+}
+
+function unknownSource(name: string): UnknownDataSourceError {
+  const names = registeredNames().map(quoted);
+  const managed = names.length > 0 ? `Managed: ${names.join(', ')}. ` : '';
+  const fate = registry.former.get(name);
+  return new UnknownDataSourceError(
+    fate
+      ? `Data source ${quoted(name)} ${fate} and is no longer managed. ${managed}` +
+          'Stop what begins transactions before that happens, or initialise the data source (manage the pool) again first.'
+      : `No managed data source is named ${quoted(name)}. ${managed || 'None is managed yet. '}` +
+          'Call managePool(pool, { name }) or manageDataSource(dataSource), or import HoldfastModule.forRoot() in your Nest application and start it.',
+  );
 }
 
 /** A name in a message: on one line, and no longer than it can be read. */

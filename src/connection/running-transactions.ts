@@ -34,6 +34,13 @@ export class RunningTransactions {
     if (!this.#ended.delete(transaction)) this.#close(transaction);
   }
 
+  /** Whether it runs, or one of its hooks does. */
+  has(transaction: object): boolean {
+    return (
+      this.#open.has(transaction as RunningTransaction) || this.#ended.has(transaction as RunningTransaction)
+    );
+  }
+
   /** Those on one data source, or on all, oldest first. */
   on(source?: ManagedSource): readonly RunningTransaction[] {
     return [...this.#open].filter((transaction) => !source || transaction.source === source);

@@ -6,7 +6,7 @@ import type {
   OnModuleInit,
 } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { getLogger, processGlobal, setLogger, systemClock } from '../core/index.js';
+import { getLogger, processGlobal, setLogger, systemClock, type Timer } from '../core/index.js';
 import {
   addSourceFinder,
   type ManagedSource,
@@ -21,7 +21,7 @@ import {
   prismaSource,
   UnsupportedPrismaClientError,
 } from '../prisma/index.js';
-import { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS } from '../transaction/index.js';
+import { DEFAULT_SHUTDOWN_TIMEOUT_MS, ShutdownDeadline } from '../transaction/index.js';
 import { isManagedDataSource, manageDataSource } from '../typeorm/index.js';
 import { joinOptions } from './joined-options.js';
 import type { HoldfastModuleOptions } from './options.js';
@@ -33,6 +33,9 @@ type TypeormDataSource = Parameters<typeof manageDataSource>[0];
  * takes those before it for dead: until their next hook, which says that they live, they keep no name and find nothing.
  */
 const starting = processGlobal('holdfast.starting-applications/1', () => new Set<DataSourceDiscovery>());
+
+/** What ends the transactions of an application that closes, by data source. Another application may be started on the same pool before. */
+const deadlines = processGlobal('holdfast.shutdown-deadlines/1', () => new WeakMap<ManagedSource, Timer>());
 
 /** Finds the DataSources and PrismaClients among the application's providers and manages each. */
 export class DataSourceDiscovery
@@ -73,6 +76,7 @@ export class DataSourceDiscovery
     starting.add(this);
     this.#instancesAreMade = true;
     this.#orGiveUp(() => this.#manageAll());
+    for (const source of this.#managedSources()) deadlines.get(source)?.clear();
   }
 
   onApplicationBootstrap(): void {
@@ -120,6 +124,22 @@ export class DataSourceDiscovery
    */
   beforeApplicationShutdown(): void {
     const limitMs = this.#shutdownTimeoutMs;
+    for (const source of this.#managedSources()) {
+      const deadline = new ShutdownDeadline(source, limitMs);
+      deadlines.get(source)?.clear();
+      deadlines.set(
+        source,
+        systemClock.setTimer(() => deadline.enforce(), limitMs),
+      );
+    }
+  }
+
+  /** Transactions can begin until their data source is destroyed: the hooks of other modules may come after this one. */
+  onApplicationShutdown(): void {
+    this.#stopFinding();
+  }
+
+  #managedSources(): Set<ManagedSource> {
     const sources = new Set<ManagedSource>();
     for (const dataSource of this.#dataSources().keys())
       if (dataSource.isInitialized && isManagedDataSource(dataSource))
@@ -128,14 +148,7 @@ export class DataSourceDiscovery
       const source = prismaSource(client);
       if (source) sources.add(source);
     }
-    systemClock.setTimer(() => {
-      for (const source of sources) abortTransactions(source, limitMs);
-    }, limitMs);
-  }
-
-  /** What runs still may begin further transactions until its data source is destroyed, and gives its name up. */
-  onApplicationShutdown(): void {
-    this.#stopFinding();
+    return sources;
   }
 
   #startFinding(): void {

@@ -36,7 +36,7 @@ export class TransactionTimeoutError extends HoldfastError {
   readonly code = TransactionTimeoutError.code;
 }
 
-/** The application shut down while the transaction ran. It is rolled back. */
+/** The data source shut down while the transaction ran, which is rolled back, or before it began. Retryable. */
 export class ShutdownError extends HoldfastError {
   static readonly code = 'SHUTDOWN';
   readonly code = ShutdownError.code;

@@ -15,7 +15,7 @@ export {
 export type { CurrentTransaction } from './current.js';
 export { Hooks } from './hooks.js';
 export type { Completion, CompletionHook, Hook, RollbackHook } from './hooks.js';
-export { abortTransactions, DEFAULT_SHUTDOWN_TIMEOUT_MS, endTransactions } from './shutdown.js';
+export { DEFAULT_SHUTDOWN_TIMEOUT_MS, shutDown, ShutdownDeadline } from './shutdown.js';
 export type { Participant } from './participants.js';
 export type { Transaction, TransactionScope } from './transaction.js';
 export {

@@ -1,3 +1,4 @@
+import { runInEndOf } from '../connection/index.js';
 import { Followers, logFailedHook } from './hooks.js';
 
 /** An ORM that takes part in a transaction and wants to hear of its boundary. */
@@ -48,15 +49,18 @@ export class Participants {
     this.#asked = this.#byKey.size;
   }
 
-  async tell(moment: 'afterCommit' | 'beforeRollback' | 'afterRollback', transaction: string): Promise<void> {
+  async tell(
+    moment: 'afterCommit' | 'beforeRollback' | 'afterRollback',
+    of: { readonly name: string },
+  ): Promise<void> {
     const completion = moment === 'afterCommit' ? 'committed' : 'rolled back';
     const followers = new Followers();
     for (const participant of this.#byKey.values()) {
       try {
-        const telling = followers.during(() => participant[moment]?.());
+        const telling = runInEndOf(of, () => followers.during(() => participant[moment]?.()));
         if (telling) await telling;
       } catch (error) {
-        logFailedHook(error, completion, { moment, transaction });
+        logFailedHook(error, completion, { moment, transaction: of.name });
       }
     }
     const ended = followers.ended();

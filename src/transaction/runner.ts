@@ -27,6 +27,7 @@ import {
   unawaitedBeforeCommit,
   valueOf,
 } from './returned-value.js';
+import { refusedByShutdown } from './shutdown.js';
 import type { TimeLimit } from './time-limit.js';
 import { Transaction, type TransactionScope } from './transaction.js';
 import { findParts, TransactionGroup } from './transaction-group.js';
@@ -65,7 +66,7 @@ export function runCall<T>(call: Call<T>): T | Promise<T> {
 }
 
 function begin<T>(call: Call<T>, source: ManagedSource): T | Promise<T> {
-  const refused = unavailable(call, source);
+  const refused = unavailable(call, source) ?? refusedByShutdown(call.name, source);
   if (refused) return refuse(call, refused, source);
   const outer = currentFrame();
   const opening = new Opening(call.name, call.entry);

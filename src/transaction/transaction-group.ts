@@ -18,6 +18,7 @@ import { rollsBackOn } from './options.js';
 import { decide, type PropagationAction } from './propagation.js';
 import { mismatch, outOfPlace, type SourceKey } from './refusal.js';
 import { passOn, type PlainResult, unawaitedBeforeCommit } from './returned-value.js';
+import { refusedByShutdown } from './shutdown.js';
 import type { TimeLimit } from './time-limit.js';
 import { Transaction, type TransactionScope } from './transaction.js';
 
@@ -57,6 +58,7 @@ export function findParts(
       else if (action === 'refuse') refusal ??= outOfPlace(call.name, source, scope);
       else parts.push({ source, action, scope });
       if (action === 'join' || action === 'nest') refusal ??= mismatch(call, scope!);
+      else if (action === 'begin') refusal ??= refusedByShutdown(call.name, source);
     } catch (error) {
       sources.push({ name });
       refusal ??= error as Error;

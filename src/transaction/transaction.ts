@@ -4,6 +4,7 @@ import {
   type Frame,
   type ManagedPool,
   type ManagedSource,
+  runInEndOf,
   runningTransactions,
   type Session,
   type SessionStatus,
@@ -257,8 +258,8 @@ export class Transaction implements ScopeOwner {
   /** Tells subscribers and hooks how it ended. Never rejects. */
   async tellOfEnd(end: ScopeEnd): Promise<void> {
     runningTransactions.end(this);
-    if (end.completion === 'committed') await this.participants.tell('afterCommit', this.name);
-    await this.root.hooks.runAfter(end, this.name);
+    if (end.completion === 'committed') await this.participants.tell('afterCommit', this);
+    await runInEndOf(this, () => this.root.hooks.runAfter(end, this.name));
     runningTransactions.delete(this);
   }
 
@@ -327,7 +328,7 @@ export class Transaction implements ScopeOwner {
   /** A subscriber that never settles must keep neither the connection nor the caller. */
   async #tellOfRollback(moment: 'beforeRollback' | 'afterRollback'): Promise<void> {
     if (this.participants.empty) return;
-    await settledWithin(systemClock, this.#rollbackLimitMs, this.participants.tell(moment, this.name));
+    await settledWithin(systemClock, this.#rollbackLimitMs, this.participants.tell(moment, this));
   }
 
   get #rollbackLimitMs(): number {
@@ -374,7 +375,7 @@ export class Transaction implements ScopeOwner {
       if (!session.lost && session.status() === 'failed')
         await settledWithin(systemClock, ROLLBACK_LIMIT_MS, session.control('ROLLBACK'));
       this.#giveBack();
-      await this.participants.tell('afterRollback', this.name);
+      await this.participants.tell('afterRollback', this);
       throw (
         answer.error ??
         new UnexpectedRollbackError(`"${this.name}" asked to commit, and the server answered ROLLBACK.`, {
@@ -384,7 +385,7 @@ export class Transaction implements ScopeOwner {
     }
     this.#giveBack(answer.error);
     const error = await settleCommit(answer, this);
-    if (error instanceof CommitFailedError) await this.participants.tell('afterRollback', this.name);
+    if (error instanceof CommitFailedError) await this.participants.tell('afterRollback', this);
     if (error) throw error;
   }
 

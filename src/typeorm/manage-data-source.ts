@@ -21,8 +21,8 @@ import {
 } from '../connection/index.js';
 import {
   DEFAULT_SHUTDOWN_TIMEOUT_MS,
-  endTransactions,
   runInTransaction,
+  shutDown,
   type TransactionScope,
 } from '../transaction/index.js';
 import { poolsOf } from './driver-pools.js';
@@ -64,7 +64,8 @@ type Manageable = DataSource & { [MANAGED]?: ManagedDataSource };
  * Puts a TypeORM DataSource under holdfast's management: its pool, and its replicas where it has any. Inside a
  * transaction every way into TypeORM uses the transaction's connection; outside, TypeORM behaves as before.
  * Idempotent: a repeated call may leave options out, and may not change them. Only this instance is changed. `destroy()`
- * waits for running transactions, and `initialize()` after it manages the new pool under the same name.
+ * waits for running transactions and refuses new ones with `ShutdownError`; `initialize()` after it manages the new pool
+ * under the same name.
  *
  * Throws {@link DataSourceNotInitializedError}, `UnsupportedDriverError` for another database than PostgreSQL, MySQL,
  * MariaDB or SQLite (better-sqlite3, or sql.js without `autoSave`), `DuplicateDataSourceError` and `InvalidOptionsError`, also for other durations than the first call's.
@@ -257,9 +258,10 @@ class ManagedDataSource {
   }
 
   async #destroy(): Promise<void> {
-    await endTransactions(this.source, this.#shutdownTimeoutMs);
-    await this.#original.destroy();
-    unmanagePool(this.#pool);
+    await shutDown(this.source, this.#shutdownTimeoutMs, async () => {
+      await this.#original.destroy();
+      unmanagePool(this.#pool);
+    });
   }
 
   async #initialize(): Promise<DataSource> {

@@ -180,10 +180,24 @@ test('a name that nobody manages is refused with the names that exist and what t
 
 test('without any managed pool the message says so', async () => {
   managed.forEach(unmanagePool);
-  await expect(runInTransaction(async () => undefined)).rejects.toMatchObject({
+  await expect(runInTransaction(async () => undefined, { dataSource: 'orders' })).rejects.toMatchObject({
     code: 'UNKNOWN_DATA_SOURCE',
-    message: expect.stringContaining('None is managed yet.'),
+    message: expect.stringContaining('named "orders". None is managed yet.'),
   });
+});
+
+test('of a pool that was unmanaged the message says so, and no longer once its name is taken again', async () => {
+  const reports = managed.find(({ name }) => name === 'reports')!;
+  const call = (): Promise<unknown> => runInTransaction(async () => undefined, { dataSource: 'reports' });
+  unmanagePool(reports);
+  await expect(call()).rejects.toMatchObject({
+    code: 'UNKNOWN_DATA_SOURCE',
+    message: expect.stringMatching(
+      /^Data source "reports" was unmanaged and is no longer managed\. Managed: "default"\. /,
+    ),
+  });
+  managePool(pools.reports, { name: 'reports' });
+  await call();
 });
 
 test('a pool that has ended is refused by name', async () => {
