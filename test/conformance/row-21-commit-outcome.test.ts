@@ -224,7 +224,7 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
       outcome.catch(() => undefined);
       await until('COMMIT to wait', async () => {
         const sessions = await db.query(
-          "SELECT 1 FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'advisory'",
+          "SELECT 1 FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'advisory' AND datname = current_database()",
         );
         return sessions.length === 1;
       });
@@ -245,7 +245,9 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
 
     test('and ends the session instead of an answer: it is asked as well, and says that nothing is committed', async () => {
       const terminate = (): Promise<unknown> =>
-        db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'advisory'");
+        db.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()",
+        );
       const { outcome, letGo } = await cutDuringCommit(terminate, { name: 'pay' });
 
       await expect(outcome).rejects.toMatchObject({

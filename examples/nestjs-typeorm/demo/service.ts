@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { type DynamicModule, type INestApplication, Logger, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { setLogger } from 'holdfast';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import type { AskQuestion } from '../src/questions/ask-question.js';
@@ -26,6 +27,13 @@ export class Service {
       options.onLog?.(line);
     });
     Logger.overrideLogger(logger);
+    // What it logs at info, each retry for example, is no line of the story on the screen.
+    setLogger({
+      debug: () => {},
+      info: () => {},
+      warn: (_, message) => logger.warn(message),
+      error: (_, message) => logger.error(message),
+    });
     const service = new Service(await NestFactory.create(module(), { logger }), log);
     await service.listen(options.port ?? 0);
     return service;
