@@ -1,0 +1,88 @@
+import type { Statement } from '../sql/statement.js';
+
+/** The products that are told apart. */
+export type Product = 'postgres' | 'mysql' | 'mariadb';
+
+/** What the server is and can do. What differs between databases is asked of this, never of the product's name. */
+export interface ServerFacts {
+  readonly product: Product;
+  /** As the server says it, for people: `18.4`, `10.11.11-MariaDB`. */
+  readonly version: string;
+  /** Major * 10000 + minor * 100 + patch: 180004, 101111, 80036. */
+  readonly versionNumber: number;
+  /** Whether DDL is undone by ROLLBACK. */
+  readonly supportsTransactionalDdl: boolean;
+  /** Whether this server is a Galera node, where GET_LOCK does not reach the other nodes. */
+  readonly isGalera: boolean;
+  /** Whether it only reads now: a standby, or `read_only`. */
+  readonly isReadOnly: boolean;
+}
+
+/** A warning of MySQL or MariaDB, or a notice of PostgreSQL. */
+export interface ServerWarning {
+  /** MySQL's number as a string (`1292`), PostgreSQL's SQLSTATE. */
+  readonly code: string;
+  readonly level: 'note' | 'warning' | 'error';
+  /** The server's text. It may hold values of the data. */
+  readonly message: string;
+}
+
+/** What became of one statement. */
+export interface StatementOutcome {
+  /** Rows written or read, where the server says. */
+  readonly rowCount: number | undefined;
+  /** How many warnings the server has for it: MySQL's own count, which is more than it keeps. 0 on PostgreSQL. */
+  readonly warningCount: number;
+  /** Those that it kept; on MySQL asked for only when there are any. */
+  readonly warnings: readonly ServerWarning[];
+}
+
+/** One connection that is held for the whole run: locks and settings live on it. */
+export interface MigrationSession {
+  readonly server: ServerFacts;
+  /** `postgres` | `mysql`, for what depends on the language. */
+  readonly dialect: 'postgres' | 'mysql';
+  /** Driver in use: `pg`, `mysql2`, `mariadb`. */
+  readonly driver: string;
+  /** The driver's own connection, for migrations in code. */
+  readonly native: object;
+  /** `pg_backend_pid()` / `connection_id()`. */
+  readonly backendId: number;
+  /** Why nothing can be sent any more, once that is so. */
+  readonly lost: Error | undefined;
+  /** Whether the server is inside a transaction, by protocol status. */
+  readonly inTransaction: boolean;
+
+  /** One statement of ours. Parameters are written `$1`, `$2` … on PostgreSQL and `?` on MySQL: see {@link placeholder}. */
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<Row[]>;
+  /** How the parameter of that number (from 1) is written. */
+  placeholder(number: number): string;
+  /** A quoted identifier. */
+  quote(name: string): string;
+
+  /**
+   * Sends statements of a migration in as few round trips as the driver allows, in order, and stops at the first that
+   * fails. The answers are in the same order. Throws {@link StatementFailedError} naming the statement, and how many
+   * before it took effect as far as the server said.
+   */
+  run(statements: readonly Statement[]): Promise<readonly StatementOutcome[]>;
+
+  /** Asks the server, over a second connection, to end what runs now. Never rejects. */
+  cancel(): Promise<void>;
+  /** Ends the connection (or gives it back to the pool it was lent by). Never rejects. */
+  end(): Promise<void>;
+}
+
+/** Where sessions come from. */
+export interface Database {
+  readonly dialect: 'postgres' | 'mysql';
+  /** For people, without the password: `postgres://shop@db.internal:5432/shop`. */
+  readonly description: string;
+  /** Opens a session. Throws `DatabaseUnreachableError` saying where and why, without secrets. */
+  open(): Promise<MigrationSession>;
+  /** Gives up what {@link open} keeps beside sessions. A pool that the application brought stays open. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,35 @@
+/** Who holds the lock of a history table. */
+export interface LockHolder {
+  /** The server's id of the session, where the lock belongs to one. */
+  readonly backendId?: number;
+  /** `hostname`, `pid` of the process, and what it runs now, where it is known. */
+  readonly host?: string;
+  readonly pid?: number;
+  /** The script that it applies now. */
+  readonly migration?: string;
+  /** The database user. */
+  readonly user?: string;
+  readonly since?: Date;
+}
+
+/** Keeps two deployers from migrating one history at once. */
+export interface MigrationLock {
+  /** `session`: pg_try_advisory_lock or GET_LOCK on the session of the run. `lease`: a row with a heartbeat. */
+  readonly kind: 'session' | 'lease';
+  /** Polls until it is ours. Throws `LockBusyError` after `waitMs`, and `MigrationInterruptedError` when `signal` aborts. */
+  acquire(options: AcquireLockOptions): Promise<void>;
+  /** Throws `LockLostError` when it is no longer ours; called before each migration, and inside its transaction before the history row. */
+  assertHeld(): Promise<void>;
+  /** Lets other deployers see what is applied now. Never rejects. */
+  announce(migration: string | undefined): Promise<void>;
+  /** Never rejects. */
+  release(): Promise<void>;
+}
+
+export interface AcquireLockOptions {
+  /** Milliseconds; 0: one try. */
+  readonly waitMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called at the first failed try, and whenever the holder or its migration has changed. */
+  onWaiting(holder: LockHolder | undefined): void;
+}

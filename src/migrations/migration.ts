@@ -1,0 +1,67 @@
+import type { Version } from './version.js';
+
+/**
+ * What a migration is, by its file: `V` versioned, `R` repeatable (runs again when its content changes), `B` baseline
+ * (stands for every version up to its own on an empty database), `U` undo (takes back the version of the same name).
+ */
+export type MigrationKind = 'versioned' | 'repeatable' | 'baseline' | 'undo';
+
+/** What a migration consists of. */
+export type MigrationBody =
+  | {
+      readonly kind: 'sql';
+      /** The file, absolute. It may be larger than memory: it is read as a stream each time. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: 'code';
+      /** The `.ts` or `.js` module, absolute; loaded when it is run, not before. */
+      readonly path: string;
+      /** Which of the module's functions: `up`, or `down` for its undo. */
+      readonly direction: 'up' | 'down';
+    };
+
+/** A migration that was found in the directories. */
+export interface ResolvedMigration {
+  readonly kind: MigrationKind;
+  /** Absent for a repeatable one. */
+  readonly version?: Version;
+  /** What the name says after the version: `V2__add_orders.sql` -> `add orders`. */
+  readonly description: string;
+  /** The path below its directory, with `/`, unique: what people and the history call it. */
+  readonly script: string;
+  /** Flyway's CRC32 of the file's lines, as a signed 32-bit integer. */
+  readonly checksum: number;
+  /** SHA-256 of the file's bytes in hex, as Prisma keeps it. */
+  readonly sha256: string;
+  readonly body: MigrationBody;
+}
+
+/**
+ * How a row came into the history. Flyway's words, so that a table of Flyway's can be read and written as it is.
+ * `JDBC` stands for a migration in code.
+ */
+export type HistoryType =
+  'SQL' | 'JDBC' | 'BASELINE' | 'SQL_BASELINE' | 'UNDO_SQL' | 'UNDO_JDBC' | 'DELETE' | 'SCHEMA';
+
+/** A row of the history. */
+export interface AppliedMigration {
+  /** The order in which rows were written, from 1. */
+  readonly installedRank: number;
+  readonly version?: Version;
+  readonly description: string;
+  readonly type: HistoryType;
+  readonly script: string;
+  /** As in {@link ResolvedMigration.checksum}; absent where the history has none. */
+  readonly checksum?: number;
+  /** As in {@link ResolvedMigration.sha256}; only where the history has it. */
+  readonly sha256?: string;
+  readonly installedBy: string;
+  readonly installedOn: Date;
+  readonly executionTimeMs: number;
+  /** False: it failed half-way on a database that cannot roll back what it had done. */
+  readonly success: boolean;
+}
+
+/** What the runner writes into the history; the rank and the time are the database's. */
+export type NewHistoryRow = Omit<AppliedMigration, 'installedRank' | 'installedOn'>;

@@ -1,0 +1,173 @@
+import type { FailureEffect } from './errors.js';
+import type { LockHolder } from './locks/lock.js';
+import type { MigrationKind } from './migration.js';
+import type { MigrationState } from './state.js';
+
+export interface UpOptions {
+  /** The version to stop at, inclusive: `'12'`, `'1.4'`. Default: all. */
+  readonly to?: string;
+  /** How many migrations at most. Default: all. */
+  readonly step?: number;
+  /** Default: as the migrator's options say. */
+  readonly outOfOrder?: boolean;
+  /** Ends the run at the boundary of a statement. */
+  readonly signal?: AbortSignal;
+}
+
+export interface AppliedScript {
+  readonly script: string;
+  readonly version: string | undefined;
+  readonly executionTimeMs: number;
+  readonly statements: number;
+}
+
+export interface UpResult {
+  readonly applied: readonly AppliedScript[];
+  /** The highest applied version afterwards. */
+  readonly version: string | undefined;
+}
+
+export interface UndoOptions {
+  /** Undoes every version above this one. Default: the last applied version alone. */
+  readonly to?: string;
+  readonly step?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface UndoResult {
+  readonly undone: readonly AppliedScript[];
+  readonly version: string | undefined;
+}
+
+/** A line of `status`. */
+export interface StatusEntry {
+  readonly kind: MigrationKind;
+  readonly version: string | undefined;
+  readonly description: string;
+  readonly script: string;
+  readonly state: MigrationState;
+  readonly installedOn: Date | undefined;
+  readonly installedBy: string | undefined;
+  readonly executionTimeMs: number | undefined;
+}
+
+export interface StatusResult {
+  readonly database: string;
+  readonly history: string;
+  readonly version: string | undefined;
+  readonly entries: readonly StatusEntry[];
+  /** What the next `up` would run, in order. */
+  readonly pending: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+/** Why `up` would refuse, and what to do. */
+export interface Problem {
+  readonly script: string;
+  readonly state: MigrationState;
+  readonly message: string;
+}
+
+export interface ValidateResult {
+  readonly problems: readonly Problem[];
+  readonly pending: readonly string[];
+}
+
+export interface RepairResult {
+  /** What was changed, a sentence each. */
+  readonly changes: readonly string[];
+}
+
+export interface BaselineOptions {
+  /** Default: `1`. */
+  readonly version?: string;
+  /** Default: `<< holdfast baseline >>`. */
+  readonly description?: string;
+}
+
+export interface BaselineResult {
+  readonly version: string;
+}
+
+export const ADOPTABLE = ['flyway', 'prisma', 'typeorm', 'umzug', 'dbmate'] as const;
+export type Adoptable = (typeof ADOPTABLE)[number];
+
+export interface AdoptOptions {
+  readonly from: Adoptable;
+  /** Their table, where it is not named as they name it. */
+  readonly table?: string;
+}
+
+export interface AdoptResult {
+  /** Rows that were taken over. */
+  readonly adopted: readonly string[];
+  /** Rows of theirs without a file here, files without a row: a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What a dry run found. On PostgreSQL everything ran, in a transaction that was rolled back. */
+export interface DryRunResult {
+  readonly scripts: readonly DryRunScript[];
+}
+
+export interface DryRunScript {
+  readonly script: string;
+  /** PostgreSQL: rows inserted, updated and deleted, and the strongest lock, of each table. */
+  readonly tables: readonly DryRunTable[];
+  /** MySQL and MariaDB, and what cannot run in a transaction: what each statement would be. */
+  readonly statements: readonly DryRunStatement[];
+}
+
+export interface DryRunTable {
+  readonly table: string;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+  /** `ACCESS EXCLUSIVE`, `SHARE ROW EXCLUSIVE` …; absent where none but the weakest was taken. */
+  readonly strongestLock: string | undefined;
+}
+
+export interface DryRunStatement {
+  readonly line: number;
+  /** The beginning of the statement. */
+  readonly text: string;
+  /** INSTANT, INPLACE, COPY for DDL of MySQL; `row changes` for DML; `not run` for what a transaction cannot hold. */
+  readonly how: string;
+}
+
+export interface UnlockResult {
+  readonly holder: LockHolder | undefined;
+  readonly released: boolean;
+}
+
+export interface DoctorCheck {
+  readonly name: string;
+  readonly result: 'ok' | 'warning' | 'failed';
+  /** What was found, and what to do where it is not ok. */
+  readonly message: string;
+}
+
+export interface DoctorResult {
+  readonly checks: readonly DoctorCheck[];
+}
+
+/**
+ * Applies migrations to one database. Made by `createMigrator()`; every method opens a session of its own and closes it.
+ */
+export interface Migrator {
+  up(options?: UpOptions): Promise<UpResult>;
+  undo(options?: UndoOptions): Promise<UndoResult>;
+  status(): Promise<StatusResult>;
+  validate(): Promise<ValidateResult>;
+  repair(): Promise<RepairResult>;
+  baseline(options?: BaselineOptions): Promise<BaselineResult>;
+  adopt(options: AdoptOptions): Promise<AdoptResult>;
+  dryRun(options?: UpOptions): Promise<DryRunResult>;
+  lockHolder(): Promise<LockHolder | undefined>;
+  /** Takes the lock away from whoever holds it: on PostgreSQL and MySQL by ending that session. */
+  unlock(): Promise<UnlockResult>;
+  doctor(): Promise<DoctorResult>;
+  close(): Promise<void>;
+}
+
+export type { FailureEffect };

@@ -1,0 +1,41 @@
+import type { SqlStatement, CopyStatement } from './statement.js';
+
+/** What a statement creates, changes or drops, where its first words say. Names are as the server folds them. */
+export interface StatementTarget {
+  readonly kind:
+    | 'table'
+    | 'index'
+    | 'view'
+    | 'materialized view'
+    | 'sequence'
+    | 'type'
+    | 'function'
+    | 'procedure'
+    | 'trigger'
+    | 'event'
+    | 'schema'
+    | 'database'
+    | 'other';
+  readonly schema?: string | undefined;
+  readonly name: string;
+  /** The table of an index or a trigger. */
+  readonly table?: string | undefined;
+}
+
+/** What the runner has to know of a statement before it is sent. */
+export interface StatementTraits {
+  /** The leading keywords in upper case, for messages and rules: `CREATE INDEX CONCURRENTLY`, `INSERT`. */
+  readonly command: string;
+  /** PostgreSQL: it cannot run in a transaction block. MySQL: it commits implicitly. Such a statement runs by itself, under the journal. */
+  readonly standsAlone: boolean;
+  /** BEGIN, COMMIT, ROLLBACK, SET autocommit …: it would end or begin the transaction of the migration. */
+  readonly controlsTransaction: boolean;
+  /** It changes how what follows is read or run (`SET …`): what follows is sent after its answer. */
+  readonly changesSession: boolean;
+  /** It holds WITH RECURSIVE. */
+  readonly isRecursive: boolean;
+  readonly targets: readonly StatementTarget[];
+}
+
+/** Reads the traits of a statement by the server's version (see `ServerFacts.versionNumber`). Pure. */
+export type ReadTraits = (statement: SqlStatement | CopyStatement, versionNumber: number) => StatementTraits;
