@@ -12,6 +12,8 @@ export interface UpOptions {
   readonly outOfOrder?: boolean;
   /** Ends the run at the boundary of a statement. */
   readonly signal?: AbortSignal;
+  /** Ends the run now: the running statement is cancelled on the server. */
+  readonly cancelSignal?: AbortSignal;
 }
 
 export interface AppliedScript {
@@ -31,7 +33,10 @@ export interface UndoOptions {
   /** Undoes every version above this one. Default: the last applied version alone. */
   readonly to?: string;
   readonly step?: number;
+  /** As in {@link UpOptions}. */
   readonly signal?: AbortSignal;
+  /** As in {@link UpOptions}. */
+  readonly cancelSignal?: AbortSignal;
 }
 
 export interface UndoResult {
