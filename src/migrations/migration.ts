@@ -12,6 +12,8 @@ export type MigrationBody =
       readonly kind: 'sql';
       /** The file, absolute. It may be larger than memory: it is read as a stream each time. */
       readonly path: string;
+      /** Which part of a file that holds both (`-- migrate:up`, `-- migrate:down`); absent: all of it. See `readSection()`. */
+      readonly section?: 'up' | 'down';
     }
   | {
       readonly kind: 'code';
@@ -28,9 +30,12 @@ export interface ResolvedMigration {
   readonly version?: Version;
   /** What the name says after the version: `V2__add_orders.sql` -> `add orders`. */
   readonly description: string;
-  /** The path below its directory, with `/`, unique: what people and the history call it. */
+  /**
+   * The path below its directory, with `/`, unique: what people and the history call it. The undo that shares the file
+   * of its version is called `<script>#down`.
+   */
   readonly script: string;
-  /** Flyway's CRC32 of the file's lines, as a signed 32-bit integer. */
+  /** Flyway's CRC32 of the whole file's lines, as a signed 32-bit integer. */
   readonly checksum: number;
   /** SHA-256 of the file's bytes in hex, as Prisma keeps it. */
   readonly sha256: string;
