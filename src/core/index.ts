@@ -8,6 +8,7 @@ export { delay, settledWithin, systemClock } from './clock.js';
 export type { Clock, Timer } from './clock.js';
 export {
   invalid,
+  nearest,
   optional,
   readBoolean,
   readClock,

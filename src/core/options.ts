@@ -109,7 +109,7 @@ function describe(value: unknown): string {
 }
 
 /** The candidate within two edits of `word` (Levenshtein), or undefined. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = 3;
   for (const candidate of candidates) {
