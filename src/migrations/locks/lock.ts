@@ -24,6 +24,10 @@ export interface MigrationLock {
   announce(migration: string | undefined): Promise<void>;
   /** Never rejects. */
   release(): Promise<void>;
+  /** Who has it now, this run included. `{}` where the database user may not see who. */
+  holder(): Promise<LockHolder | undefined>;
+  /** Takes it away from whoever has it: ends that session, or frees the lease. Resolves to whom it was taken from. */
+  forceUnlock(): Promise<LockHolder | undefined>;
 }
 
 export interface AcquireLockOptions {

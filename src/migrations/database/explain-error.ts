@@ -1,0 +1,149 @@
+import { messageOf } from '../../core/index.js';
+
+/** What a database error comes down to, for whoever decides what happens next. */
+export type ErrorKind =
+  | 'rights'
+  | 'read only'
+  | 'disk full'
+  | 'lock timeout'
+  | 'statement timeout'
+  | 'deadlock'
+  | 'too many connections'
+  | 'shutdown'
+  | 'exists'
+  | 'missing'
+  | 'constraint'
+  | 'syntax'
+  | 'too large'
+  | 'connection lost'
+  | 'other';
+
+export interface ErrorExplanation {
+  readonly kind: ErrorKind;
+  /** SQLSTATE of PostgreSQL, number of MySQL; absent for an error that no server sent. */
+  readonly code: string | undefined;
+  /** What the server said, and the next step: for a person. */
+  readonly sentence: string;
+  /** Whether the same statement may succeed when it is tried again. */
+  readonly retryable: boolean;
+}
+
+interface Explained {
+  readonly kind: ErrorKind;
+  readonly codes: readonly string[];
+  readonly next: string;
+  readonly retryable?: boolean;
+}
+
+/**
+ * By SQLSTATE and by MySQL's number, which has no five characters.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html, https://mariadb.com/kb/en/mariadb-error-code-reference/
+ */
+const EXPLAINED: readonly Explained[] = [
+  {
+    kind: 'rights',
+    codes: ['42501', '1044', '1142', '1143', '1227', '1370', '1419'],
+    next: 'Grant the right to the database user, or migrate as its owner.',
+  },
+  {
+    kind: 'read only',
+    codes: ['25006', '1290', '1792', '1836', '3906'],
+    next: 'This server only reads. Give the url of the primary.',
+  },
+  {
+    kind: 'disk full',
+    codes: ['53100', '1021', '1114', '3'],
+    next: 'Make room on the disk of the database server (or in the tablespace), then run again.',
+  },
+  {
+    kind: 'lock timeout',
+    codes: ['55P03', '1205', '3572'],
+    next: 'Another session holds a lock on what this changes. Run again when it is done, or give more time: -- lock-timeout: 30s',
+    retryable: true,
+  },
+  {
+    kind: 'statement timeout',
+    codes: ['57014', '1969', '3024', '1317'],
+    next: 'It took longer than statement_timeout allows, or somebody cancelled it. Give more time in the file: -- statement-timeout: 10min',
+  },
+  {
+    kind: 'deadlock',
+    codes: ['40P01', '40001', '1213', '1020'],
+    next: 'Run again: another session was in the way at that moment.',
+    retryable: true,
+  },
+  {
+    kind: 'too many connections',
+    codes: ['53300', '1040', '1203', '1226'],
+    next: 'Run again when connections are free, raise the limit of the server, or lower the pools of the applications.',
+    retryable: true,
+  },
+  {
+    kind: 'shutdown',
+    codes: ['57P01', '57P02', '57P03', '1053', '1927', '3169'],
+    next: 'The server, or an administrator, ended the session. Run again when the server is up.',
+    retryable: true,
+  },
+  {
+    kind: 'exists',
+    codes: ['42P04', '42P06', '42P07', '42701', '42710', '42723', '1007', '1050', '1060', '1061', '1304'],
+    next: 'It is in the database already: something outside of the migrations made it, or an earlier run did.',
+  },
+  {
+    kind: 'missing',
+    codes: ['42P01', '42703', '42704', '42883', '3F000', '1049', '1051', '1054', '1091', '1146', '1305'],
+    next: 'It is not in this database: check the name, the schema (search_path) and the order of the migrations.',
+  },
+  {
+    kind: 'constraint',
+    codes: ['23502', '23503', '23505', '23514', '23P01', '1048', '1062', '1451', '1452', '3819', '4025'],
+    next: 'Rows that are in the database contradict it: correct them in the migration first.',
+  },
+  {
+    kind: 'syntax',
+    codes: ['42601', '1064', '1149'],
+    next: 'Correct the statement.',
+  },
+  {
+    kind: 'too large',
+    codes: ['1153', '54000'],
+    next: 'Split the statement, or raise max_allowed_packet of the server.',
+  },
+];
+
+const BY_CODE: ReadonlyMap<string, Explained> = new Map(
+  EXPLAINED.flatMap((explained) => explained.codes.map((code) => [code, explained] as const)),
+);
+
+/** The server's own code of a driver's error. */
+export function databaseCodeOf(error: unknown): string | undefined {
+  const { errno, code, severity } = (error ?? {}) as { errno?: unknown; code?: unknown; severity?: unknown };
+  if (typeof severity === 'string' && typeof code === 'string') return code;
+  // The numbers of the operating system are negative, those of the mariadb connector itself begin at 45000.
+  return typeof errno === 'number' && errno > 0 && errno < 45_000 ? String(errno) : undefined;
+}
+
+/** What a driver's error means in a deploy. The sentence holds no parameter values: the drivers' additions are left out. */
+export function explainDatabaseError(error: unknown, lost = false): ErrorExplanation {
+  const code = databaseCodeOf(error);
+  const explained = code === undefined ? undefined : BY_CODE.get(code);
+  if (lost && explained?.kind !== 'shutdown') {
+    return {
+      kind: 'connection lost',
+      code,
+      sentence: `The connection was lost: ${withStop(messageOf(error))} Nobody can say whether the statement took effect.`,
+      retryable: false,
+    };
+  }
+  const label = code === undefined ? '' : ` [${code}]`;
+  return {
+    kind: explained?.kind ?? 'other',
+    code,
+    sentence: `${withStop(messageOf(error) + label)}${explained ? ` ${explained.next}` : ''}`,
+    retryable: explained?.retryable ?? false,
+  };
+}
+
+function withStop(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

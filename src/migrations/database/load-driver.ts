@@ -1,0 +1,37 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { InvalidOptionsError } from '../../core/index.js';
+
+export type DriverName = 'pg' | 'mysql2' | 'mariadb';
+
+/**
+ * Loads a driver that the application has: as its own folder sees it, then as the installed holdfast does.
+ * Throws `InvalidOptionsError` with the command that installs it.
+ */
+export function loadDriver(name: DriverName, cwd: string): unknown {
+  const found = findDriver(name, cwd);
+  if (found !== undefined) return found;
+  throw new InvalidOptionsError(
+    `The driver ${name} is not installed in ${cwd}. Install it there: npm install ${name}`,
+  );
+}
+
+/** {@link loadDriver}, or `undefined` where it is not installed. What a driver throws while it loads is thrown. */
+export function findDriver(name: DriverName, cwd: string): unknown {
+  const application = join(cwd, 'package.json');
+  // `npx holdfast` in an empty folder, and package managers that show a package its own dependencies alone.
+  const places = [application, resolveFrom(application, 'holdfast/package.json'), process.argv[1]];
+  for (const place of places) {
+    const path = place === undefined ? undefined : resolveFrom(place, name);
+    if (path !== undefined) return createRequire(path)(path);
+  }
+  return undefined;
+}
+
+function resolveFrom(place: string, specifier: string): string | undefined {
+  try {
+    return createRequire(place).resolve(specifier);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,202 @@
+import { StatementFailedError } from '../../errors.js';
+import type { Statement } from '../../sql/statement.js';
+import { takeChunk } from '../chunks.js';
+import { explainDatabaseError } from '../explain-error.js';
+import type { MigrationSession, ServerFacts, StatementOutcome } from '../session.js';
+import { type BatchFailure, PgBatch } from './pg-batch.js';
+import { PgCopy } from './pg-copy.js';
+import type { PgClient, PgConnection, PgNotice } from './pg-types.js';
+import { pgValues } from './pg-values.js';
+
+/** 200 statements take 0.12 of the time that 200 queries do; more of them gain nothing. */
+const CHUNK = { statements: 200, length: 256 * 1024 };
+
+export interface PgSessionParts {
+  /** Gives the connection up: ends it, or has its pool end it. */
+  readonly discard: () => Promise<void>;
+  /** Has the server end what the connection runs now. */
+  readonly cancel: () => Promise<void>;
+}
+
+/** A connection of `pg` that is held for the run. */
+export class PgSession implements MigrationSession {
+  readonly dialect = 'postgres';
+  readonly driver = 'pg';
+  readonly native: PgClient;
+  readonly #connection: PgConnection;
+  readonly #parts: PgSessionParts;
+  #server: ServerFacts | undefined;
+  #backendId = 0;
+  #status = 'I';
+  #lost: Error | undefined;
+  #ended: Promise<void> | undefined;
+  #batch: PgBatch | undefined;
+
+  private constructor(client: PgClient, connection: PgConnection, parts: PgSessionParts) {
+    this.native = client;
+    this.#connection = connection;
+    this.#parts = parts;
+    connection.on('readyForQuery', this.#onReady);
+    connection.on('end', this.#onEnd);
+    client.on('error', this.#onError);
+    client.on('notice', this.#onNotice);
+  }
+
+  /** Takes over a connected client and asks the server what it is. Rejects with the driver's error. */
+  static async open(client: PgClient, connection: PgConnection, parts: PgSessionParts): Promise<PgSession> {
+    const session = new PgSession(client, connection, parts);
+    try {
+      await session.#introduce();
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
+    return session;
+  }
+
+  get server(): ServerFacts {
+    return this.#server!;
+  }
+
+  get backendId(): number {
+    return this.#backendId;
+  }
+
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  get inTransaction(): boolean {
+    return this.#status !== 'I' && !this.#lost;
+  }
+
+  async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    if (this.#lost) throw this.#lost;
+    try {
+      const { rows } = await this.native.query({ text, values, types: pgValues });
+      return rows as Row[];
+    } catch (error) {
+      await this.#ready();
+      throw error;
+    }
+  }
+
+  placeholder(number: number): string {
+    return `$${number}`;
+  }
+
+  quote(name: string): string {
+    return `"${name.replaceAll('"', '""')}"`;
+  }
+
+  async run(statements: readonly Statement[]): Promise<readonly StatementOutcome[]> {
+    const outcomes: StatementOutcome[] = [];
+    while (outcomes.length < statements.length) {
+      const next = statements[outcomes.length]!;
+      // Outside a transaction the server would make one of the whole chunk, and undo what was before an error.
+      const limits = this.inTransaction ? CHUNK : { ...CHUNK, statements: 1 };
+      const batch =
+        next.kind === 'copy'
+          ? new PgCopy(next)
+          : new PgBatch(takeChunk(statements, outcomes.length, limits).statements);
+      const failure = await this.#send(batch);
+      if (failure) throw this.#failed(failure, outcomes.length, batch);
+      outcomes.push(...batch.outcomes);
+    }
+    return outcomes;
+  }
+
+  cancel(): Promise<void> {
+    return this.#lost ? Promise.resolve() : this.#parts.cancel();
+  }
+
+  end(): Promise<void> {
+    this.#ended ??= this.#discard();
+    return this.#ended;
+  }
+
+  async #introduce(): Promise<void> {
+    const [facts] = await this.query<{
+      version: string;
+      number: number;
+      readonly: boolean;
+      backend: number;
+    }>(
+      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+              current_setting('transaction_read_only')::bool AS readonly, pg_backend_pid() AS backend`,
+    );
+    const { version, number, readonly, backend } = facts!;
+    this.#backendId = backend;
+    this.#server = {
+      product: 'postgres',
+      version,
+      versionNumber: number,
+      supportsTransactionalDdl: true,
+      isGalera: false,
+      isReadOnly: readonly,
+    };
+  }
+
+  async #send(batch: PgBatch): Promise<BatchFailure | undefined> {
+    if (this.#lost) return { error: this.#lost, at: 0, offset: undefined };
+    this.#batch = batch;
+    try {
+      this.native.query(batch);
+      const failure = await batch.done;
+      if (failure) await this.#ready();
+      return failure;
+    } finally {
+      this.#batch = undefined;
+    }
+  }
+
+  #failed({ error, at, offset }: BatchFailure, before: number, batch: PgBatch): StatementFailedError {
+    const readError = batch instanceof PgCopy ? batch.readError : undefined;
+    if (readError !== undefined) throw readError;
+    const { sentence, retryable } = explainDatabaseError(error, this.#lost !== undefined);
+    return new StatementFailedError(sentence, {
+      at: before + at,
+      offset,
+      outcomeUnknown: this.#lost !== undefined,
+      retryable,
+      cause: error,
+    });
+  }
+
+  /** The client tells an error before the server says that it is ready, and with that whether a transaction is open. */
+  async #ready(): Promise<void> {
+    if (this.native.readyForQuery || this.#lost) return;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        this.#connection.off('readyForQuery', settle);
+        this.#connection.off('end', settle);
+        resolve();
+      };
+      this.#connection.on('readyForQuery', settle);
+      this.#connection.on('end', settle);
+    });
+  }
+
+  async #discard(): Promise<void> {
+    await this.#parts.discard().catch(() => undefined);
+    this.#lost ??= new Error('The session was ended.');
+    this.#connection.off('readyForQuery', this.#onReady);
+    this.native.off('notice', this.#onNotice);
+  }
+
+  readonly #onReady = ({ status }: { status: string }): void => {
+    this.#status = status;
+  };
+
+  readonly #onNotice = (notice: PgNotice): void => {
+    this.#batch?.addNotice(notice);
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#lost ??= error;
+  };
+
+  readonly #onEnd = (): void => {
+    this.#lost ??= new Error('The connection was closed.');
+  };
+}

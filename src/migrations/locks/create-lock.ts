@@ -1,0 +1,41 @@
+import { type Clock, InvalidOptionsError, systemClock } from '../../core/index.js';
+import type { Database, MigrationSession } from '../database/session.js';
+import type { ParsedHistoryOptions } from '../options.js';
+import { thisDeployer } from './deployer.js';
+import type { MigrationLock } from './lock.js';
+import { lockNameOf } from './lock-name.js';
+import { PgSessionLock } from './pg-session-lock.js';
+
+export interface CreateLockOptions {
+  /** Where a lease takes the connection of its heartbeat from. */
+  readonly database: Database;
+  /** The session of the run. */
+  readonly session: MigrationSession;
+  /** Whose lock it is. */
+  readonly history: ParsedHistoryOptions;
+  /** Default: `session`, and `lease` on a Galera node. */
+  readonly kind: 'session' | 'lease' | undefined;
+  /** How long a lease lives without a heartbeat, in milliseconds. */
+  readonly leaseMs: number;
+  /** Default: the system's clock. */
+  readonly clock?: Clock;
+}
+
+/**
+ * The lock that keeps two deployers from migrating one history at once. Takes nothing yet.
+ *
+ * @example
+ * ```ts
+ * const lock = await createLock({ database, session, history: options.history, kind: undefined, leaseMs: 30_000 });
+ * await lock.acquire({ waitMs: 60_000, onWaiting: (holder) => console.log('waiting for', holder) });
+ * ```
+ */
+export async function createLock(options: CreateLockOptions): Promise<MigrationLock> {
+  const { session, history, clock = systemClock } = options;
+  const kind = options.kind ?? (session.server.isGalera ? 'lease' : 'session');
+  const name = await lockNameOf(session, history);
+  const label = `the migration lock of ${name.lease}`;
+  if (kind === 'session' && session.dialect === 'postgres')
+    return new PgSessionLock(session, { id: name.advisoryId, label, clock, deployer: thisDeployer() });
+  throw new InvalidOptionsError(`There is no lock of kind ${kind} for ${session.dialect} yet.`);
+}

@@ -1,0 +1,115 @@
+import type { Clock } from '../../core/index.js';
+import type { MigrationSession } from '../database/session.js';
+import { LockLostError } from '../errors.js';
+import { type Deployer, deployerLabel, readDeployerLabel } from './deployer.js';
+import type { AcquireLockOptions, LockHolder, MigrationLock } from './lock.js';
+import { pollLock } from './poll-lock.js';
+
+/** How `pg_locks` shows an advisory lock of one bigint. https://www.postgresql.org/docs/current/view-pg-locks.html */
+const HELD = `l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND ((l.classid::bigint << 32) | l.objid::bigint) = $1::bigint`;
+
+/** An advisory lock on the session of the run. The server frees it when the session ends, however it ends. */
+export class PgSessionLock implements MigrationLock {
+  readonly kind = 'session';
+  readonly #session: MigrationSession;
+  readonly #id: string;
+  readonly #label: string;
+  readonly #clock: Clock;
+  readonly #deployer: Deployer;
+
+  constructor(
+    session: MigrationSession,
+    options: { id: bigint; label: string; clock: Clock; deployer: Deployer },
+  ) {
+    this.#session = session;
+    this.#id = String(options.id);
+    this.#label = options.label;
+    this.#clock = options.clock;
+    this.#deployer = options.deployer;
+  }
+
+  async acquire(options: AcquireLockOptions): Promise<void> {
+    await this.announce(undefined);
+    await pollLock(
+      {
+        label: this.#label,
+        clock: this.#clock,
+        tryAcquire: () => this.#tryAcquire(),
+        holder: () => this.holder(),
+      },
+      options,
+    );
+  }
+
+  async assertHeld(): Promise<void> {
+    const { lost } = this.#session;
+    if (lost) throw this.#lost(`its session is gone (${lost.message})`, lost);
+    const held = await this.#session.query(
+      `SELECT 1 FROM pg_locks l WHERE l.pid = pg_backend_pid() AND ${HELD}`,
+      [this.#id],
+    );
+    if (held.length === 0)
+      throw this.#lost(
+        'the session does not hold it any more: a pooler in transaction mode gives each transaction another one, or a migration called pg_advisory_unlock_all()',
+      );
+  }
+
+  async announce(migration: string | undefined): Promise<void> {
+    await this.#session
+      .query("SELECT set_config('application_name', $1, false)", [deployerLabel(this.#deployer, migration)])
+      .catch(() => undefined);
+  }
+
+  async release(): Promise<void> {
+    await this.#session.query('SELECT pg_advisory_unlock($1::bigint)', [this.#id]).catch(() => undefined);
+  }
+
+  async holder(): Promise<LockHolder | undefined> {
+    const [found] = await this.#session.query<{
+      pid: number;
+      user: string | null;
+      application: string | null;
+      address: string | null;
+      since: Date | null;
+    }>(
+      `SELECT l.pid, a.usename AS user, a.application_name AS application, host(a.client_addr) AS address,
+              a.backend_start AS since
+         FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE ${HELD}`,
+      [this.#id],
+    );
+    if (!found) return undefined;
+    // Of other users' sessions a user without pg_read_all_stats sees neither address nor start.
+    return {
+      backendId: found.pid,
+      ...(found.address !== null && { host: found.address }),
+      ...readDeployerLabel(found.application ?? ''),
+      ...(found.user !== null && { user: found.user }),
+      ...(found.since !== null && { since: found.since }),
+    };
+  }
+
+  async forceUnlock(): Promise<LockHolder | undefined> {
+    const holder = await this.holder();
+    if (holder?.backendId !== undefined)
+      await this.#session.query('SELECT pg_terminate_backend($1::int)', [holder.backendId]);
+    return holder;
+  }
+
+  async #tryAcquire(): Promise<boolean> {
+    const [row] = await this.#session.query<{ got: boolean }>(
+      'SELECT pg_try_advisory_lock($1::bigint) AS got',
+      [this.#id],
+    );
+    return row?.got === true;
+  }
+
+  #lost(why: string, cause?: Error): LockLostError {
+    return new LockLostError(
+      `${this.#label} was lost: ${why}. Another deployer may be at work. Look at \`migrate status\` before you run again.`,
+      { cause },
+    );
+  }
+}
