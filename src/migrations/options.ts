@@ -166,7 +166,15 @@ const readLock: Reader<ParsedMigratorOptions['lock']> = (value, path) =>
     path,
   );
 
-/** Reads the options of a migrator. Throws `InvalidOptionsError`. */
+/**
+ * Reads the options of a migrator, as `createMigrator()` does, without connecting to anything: to check what a
+ * configuration holds. `path` names them in messages. Throws `InvalidOptionsError`.
+ *
+ * @example
+ * ```ts
+ * const { directories } = readMigratorOptions({ history: 'flyway' }, 'my options'); // ['migrations']
+ * ```
+ */
 export function readMigratorOptions(raw: unknown, path = 'createMigrator(options)'): ParsedMigratorOptions {
   const read = readOptions<ParsedMigratorOptions>(
     raw,
