@@ -8,11 +8,23 @@ export interface SourcePosition {
   readonly offset: number;
 }
 
-interface ScriptPart {
+/** A stretch of a text that stands where the file has a placeholder. */
+export interface Replacement {
+  /** UTF-16 offset in the text where the value begins. */
+  readonly from: number;
+  /** Where it ends, exclusive. */
+  readonly to: number;
+  /** What the file has there: `${schema}`. */
+  readonly source: string;
+}
+
+export interface ScriptPart {
   /** As it is in the file, from its first token on (leading white space and comments are left out, comments inside stay) to before its terminator. */
   readonly text: string;
-  /** Where `text` begins. */
+  /** Where `text` begins in the file. See `locate()` for a place inside of it. */
   readonly start: SourcePosition;
+  /** Where `text` differs from the file: the placeholders that were replaced, in order. Absent where there is none. */
+  readonly replacements?: readonly Replacement[];
 }
 
 /** One statement of a script, as the server is to get it. */
@@ -43,6 +55,15 @@ export type ScriptItem = Statement | CommentLine;
 /** The text of a file, in pieces of any size, split anywhere but inside a surrogate pair. */
 export type TextStream = AsyncIterable<string> | Iterable<string>;
 
+/** A piece of text that stands where the file has a placeholder: positions are counted by `source`, not by `value`. */
+export interface ReplacedText {
+  readonly value: string;
+  readonly source: string;
+}
+
+/** A {@link TextStream} in which placeholders may have been replaced. */
+export type ScriptText = AsyncIterable<string | ReplacedText> | Iterable<string | ReplacedText>;
+
 /**
  * Splits a script into statements while it is read: memory stays flat, whatever the size of the file. Yields what one
  * piece of the text completed, in groups that are never empty; a {@link CopyStatement} is the last of its group.
@@ -50,4 +71,4 @@ export type TextStream = AsyncIterable<string> | Iterable<string>;
  * Throws `SqlSyntaxError` with the position for what can never be sent: a quote, comment or block that does not end, a
  * psql meta-command, a DELIMITER without its argument.
  */
-export type SplitScript = (text: TextStream) => AsyncIterable<readonly ScriptItem[]>;
+export type SplitScript = (text: ScriptText) => AsyncIterable<readonly ScriptItem[]>;
