@@ -37,3 +37,8 @@ export function compareVersions(a: Version, b: Version): number {
   }
   return 0;
 }
+
+/** Equal for equal versions, whatever zeros were written: `1.0` and `01` -> `1`. */
+export function versionKey({ parts }: Version): string {
+  return parts.join('.');
+}

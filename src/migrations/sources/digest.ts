@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import type { ResolvedMigration } from '../migration.js';
+
+export type FileDigest = Pick<ResolvedMigration, 'checksum' | 'sha256'>;
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/**
+ * Computes both checksums of a file while it is read.
+ *
+ * Flyway feeds each line to a CRC32 without its terminator (`ChecksumCalculator.java`), with UTF-8 that is the CRC32 of
+ * the bytes that are neither line feed nor carriage return.
+ */
+export class Digester {
+  readonly #sha256 = createHash('sha256');
+  #crc = 0;
+  #atStart = true;
+  #kept = Buffer.alloc(0);
+
+  /** The first chunk holds at least three bytes, where the file has as many: a BOM is one piece. */
+  update(chunk: Buffer): void {
+    this.#sha256.update(chunk);
+    const from = this.#atStart && startsWithBom(chunk) ? 3 : 0;
+    if (chunk.length > 0) this.#atStart = false;
+    if (this.#kept.length < chunk.length) this.#kept = Buffer.allocUnsafe(chunk.length);
+    const kept = this.#kept;
+    let length = 0;
+    for (let index = from; index < chunk.length; index++) {
+      const byte = chunk[index]!;
+      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) kept[length++] = byte;
+    }
+    this.#crc = crc32(kept.subarray(0, length), this.#crc);
+  }
+
+  finish(): FileDigest {
+    // Java's (int) of the unsigned value.
+    return { checksum: this.#crc | 0, sha256: this.#sha256.digest('hex') };
+  }
+}
+
+/** Whether bytes begin with the UTF-8 form of U+FEFF. */
+export function startsWithBom(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+/**
+ * Reads a file in pieces that fill `buffer`, but for the last one. A piece is overwritten by the next: copy what is to
+ * be kept.
+ */
+export async function* readChunks(path: string, buffer: Buffer): AsyncGenerator<Buffer, void, undefined> {
+  const file = await open(path, 'r');
+  try {
+    for (;;) {
+      let length = 0;
+      // A network file system may answer with less than there is.
+      while (length < buffer.length) {
+        const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      if (length > 0) yield buffer.subarray(0, length);
+      if (length < buffer.length) return;
+    }
+  } finally {
+    await file.close();
+  }
+}

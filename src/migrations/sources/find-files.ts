@@ -1,0 +1,153 @@
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf } from '../../core/index.js';
+import { type FileName, parseFileName, parseFolderName } from './file-name.js';
+import type { IgnoredFile, SourceOptions } from './sources.js';
+
+type Named<Kind> = Extract<FileName, { kind: Kind }>;
+
+/** A file that is a migration or a callback by its name. */
+export interface FoundFile {
+  /** Absolute, as the file system spells it. */
+  readonly path: string;
+  /** The path below its directory, with `/`, in Unicode's composed form. */
+  readonly script: string;
+  readonly name: Named<'migration' | 'callback'>;
+}
+
+export interface FoundFiles {
+  readonly files: readonly FoundFile[];
+  readonly ignored: readonly IgnoredFile[];
+  /** Everything that is wrong, a sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** Looks through the directories at names alone; no file is opened. Never rejects: what goes wrong is a problem. */
+export async function findFiles(options: SourceOptions): Promise<FoundFiles> {
+  const search = new Search(options.recursive);
+  for (const directory of options.directories) await search.begin(directory, options.cwd);
+  return search.result();
+}
+
+/** Prisma's, and what Diesel and others call the two directions. */
+const FOLDER_FILES: Readonly<Record<string, 'versioned' | 'undo'>> = {
+  'migration.sql': 'versioned',
+  'up.sql': 'versioned',
+  'down.sql': 'undo',
+};
+
+interface Folder {
+  readonly path: string;
+  /** Without links: what tells whether it was seen. */
+  readonly realPath: string;
+  /** What its files are called after: '' or `a/b/`. */
+  readonly prefix: string;
+  /** What its name says, where it is a migration. */
+  readonly migration?: ReturnType<typeof parseFolderName>;
+}
+
+class Search {
+  readonly #recursive: boolean;
+  readonly #seen = new Set<string>();
+  readonly #files: FoundFile[] = [];
+  readonly #ignored: IgnoredFile[] = [];
+  readonly #problems: string[] = [];
+
+  constructor(recursive: boolean) {
+    this.#recursive = recursive;
+  }
+
+  async begin(directory: string, cwd: string): Promise<void> {
+    const absolute = path.resolve(cwd, directory);
+    try {
+      await this.#look({ path: absolute, realPath: await realpath(absolute), prefix: '' });
+    } catch (error) {
+      this.#problems.push(explainDirectory(absolute, error));
+    }
+  }
+
+  result(): FoundFiles {
+    const byScript = (a: { script: string }, b: { script: string }) => (a.script < b.script ? -1 : 1);
+    return {
+      files: this.#files.sort(byScript),
+      ignored: this.#ignored.sort(byScript),
+      problems: this.#problems.sort(),
+    };
+  }
+
+  async #look(folder: Folder): Promise<void> {
+    if (this.#seen.has(folder.realPath)) return;
+    this.#seen.add(folder.realPath);
+    const entries = await readdir(folder.path, { withFileTypes: true });
+    const before = this.#files.length;
+    const folders: Folder[] = [];
+    const links: Folder[] = [];
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const at = path.join(folder.path, entry.name);
+      const kind = await this.#kindOf(entry, at);
+      if (kind === 'file') this.#addFile(folder, entry.name);
+      if (kind !== 'directory' || isLeftAlone(entry.name)) continue;
+      const migration = parseFolderName(entry.name);
+      if (!this.#recursive && (migration === undefined || folder.migration !== undefined)) continue;
+      const prefix = `${folder.prefix}${entry.name}/`;
+      if (entry.isSymbolicLink()) links.push({ path: at, realPath: await realpath(at), prefix, migration });
+      else folders.push({ path: at, realPath: path.join(folder.realPath, entry.name), prefix, migration });
+    }
+    await Promise.all(folders.map((each) => this.#lookInside(each)));
+    // After the real ones: which name a folder is found by does not depend on which is read first.
+    for (const link of links) await this.#lookInside(link);
+    if (folder.migration !== undefined && this.#files.length === before)
+      this.#ignored.push({ script: folder.prefix, reason: 'the folder holds no migration.sql' });
+  }
+
+  async #lookInside(folder: Folder): Promise<void> {
+    try {
+      await this.#look(folder);
+    } catch (error) {
+      this.#problems.push(explainDirectory(folder.path, error));
+    }
+  }
+
+  async #kindOf(entry: Dirent, at: string): Promise<'file' | 'directory' | 'other'> {
+    if (!entry.isSymbolicLink()) return entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other';
+    if (isLeftAlone(entry.name)) return 'other';
+    try {
+      const target = await stat(at);
+      return target.isFile() ? 'file' : target.isDirectory() ? 'directory' : 'other';
+    } catch (error) {
+      this.#problems.push(`${at} is a link that leads nowhere: ${messageOf(error)}. Remove it.`);
+      return 'other';
+    }
+  }
+
+  #addFile(folder: Folder, fileName: string): void {
+    const file = path.join(folder.path, fileName);
+    const script = `${folder.prefix}${fileName}`.normalize('NFC');
+    const inFolder = FOLDER_FILES[fileName];
+    if (folder.migration !== undefined && inFolder !== undefined) {
+      const name = { kind: 'migration', migration: inFolder, ...folder.migration, language: 'sql' } as const;
+      this.#files.push({ path: file, script, name });
+      return;
+    }
+    // Of a folder that is a migration nothing else is looked at, unless all folders are.
+    if (folder.migration !== undefined && !this.#recursive) return;
+    const name = parseFileName(fileName);
+    if (name.kind === 'migration' || name.kind === 'callback') this.#files.push({ path: file, script, name });
+    else if (name.kind === 'ignored') this.#ignored.push({ script, reason: name.reason });
+    else if (name.kind === 'misnamed') this.#problems.push(`${file} is not run: ${name.reason}`);
+  }
+}
+
+const isLeftAlone = (folderName: string) => /^[._]/.test(folderName) || folderName === 'node_modules';
+
+function explainDirectory(directory: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT')
+    return `There is no directory ${directory}. Create it, or name the one that holds the migrations in \`directories\`.`;
+  if (code === 'ENOTDIR')
+    return `${directory} is no directory. Name the directory that holds the migrations in \`directories\`.`;
+  if (code === 'EACCES' || code === 'EPERM')
+    return `The directory ${directory} cannot be read: give this process the right to.`;
+  return `The directory ${directory} cannot be read: ${messageOf(error)}.`;
+}

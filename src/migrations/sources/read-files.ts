@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { messageOf } from '../../core/index.js';
+import { Digester, type FileDigest, readChunks } from './digest.js';
+import type { FoundFile } from './find-files.js';
+import { type Section, SectionFinder } from './sections.js';
+
+export interface ReadFile extends FoundFile {
+  readonly digest: FileDigest;
+  /** The directions that it says it holds; none for a file that is one direction. */
+  readonly sections: ReadonlySet<Section>;
+}
+
+/** How many files are read at once, and in which pieces. */
+const READERS = 8;
+const CHUNK_BYTES = 256 * 1024;
+
+/** Reads each file once. Memory does not grow with their size. Problems are sentences. */
+export async function readFiles(
+  files: readonly FoundFile[],
+): Promise<{ read: ReadFile[]; problems: string[] }> {
+  const read: ReadFile[] = [];
+  const problems: string[] = [];
+  const queue = files[Symbol.iterator]();
+  const work = async () => {
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    for (const file of queue) {
+      try {
+        read.push({ ...file, ...(await readOne(file, buffer)) });
+      } catch (error) {
+        problems.push(explainFile(file.path, error));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(READERS, files.length) }, work));
+  return { read, problems };
+}
+
+async function readOne(
+  { path, name }: FoundFile,
+  buffer: Buffer,
+): Promise<Pick<ReadFile, 'digest' | 'sections'>> {
+  const digester = new Digester();
+  if (name.language === 'code') {
+    const source = await readFile(path);
+    digester.update(source);
+    // Whether the module has a `down` is known once it runs; that its text has not the word is enough to say no.
+    const sections: Section[] = /\bdown\b/.test(source.toString()) ? ['up', 'down'] : ['up'];
+    return { digest: digester.finish(), sections: new Set(sections) };
+  }
+  const finder = new SectionFinder();
+  for await (const chunk of readChunks(path, buffer)) {
+    digester.update(chunk);
+    finder.update(chunk);
+  }
+  return { digest: digester.finish(), sections: finder.found };
+}
+
+function explainFile(path: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM') return `${path} cannot be read: give this process the right to.`;
+  return `${path} cannot be read: ${messageOf(error)}.`;
+}
