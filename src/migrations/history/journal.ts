@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import type { MigrationSession } from '../database/session.js';
+import type { History } from './history.js';
+import { parameters, TABLE_DIALECTS, tableExists } from './table-dialect.js';
+
+/** A statement, or a run of statements in one transaction, of a migration that no single transaction can hold. */
+export interface JournalEntry {
+  /** Number of its first and last statement in the file. */
+  readonly first: number;
+  readonly last: number;
+  /** SHA-256 of the statements' texts, in hex. */
+  readonly sha256: string;
+  /** Line of the file that it begins in, and its beginning, for people. */
+  readonly line: number;
+  readonly text: string;
+  /** What the server's catalogue said of its target before it was sent; see `fingerprint`. */
+  readonly fingerprint: string | undefined;
+}
+
+/** An entry, as it is in the table. */
+export interface RecordedEntry extends JournalEntry {
+  /** The session that sent it. */
+  readonly backendId: number;
+  readonly startedAt: Date;
+  /**
+   * Whether the server's answer came: it was marked, or a later one was begun. Of one whose answer did not come, nobody
+   * knows whether it took effect.
+   */
+  readonly finished: boolean;
+  /** The codes of the warnings that it took effect with. */
+  readonly warnings: readonly string[];
+}
+
+interface Row {
+  readonly first_statement: number | string;
+  readonly last_statement: number | string;
+  readonly sha256: string;
+  readonly line: number | string;
+  readonly statement: string;
+  readonly fingerprint: string | null;
+  readonly backend_id: number | string;
+  readonly started_at_ms: number | string;
+  readonly finished: boolean | number | string;
+  readonly warnings: string | null;
+}
+
+export const JOURNAL_TABLE = 'holdfast_migration_journal';
+
+/**
+ * What was done of a migration that is not one transaction, statement by statement, so that a crash at any point can be
+ * told: a row is written before a statement that commits by itself is sent, and marked when its answer came; the row of
+ * statements that run in a transaction commits with them. The rows go when the migration is in the history.
+ */
+export class Journal {
+  readonly schema: string;
+  readonly name = JOURNAL_TABLE;
+  readonly table: string;
+  readonly #history: string;
+
+  constructor(history: History, dialect: MigrationSession['dialect']) {
+    const { quote } = TABLE_DIALECTS[dialect];
+    this.schema = history.schema;
+    this.table = `${quote(history.schema)}.${quote(JOURNAL_TABLE)}`;
+    this.#history = history.name;
+  }
+
+  exists(session: MigrationSession): Promise<boolean> {
+    return tableExists(session, this);
+  }
+
+  /** Creates the table where it is missing. Only under the lock. */
+  async ensure(session: MigrationSession): Promise<void> {
+    if (await this.exists(session)) return;
+    const { timeType, tableOptions } = TABLE_DIALECTS[session.dialect];
+    // A script's name is too long for a key of InnoDB: the key is a hash of it.
+    await session.query(`CREATE TABLE ${this.table} (
+      script_id CHAR(64) NOT NULL,
+      first_statement INTEGER NOT NULL,
+      last_statement INTEGER NOT NULL,
+      history VARCHAR(200) NOT NULL,
+      script VARCHAR(1000) NOT NULL,
+      sha256 CHAR(64) NOT NULL,
+      line INTEGER NOT NULL,
+      statement VARCHAR(500) NOT NULL,
+      fingerprint TEXT,
+      backend_id BIGINT NOT NULL,
+      started_at ${timeType} NOT NULL,
+      finished_at ${timeType} NULL,
+      warnings VARCHAR(200),
+      PRIMARY KEY (script_id, first_statement)
+    )${tableOptions}`);
+  }
+
+  /** What was recorded of a script, in the order of its statements. */
+  async list(session: MigrationSession, script: string): Promise<readonly RecordedEntry[]> {
+    const rows = await session.query<Row>(
+      `SELECT first_statement, last_statement, sha256, line, statement, fingerprint, backend_id, warnings,
+              ${TABLE_DIALECTS[session.dialect].epochOf('started_at')} AS started_at_ms,
+              finished_at IS NOT NULL AS finished
+         FROM ${this.table} WHERE script_id = ${session.placeholder(1)} ORDER BY first_statement`,
+      [this.#idOf(script)],
+    );
+    return rows.map((row, index) => entryOf(row, index < rows.length - 1));
+  }
+
+  /** The scripts of this history that the journal has rows of. */
+  async scripts(session: MigrationSession): Promise<readonly string[]> {
+    const rows = await session.query<{ script: string }>(
+      `SELECT DISTINCT script FROM ${this.table} WHERE history = ${session.placeholder(1)} ORDER BY script`,
+      [this.#history],
+    );
+    return rows.map(({ script }) => script);
+  }
+
+  /** Before a statement that commits by itself is sent. */
+  started(session: MigrationSession, script: string, entry: JournalEntry): Promise<void> {
+    return this.#insert(session, script, { entry, finishedAt: 'NULL' });
+  }
+
+  /** In the transaction of the statements. */
+  done(session: MigrationSession, script: string, entry: JournalEntry): Promise<void> {
+    const { currentTime } = TABLE_DIALECTS[session.dialect];
+    return this.#insert(session, script, { entry, finishedAt: currentTime });
+  }
+
+  /** When the answer of a started statement came. */
+  async finished(
+    session: MigrationSession,
+    script: string,
+    { first, warnings = [] }: { readonly first: number; readonly warnings?: readonly string[] },
+  ): Promise<void> {
+    const [one, two, three] = [1, 2, 3].map((number) => session.placeholder(number));
+    const codes = warnings.length === 0 ? null : [...new Set(warnings)].join(',').slice(0, 200);
+    await session.query(
+      `UPDATE ${this.table} SET finished_at = ${TABLE_DIALECTS[session.dialect].currentTime}, warnings = ${one}
+        WHERE script_id = ${two} AND first_statement = ${three}`,
+      [codes, this.#idOf(script), first],
+    );
+  }
+
+  /** When it is certain that a started statement did not take effect. */
+  async forget(session: MigrationSession, script: string, first: number): Promise<void> {
+    await session.query(
+      `DELETE FROM ${this.table} WHERE script_id = ${session.placeholder(1)} AND first_statement = ${session.placeholder(2)}`,
+      [this.#idOf(script), first],
+    );
+  }
+
+  /** With the migration's row in the history, and by `repair`. */
+  async clear(session: MigrationSession, script: string): Promise<void> {
+    await session.query(`DELETE FROM ${this.table} WHERE script_id = ${session.placeholder(1)}`, [
+      this.#idOf(script),
+    ]);
+  }
+
+  async #insert(
+    session: MigrationSession,
+    script: string,
+    { entry, finishedAt }: { readonly entry: JournalEntry; readonly finishedAt: string },
+  ): Promise<void> {
+    const { currentTime } = TABLE_DIALECTS[session.dialect];
+    await session.query(
+      `INSERT INTO ${this.table} (script_id, first_statement, last_statement, history, script, sha256, line, statement,
+                                  fingerprint, backend_id, started_at, finished_at)
+       VALUES (${parameters(session, { count: 10 })}, ${currentTime}, ${finishedAt})`,
+      [
+        this.#idOf(script),
+        entry.first,
+        entry.last,
+        this.#history,
+        script.slice(0, 1000),
+        entry.sha256,
+        entry.line,
+        entry.text.slice(0, 500),
+        entry.fingerprint ?? null,
+        session.backendId,
+      ],
+    );
+  }
+
+  #idOf(script: string): string {
+    return createHash('sha256').update(`${this.#history}\n${script}`).digest('hex');
+  }
+}
+
+function entryOf(row: Row, wasFollowed: boolean): RecordedEntry {
+  return {
+    first: Number(row.first_statement),
+    last: Number(row.last_statement),
+    sha256: row.sha256,
+    line: Number(row.line),
+    text: row.statement,
+    fingerprint: row.fingerprint ?? undefined,
+    backendId: Number(row.backend_id),
+    startedAt: new Date(Number(row.started_at_ms)),
+    finished: wasFollowed || row.finished === true || Number(row.finished) === 1,
+    warnings: row.warnings?.split(',') ?? [],
+  };
+}

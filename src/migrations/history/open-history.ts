@@ -1,0 +1,32 @@
+import type { MigrationSession } from '../database/session.js';
+import { MissingRightsError } from '../errors.js';
+import type { ParsedHistoryOptions } from '../options.js';
+import type { History } from './history.js';
+import { PrismaHistory } from './prisma-history.js';
+import { RankedHistory } from './ranked-history.js';
+import { TABLE_DIALECTS } from './table-dialect.js';
+
+/**
+ * The history that the options name. Its schema is settled here, once: a migration may empty the search path, so every
+ * statement on the table says where it is. Throws `MissingRightsError` where there is no schema to create it in.
+ */
+export async function openHistory(
+  session: MigrationSession,
+  options: ParsedHistoryOptions,
+): Promise<History> {
+  const [here] = await session.query<{ schema: string | null; user: string }>(
+    TABLE_DIALECTS[session.dialect].whereAmI,
+  );
+  const schema = options.schema ?? here?.schema;
+  if (schema == null) {
+    throw new MissingRightsError(
+      session.dialect === 'mysql'
+        ? 'The url names no database. Put it at its end: mysql://host:3306/DATABASE.'
+        : 'No schema of the search path exists, or the user may use none of them. Name one with `schema`, or GRANT USAGE ON SCHEMA public TO the user.',
+    );
+  }
+  const place = { schema, name: options.table, user: here?.user ?? 'unknown' };
+  return options.format === 'prisma'
+    ? new PrismaHistory(place, session.dialect)
+    : new RankedHistory(options.format, place, session.dialect);
+}

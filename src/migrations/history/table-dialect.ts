@@ -1,0 +1,64 @@
+import type { MigrationSession } from '../database/session.js';
+
+/** What differs between databases in the tables that holdfast keeps. */
+export interface TableDialect {
+  /** The schema that unqualified names are created in, and the user. */
+  readonly whereAmI: string;
+  readonly currentTime: string;
+  /** The type of a point in time with microseconds. */
+  readonly timeType: string;
+  /** Options after the closing bracket of CREATE TABLE. */
+  readonly tableOptions: string;
+  /** Milliseconds since 1970 of a `timestamp` column that was written in the session's time zone. */
+  epochOf(column: string): string;
+  /** How many tables of that schema and name there are: two parameters. */
+  readonly countTables: string;
+  quote(name: string): string;
+}
+
+const postgres: TableDialect = {
+  whereAmI: 'SELECT current_schema()::text AS "schema", current_user::text AS "user"',
+  currentTime: 'clock_timestamp()',
+  timeType: 'timestamptz',
+  tableOptions: '',
+  // Flyway's column has no time zone: what stands in it is the time of the zone that the writing session had.
+  epochOf: (column) =>
+    `(extract(epoch FROM (${column})::timestamp AT TIME ZONE current_setting('TimeZone')) * 1000)::float8`,
+  countTables: `SELECT count(*)::int AS "count" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
+  quote: (name) => `"${name.replaceAll('"', '""')}"`,
+};
+
+const mysql: TableDialect = {
+  whereAmI: "SELECT DATABASE() AS `schema`, SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS `user`",
+  currentTime: 'CURRENT_TIMESTAMP(6)',
+  timeType: 'DATETIME(6)',
+  tableOptions: ' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
+  epochOf: (column) => `(UNIX_TIMESTAMP(${column}) * 1000)`,
+  countTables:
+    'SELECT COUNT(*) AS `count` FROM information_schema.tables WHERE table_schema = ? AND table_name = ?',
+  quote: (name) => `\`${name.replaceAll('`', '``')}\``,
+};
+
+export const TABLE_DIALECTS: Readonly<Record<MigrationSession['dialect'], TableDialect>> = {
+  postgres,
+  mysql,
+};
+
+/** Whether the table is there. */
+export async function tableExists(
+  session: MigrationSession,
+  { schema, name }: { readonly schema: string; readonly name: string },
+): Promise<boolean> {
+  const { countTables } = TABLE_DIALECTS[session.dialect];
+  const [row] = await session.query<{ count: number | string }>(countTables, [schema, name]);
+  return Number(row?.count) > 0;
+}
+
+/** `$2, $3, $4` or `?, ?, ?`: parameters from number `from` on. */
+export function parameters(
+  session: MigrationSession,
+  { from = 1, count }: { readonly from?: number; readonly count: number },
+): string {
+  return Array.from({ length: count }, (_, index) => session.placeholder(from + index)).join(', ');
+}
