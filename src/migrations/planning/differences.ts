@@ -1,0 +1,45 @@
+import type { AppliedMigration, ResolvedMigration } from '../migration.js';
+import { storedDescription } from './runs.js';
+
+/** In what a file is not what was applied. */
+export interface Difference {
+  readonly what: 'checksum' | 'kind' | 'description';
+  readonly applied: string;
+  readonly found: string;
+}
+
+/**
+ * Compares a versioned file with its row. What a history does not have is not compared: a row in code (`JDBC`) has no
+ * checksum in Flyway, and what is compiled differs from its source; there the description alone tells.
+ */
+export function differenceOf(file: ResolvedMigration, row: AppliedMigration): Difference | undefined {
+  const found = file.body.kind === 'code' ? 'JDBC' : 'SQL';
+  if ((row.type === 'SQL' || row.type === 'JDBC') && row.type !== found)
+    return { what: 'kind', applied: kindOf(row.type), found: kindOf(found) };
+  const checksums = file.body.kind === 'code' ? undefined : compareChecksums(file, row);
+  if (checksums !== undefined) return checksums === 'equal' ? undefined : checksums;
+  return isRenamed(file, row)
+    ? { what: 'description', applied: `"${row.description}"`, found: `"${file.description}"` }
+    : undefined;
+}
+
+/** Whether a repeatable file has to run again. */
+export function isOutdated(file: ResolvedMigration, row: AppliedMigration): boolean {
+  const checksums = compareChecksums(file, row);
+  return checksums !== undefined && checksums !== 'equal';
+}
+
+/** Whether the description is another one, which is harmless as long as the content is the same. */
+export function isRenamed(file: ResolvedMigration, row: AppliedMigration): boolean {
+  return storedDescription(file.description) !== storedDescription(row.description);
+}
+
+/** Undefined when the row has none. */
+function compareChecksums(file: ResolvedMigration, row: AppliedMigration): Difference | 'equal' | undefined {
+  const [applied, found] =
+    row.sha256 === undefined ? [row.checksum, file.checksum] : [row.sha256, file.sha256];
+  if (applied === undefined) return undefined;
+  return applied === found ? 'equal' : { what: 'checksum', applied: String(applied), found: String(found) };
+}
+
+const kindOf = (type: 'SQL' | 'JDBC') => (type === 'SQL' ? 'SQL' : 'code');

@@ -1,0 +1,59 @@
+import type { AppliedMigration } from '../migration.js';
+import type { Problem } from '../migrator.js';
+import type { Version } from '../version.js';
+import { differenceOf } from './differences.js';
+import type { PlanEntry } from './plan.js';
+
+/** What the messages need beside the entry. */
+export interface ProblemContext {
+  /** The highest version that is applied. */
+  readonly highest: Version | undefined;
+  /** Whether there is a file with a version at all. */
+  readonly hasFiles: boolean;
+}
+
+/** Why `up` is refused because of an entry, and what to do; undefined where it is not. */
+export function problemOf(entry: PlanEntry, context: ProblemContext): Problem | undefined {
+  const { migration, row, state } = entry;
+  const script = migration?.script ?? row?.script ?? '';
+  const message = explain(entry, context);
+  return message === undefined ? undefined : { script, state, message: `${script} ${message}` };
+}
+
+function explain({ migration, row, state }: PlanEntry, context: ProblemContext): string | undefined {
+  switch (state) {
+    case 'CHANGED':
+      return migration && row && explainChange(migration, row);
+    case 'MISSING':
+      if (row?.version === undefined) return undefined;
+      return `was applied${on(row)} and is no longer there. ${
+        context.hasFiles
+          ? 'Restore the file; if it was removed on purpose, run `repair` to note that.'
+          : 'No file with a version was found at all: see that `directories` names the right place.'
+      }`;
+    case 'FAILED':
+      return `failed half-way${row && on(row)}, and what it had done stays. Take that back, or finish it, by hand; then run \`repair\`.`;
+    case 'MISSING_FAILED':
+      return `failed half-way${row && on(row)}, and the file is no longer there. Restore it to see what it did and take that back by hand; then run \`repair\`.`;
+    case 'OUT_OF_ORDER_PENDING':
+      return `is not applied, and version ${context.highest?.text} already is. Give it a higher version, or run \`up --out-of-order\` if it does not matter which comes first.`;
+    default:
+      return undefined;
+  }
+}
+
+function explainChange(...[migration, row]: Parameters<typeof differenceOf>): string | undefined {
+  const difference = differenceOf(migration, row);
+  if (difference === undefined) return undefined;
+  const { what, applied, found } = difference;
+  const how =
+    what === 'checksum'
+      ? `was edited after it was applied${on(row)}: its checksum was ${applied} and is ${found}.`
+      : `is not what was applied${on(row)} as version ${row.version?.text}: its ${what} was ${applied} and is ${found}.`;
+  return `${how} Restore it and put the change into a new version; if the database has what the file says now, run \`repair\`.`;
+}
+
+/** The day, as the database has it in UTC; MySQL may hold a date that is none. */
+function on({ installedOn }: AppliedMigration): string {
+  return Number.isNaN(installedOn.getTime()) ? '' : ` on ${installedOn.toISOString().slice(0, 10)}`;
+}
