@@ -35,7 +35,7 @@ export type {
   ValidateResult,
 } from './migrator.js';
 export { CALLBACK_MOMENTS } from './events.js';
-export type { CallbackMoment, MigrationEvent, MigrationListener } from './events.js';
+export type { CallbackMoment, MigrationEvent, MigrationListener, ResolvedCallback } from './events.js';
 export { MIGRATION_STATES } from './state.js';
 export type { MigrationState } from './state.js';
 export type { HistoryType, MigrationBody, MigrationKind, ResolvedMigration } from './migration.js';
@@ -43,6 +43,8 @@ export type { HistoryFormat } from './history/history.js';
 export type { LockHolder } from './locks/lock.js';
 export type { ServerWarning } from './database/session.js';
 export type { SourcePosition } from './sql/statement.js';
+export { resolveMigrations } from './sources/resolve-migrations.js';
+export type { IgnoredFile, MigrationSources, ResolveMigrations, SourceOptions } from './sources/sources.js';
 export { compareVersions, parseVersion } from './version.js';
 export type { Version } from './version.js';
 export {
