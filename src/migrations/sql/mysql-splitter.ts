@@ -276,7 +276,14 @@ class MysqlScanner {
   #finish(at: number, length: number): void {
     const part = this.#reader.end(at);
     const text = part.text.trimEnd();
-    this.#items.push({ ...part, text, kind: 'statement', index: ++this.#index });
+    const index = ++this.#index;
+    const { start, replacements } = part;
+    // A spread would take two thirds of the time of the whole splitter.
+    this.#items.push(
+      replacements
+        ? { kind: 'statement', index, text, start, replacements }
+        : { kind: 'statement', index, text, start },
+    );
     this.#reader.at = at + length;
     this.#inStatement = false;
     this.#awaitsWord = false;

@@ -141,7 +141,8 @@ export class ScriptReader {
       if (value.startsWith(BYTE_ORDER_MARK)) value = value.slice(1);
     }
     const from = this.text.length;
-    if (value !== '') this.text = from === 0 ? value : this.text + value;
+    // join() makes a flat string; one that + makes is twice as slow to scan, even after it was flattened.
+    if (value !== '') this.text = from === 0 ? value : [this.text, value].join('');
     if (typeof piece !== 'string') {
       this.#atStart = false;
       this.#replacements.push({ from, to: this.text.length, source: piece.source });

@@ -62,3 +62,33 @@ describe('where a statement ends', () => {
     expect(await statementsOf(text)).toEqual(expected);
   });
 });
+
+describe('what can never be sent is refused with its place', () => {
+  test.each<[string, string, [number, number], RegExp]>([
+    ['a text without end', "SELECT 1;\n SELECT 'a;\n", [2, 9], /text in '/],
+    ['a text that ends in an escape', "SELECT 'a\\", [1, 8], /text in '/],
+    ['a name without end', 'SELECT `a;', [1, 8], /name in `/],
+    ['a comment without end', 'SELECT 1;\r\n/* a; *', [2, 1], /comment .* does not end/],
+    ['an executable comment without end', 'SELECT /*!80000 1', [1, 8], /comment .* does not end/],
+    ['a block without END', 'CREATE PROCEDURE p()\nBEGIN\n SELECT 1;\n', [2, 1], /no END/],
+    [
+      'one END for two blocks',
+      'CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN IF 1 THEN SET @a = 1; END',
+      [1, 50],
+      /no END/,
+    ],
+    ['a terminator in an executable comment', '/*! SELECT 1; */', [1, 1], /cut it in two/],
+    ['DELIMITER without its argument', 'SELECT 1;\nDELIMITER\nSELECT 2', [2, 1], /DELIMITER/],
+    ['DELIMITER with a backslash', 'DELIMITER \\\\\n', [1, 1], /backslash/],
+    ['source', 'SELECT 1;\n  source other.sql\n', [2, 3], /source .* client/],
+    ['system', 'system ls;', [1, 1], /system .* client/],
+    ['\\.', '\\. other.sql', [1, 1], /\\\. .* client/],
+    ['\\! in a statement', 'SELECT 1 \\! ls', [1, 10], /\\! .* client/],
+    ['a comment that goes on behind a lone carriage return', '-- a\rSELECT 1;\n', [1, 5], /carriage return/],
+    ['columns count code points', "SELECT '😀😀', 'x", [1, 14], /does not end/],
+  ])('%s', async (_, text, [line, column], message) => {
+    const failure = await failureOf(text);
+    expect(failure.message).toMatch(message);
+    expect(failure.position).toMatchObject({ line, column });
+  });
+});
