@@ -62,3 +62,5 @@ export {
   VerifyFailedError,
 } from './errors.js';
 export type { FailureEffect } from './errors.js';
+export { createMigrator } from './runner/create-migrator.js';
+export type { CodeMigration, MigrationContext } from './runner/migration-context.js';

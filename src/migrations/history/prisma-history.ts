@@ -22,9 +22,9 @@ interface PrismaDialect {
   readonly count: string;
   readonly options: string;
   readonly now: string;
-  epochOf(column: string): string;
+  readonly epochOf: (column: string) => string;
   /** The time so many microseconds ago. */
-  before(microseconds: string): string;
+  readonly before: (microseconds: string) => string;
 }
 
 const DIALECTS: Readonly<Record<MigrationSession['dialect'], PrismaDialect>> = {

@@ -10,10 +10,10 @@ export interface TableDialect {
   /** Options after the closing bracket of CREATE TABLE. */
   readonly tableOptions: string;
   /** Milliseconds since 1970 of a `timestamp` column that was written in the session's time zone. */
-  epochOf(column: string): string;
+  readonly epochOf: (column: string) => string;
   /** How many tables of that schema and name there are: two parameters. */
   readonly countTables: string;
-  quote(name: string): string;
+  readonly quote: (name: string) => string;
 }
 
 const postgres: TableDialect = {

@@ -1,0 +1,87 @@
+import { messageOf } from '../../core/index.js';
+import type { ResolvedMigration } from '../migration.js';
+import { problemOf } from './problem-of.js';
+import { type LoadedCode, loadCodeMigration } from './load-code-migration.js';
+import type { MigrationContext } from './migration-context.js';
+import type { RunContext } from './run-context.js';
+import { ScriptFailure, ScriptProblem } from './script-problem.js';
+import { settingsFor } from './session-settings.js';
+import type { RunSignals } from './signals.js';
+import { begin, inTransaction, rollBack } from './transaction.js';
+
+export interface CodeRun {
+  readonly context: RunContext;
+  readonly script: string;
+  readonly body: Extract<ResolvedMigration['body'], { kind: 'code' }>;
+  readonly signals: RunSignals;
+  /** Writes the row of the history. */
+  finish(): Promise<void>;
+}
+
+/** Runs a migration in code. Throws `ScriptFailure`. */
+export async function applyCode(run: CodeRun): Promise<void> {
+  const { session, options } = run.context;
+  const settings = settingsFor(session, options.schema);
+  let code: LoadedCode | undefined;
+  try {
+    code = await loadCodeMigration(run.body);
+    if (code.isTransactional) await begin(session);
+    await settings.apply(session, {
+      lockTimeoutMs: options.lockTimeoutMs,
+      statementTimeoutMs: options.statementTimeoutMs,
+      isRecursive: true,
+      changesSession: true,
+    });
+    await code.run(contextOf(run));
+    run.signals.check();
+    await settings.restore(session);
+    // DDL of MySQL has ended the transaction: then nothing is left that the row could commit with.
+    if (code.isTransactional && session.inTransaction) {
+      await run.finish();
+      await session.query('COMMIT');
+    } else await inTransaction(session, () => run.finish());
+  } catch (error) {
+    const failure = await failed(run, error, code);
+    if (!session.lost) await settings.restore(session);
+    throw failure;
+  }
+}
+
+async function failed(
+  { context: { session }, signals }: CodeRun,
+  error: unknown,
+  code: LoadedCode | undefined,
+): Promise<ScriptFailure> {
+  const isInterrupted = signals.isAborted && !(error instanceof ScriptProblem);
+  const problem = isInterrupted
+    ? new ScriptProblem(`the run was asked to stop (${messageOf(error)})`, {
+        kind: 'interrupted',
+        cause: error,
+      })
+    : problemOf(session, error);
+  if (code === undefined)
+    return new ScriptFailure(problem, { effect: 'rolled back', left: 'Nothing of it was run.' });
+  const rolledBack = await rollBack(session);
+  if (code.isTransactional && rolledBack === 'all') {
+    return new ScriptFailure(problem, {
+      effect: 'rolled back',
+      left: 'It was rolled back: the database is as before it.',
+    });
+  }
+  return new ScriptFailure(problem, {
+    effect: session.lost ? 'unknown' : 'partial',
+    left: 'What it had done before that stays, and holdfast does not know what it was: take it back by hand or finish it, then run `repair`.',
+  });
+}
+
+function contextOf({ context, script, signals }: CodeRun): MigrationContext {
+  const { session, options, emit } = context;
+  return {
+    sql: (text, values) => session.query(text, values),
+    native: session.native,
+    placeholders: options.placeholders,
+    log: (message) => emit({ kind: 'note', script, message }),
+    signal: signals.stop ?? new AbortController().signal,
+    server: session.server,
+  };
+}

@@ -1,0 +1,138 @@
+import { messageOf } from '../../core/index.js';
+import type { MigrationSession } from '../database/session.js';
+import type { Statement } from '../sql/statement.js';
+import { whenIdle } from './backend.js';
+import { placeIn } from './place.js';
+import { problemOf } from './problem-of.js';
+import { ScriptFailure, ScriptProblem } from './script-problem.js';
+import type { ScriptRun } from './script-run.js';
+import { StatementSender } from './statement-sender.js';
+import { begin, rollBack } from './transaction.js';
+import { verify } from './verify.js';
+
+/** How long the server may take to end a transaction whose client is gone, before its outcome is called unknown. */
+const SETTLE_LIMIT_MS = 30_000;
+
+/** The statements, and the row of the history, in one transaction. */
+export async function applyInTransaction(run: ScriptRun): Promise<number> {
+  const { session, settings, script, profile } = run;
+  const sender = new StatementSender(senderOptions(run));
+  const begun = new Date();
+  let isCommitting = false;
+  try {
+    await begin(session);
+    await applySettings(run);
+    await verify(run, 'before');
+    for await (const { statement, traits } of script.statements()) {
+      if (traits.controlsTransaction) throw controlProblem(statement, traits.command);
+      await sender.push(statement, traits);
+      requireTransaction(session, statement);
+    }
+    const last = await sender.flush();
+    if (last.length > 0) requireTransaction(session, undefined);
+    await verify(run, 'after');
+    await settings.restore(session);
+    await run.finish();
+    isCommitting = true;
+    await session.query('COMMIT');
+    return sender.sent;
+  } catch (error) {
+    const problem = problemOf(session, error);
+    if (isCommitting && session.lost) {
+      await settleCommit(run, begun, problem);
+      return sender.sent;
+    }
+    const rolledBack = await rollBack(session);
+    if (!session.lost) await settings.restore(session);
+    throw rolledBack === 'all'
+      ? new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(session) })
+      : new ScriptFailure(problem, {
+          effect: 'partial',
+          left:
+            rolledBack === 'not all'
+              ? 'It was rolled back, but tables of an engine without transactions (MyISAM, Aria) keep what was written to them.'
+              : `A statement before that one had committed the transaction: what came before it in ${profile.script} stays.`,
+        });
+  }
+}
+
+export function senderOptions(run: ScriptRun): ConstructorParameters<typeof StatementSender>[0] {
+  const { session, signals, emit, profile, options } = run;
+  return {
+    session,
+    signals,
+    emit,
+    script: profile.script,
+    totalBytes: profile.bytes,
+    allowWarnings: options.allowWarnings,
+  };
+}
+
+/** Sets what the directives of the script or the options ask for. */
+export async function applySettings({ settings, session, options, profile, emit }: ScriptRun): Promise<void> {
+  const notes = await settings.apply(session, {
+    lockTimeoutMs: profile.directives.lockTimeoutMs ?? options.lockTimeoutMs,
+    statementTimeoutMs: profile.directives.statementTimeoutMs ?? options.statementTimeoutMs,
+    isRecursive: profile.isRecursive,
+    changesSession: profile.changesSession,
+  });
+  for (const message of notes) emit({ kind: 'note', script: profile.script, message });
+}
+
+export function controlProblem(statement: Statement, command: string): ScriptProblem {
+  return new ScriptProblem(`${command} would end or begin the transaction that the migration runs in`, {
+    place: placeIn(statement),
+    next: 'Take it out: the whole file is one transaction already. Where it has to control its transactions itself, put the line `-- no-transaction` at its head.',
+  });
+}
+
+/** MySQL says in every answer whether a transaction is open: a procedure that commits is found out at once. */
+function requireTransaction(session: MigrationSession, statement: Statement | undefined): void {
+  if (session.inTransaction || session.lost) return;
+  throw new ScriptProblem('a statement committed the transaction that the migration ran in', {
+    place: statement && placeIn(statement),
+    next: 'A procedure or a trigger that commits can be called in a file with the line `-- no-transaction` at its head.',
+  });
+}
+
+function leftNothing(session: MigrationSession): string {
+  return session.lost
+    ? 'The server rolls back what a lost connection had not committed: the database is as before it.'
+    : 'It was rolled back: the database is as before it.';
+}
+
+/** The answer of COMMIT was lost: whether the row of the history is there settles it, once the old session is done. */
+async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem): Promise<void> {
+  const { script } = run.profile;
+  let isDone: boolean;
+  try {
+    const other = await run.database.open();
+    try {
+      const backend = { backendId: run.session.backendId, at: begun };
+      const isIdle = await whenIdle(other, backend, { signals: run.signals, limitMs: SETTLE_LIMIT_MS });
+      if (!isIdle) throw new Error('The session of the lost connection did not end.');
+      isDone = await run.isFinished(other);
+    } finally {
+      await other.end();
+    }
+  } catch (error) {
+    throw new ScriptFailure(
+      new ScriptProblem(
+        `the connection was lost while it was committed, and the server could not be asked (${messageOf(error)})`,
+        {
+          isLost: true,
+          cause: problem,
+          next: '`status` says whether it is applied; `up` then goes on from there.',
+        },
+      ),
+      { effect: 'unknown', left: 'Either all of it is applied, with its row in the history, or nothing.' },
+    );
+  }
+  if (!isDone) throw new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(run.session) });
+  run.emit({
+    kind: 'note',
+    script,
+    message:
+      'The connection was lost while it was committed. A new one found its row in the history: it is applied.',
+  });
+}

@@ -1,0 +1,158 @@
+import { systemClock } from '../../core/index.js';
+import type { ResolvedCallback } from '../events.js';
+import type { MigrationSession } from '../database/session.js';
+import type { MigrationLock } from '../locks/lock.js';
+import type { AppliedMigration, HistoryType, NewHistoryRow, ResolvedMigration } from '../migration.js';
+import type { AppliedScript } from '../migrator.js';
+import { applyCode } from './apply-code.js';
+import { applyScript } from './apply-script.js';
+import { Callbacks } from './callbacks.js';
+import type { RunContext } from './run-context.js';
+import { Script } from './script.js';
+import { ScriptFailure } from './script-problem.js';
+import type { ScriptRun } from './script-run.js';
+import { settingsFor } from './session-settings.js';
+import type { RunSignals } from './signals.js';
+
+/** A migration that is about to be applied, or the undo of one. */
+export interface MigrationTask {
+  readonly migration: ResolvedMigration;
+  readonly type: HistoryType;
+  /** The row of an earlier run that failed half-way, which becomes the row of this one. */
+  readonly failedRow?: AppliedMigration | undefined;
+}
+
+export interface ApplierParts {
+  readonly context: RunContext;
+  readonly lock: MigrationLock;
+  readonly signals: RunSignals;
+  readonly callbacks: readonly ResolvedCallback[];
+  /** The highest rank before this run. */
+  readonly rank: number;
+}
+
+/** Applies one migration after the other, each with its row of the history. */
+export class MigrationApplier {
+  readonly callbacks: Callbacks;
+  readonly #parts: ApplierParts;
+  #rank: number;
+
+  constructor(parts: ApplierParts) {
+    this.#parts = parts;
+    this.#rank = parts.rank;
+    this.callbacks = new Callbacks(parts);
+  }
+
+  /** Throws `ScriptFailure`. */
+  async apply(task: MigrationTask): Promise<AppliedScript> {
+    const { lock } = this.#parts;
+    const { migration } = task;
+    await lock.announce(migration.script);
+    await lock.assertHeld();
+    const begun = systemClock.now();
+    const row = (success: boolean): NewHistoryRow =>
+      this.#rowOf(task, { success, executionTimeMs: systemClock.now() - begun });
+    try {
+      const statements = await this.#run(task, row);
+      this.#rank++;
+      return {
+        script: migration.script,
+        version: migration.version?.text,
+        executionTimeMs: Math.round(systemClock.now() - begun),
+        statements,
+      };
+    } catch (error) {
+      if (error instanceof ScriptFailure) await this.#noteFailure(task, error, row(false));
+      throw error;
+    } finally {
+      await lock.announce(undefined);
+    }
+  }
+
+  async #run(task: MigrationTask, row: (success: boolean) => NewHistoryRow): Promise<number> {
+    const { context, signals, lock } = this.#parts;
+    const { body, script } = task.migration;
+    const finish = async (): Promise<void> => {
+      await lock.assertHeld();
+      await this.#writeRow(task, row(true));
+    };
+    if (body.kind === 'code') {
+      await applyCode({ context, script, body, signals, finish });
+      return 0;
+    }
+    const source = await Script.open({ context, script, body });
+    const run: ScriptRun = {
+      ...context,
+      script: source,
+      profile: source.profile,
+      settings: settingsFor(context.session, context.options.schema),
+      signals,
+      finish,
+      isFinished: (session) => this.#isWritten(session, task),
+    };
+    return applyScript(run);
+  }
+
+  async #writeRow({ failedRow }: MigrationTask, row: NewHistoryRow): Promise<void> {
+    const { history, session } = this.#parts.context;
+    if (failedRow === undefined) return history.add(session, row);
+    const { checksum, sha256, executionTimeMs, success, description } = row;
+    await history.update(session, failedRow.installedRank, {
+      description,
+      executionTimeMs,
+      success,
+      ...(checksum === undefined ? {} : { checksum }),
+      ...(sha256 === undefined ? {} : { sha256 }),
+    });
+  }
+
+  async #isWritten(
+    session: MigrationSession,
+    { migration, type, failedRow }: MigrationTask,
+  ): Promise<boolean> {
+    const { history } = this.#parts.context;
+    const rows = (await history.exists(session)) ? await history.list(session) : [];
+    return rows.some((row) =>
+      failedRow === undefined
+        ? row.installedRank > this.#rank &&
+          row.script === migration.script &&
+          row.type === type &&
+          row.success
+        : row.installedRank === failedRow.installedRank && row.success,
+    );
+  }
+
+  /** A row that says that it failed, where something of it stays: Flyway's word for a database that needs somebody. */
+  async #noteFailure(task: MigrationTask, failure: ScriptFailure, row: NewHistoryRow): Promise<void> {
+    const { history, session, emit } = this.#parts.context;
+    if (failure.effect === 'rolled back' || task.failedRow || session.lost || row.type.startsWith('UNDO'))
+      return;
+    try {
+      await history.add(session, row);
+    } catch (error) {
+      emit({
+        kind: 'note',
+        script: row.script,
+        message: `Its failure could not be written into ${history.table}: ${error instanceof Error ? error.message : String(error)}`,
+      });
+    }
+  }
+
+  #rowOf(
+    { migration, type }: MigrationTask,
+    { success, executionTimeMs }: Pick<NewHistoryRow, 'success' | 'executionTimeMs'>,
+  ): NewHistoryRow {
+    const { options, history } = this.#parts.context;
+    return {
+      ...(migration.version === undefined ? {} : { version: migration.version }),
+      description: migration.description,
+      type,
+      script: migration.script,
+      checksum: migration.checksum,
+      sha256: migration.sha256,
+      installedBy: options.installedBy ?? history.user,
+      executionTimeMs,
+      success,
+    };
+  }
+}

@@ -1,0 +1,97 @@
+import type { NewHistoryRow } from '../../migration.js';
+import type { RepairResult } from '../../migrator.js';
+import type { PlanEntry } from '../../planning/plan.js';
+import { Callbacks } from '../callbacks.js';
+import type { RunContext } from '../run-context.js';
+import { RunSignals } from '../signals.js';
+import { readSources, type Survey, survey } from '../survey.js';
+import { inTransaction } from '../transaction.js';
+import { withLock } from '../with-lock.js';
+import { requireWritable } from './up.js';
+
+/**
+ * Brings the history in line with the files: rows of failed runs go, and with them what the journal knows of a script,
+ * for whoever calls this has taken back by hand what was done; checksums of edited files are taken over; applied
+ * migrations whose files are gone are marked as deleted. Changes nothing but the tables of holdfast.
+ */
+export async function repair(context: RunContext): Promise<RepairResult> {
+  const signals = new RunSignals({});
+  const sources = await readSources(context);
+  requireWritable(context);
+  return withLock(context, signals, async () => {
+    const callbacks = new Callbacks({ context, signals, callbacks: sources.callbacks });
+    await callbacks.run('beforeRepair');
+    const found = await survey(context, sources);
+    const changes = await inTransaction(context.session, async () => [
+      ...(await forgetFailures(context, found)),
+      ...(await realign(context, found)),
+      ...(await markDeleted(context, found)),
+    ]);
+    await callbacks.run('afterRepair');
+    return { changes };
+  });
+}
+
+async function forgetFailures(
+  { session, history, journal }: RunContext,
+  { plan }: Survey,
+): Promise<string[]> {
+  const changes: string[] = [];
+  for (const { row } of plan.failed) {
+    await history.remove(session, row!.installedRank);
+    changes.push(`Removed the failed run of ${row!.script} from ${history.table}.`);
+  }
+  if (!(await journal.exists(session))) return changes;
+  for (const script of await journal.scripts(session)) {
+    const last = (await journal.list(session, script)).at(-1);
+    await journal.clear(session, script);
+    changes.push(
+      `Forgot that ${script} had come to statement ${last?.last ?? 0}: the next \`up\` runs it from its beginning.`,
+    );
+  }
+  return changes;
+}
+
+async function realign({ session, history }: RunContext, { plan }: Survey): Promise<string[]> {
+  const changes: string[] = [];
+  for (const { state, row, migration } of plan.entries) {
+    if (state !== 'CHANGED' || !row || !migration) continue;
+    const { checksum, sha256, description } = migration;
+    await history.update(session, row.installedRank, { checksum, sha256, description });
+    changes.push(
+      `Took over the checksum of ${migration.script}: ${row.checksum ?? 'none'} is ${checksum} now.`,
+    );
+  }
+  return changes;
+}
+
+async function markDeleted({ session, history, options }: RunContext, { plan }: Survey): Promise<string[]> {
+  const changes: string[] = [];
+  for (const { state, row } of plan.entries.filter(isGone)) {
+    if (history.format === 'prisma') {
+      changes.push(
+        `${row!.script} is ${state}: Prisma's table has no word for a deleted migration. Bring the folder back.`,
+      );
+      continue;
+    }
+    const { version, description, script, checksum } = row!;
+    const deleted: NewHistoryRow = {
+      ...(version === undefined ? {} : { version }),
+      ...(checksum === undefined ? {} : { checksum }),
+      description,
+      script,
+      type: 'DELETE',
+      installedBy: options.installedBy ?? history.user,
+      executionTimeMs: 0,
+      success: true,
+    };
+    await history.add(session, deleted);
+    changes.push(`Marked ${script} as deleted: it was applied, and its file is gone.`);
+  }
+  return changes;
+}
+
+/** A newer release's migrations are not gone: their files are with that release. */
+function isGone({ state, row }: PlanEntry): boolean {
+  return state === 'MISSING' && row !== undefined;
+}

@@ -1,0 +1,102 @@
+import { MissingRightsError, ValidationFailedError } from '../../errors.js';
+import type { HistoryType, ResolvedMigration } from '../../migration.js';
+import type { Problem, UpOptions, UpResult } from '../../migrator.js';
+import type { MigrationTask } from '../apply-migration.js';
+import { createOwn } from '../create-own.js';
+import { requireAdoptedSchema } from '../foreign-schema.js';
+import type { RunContext } from '../run-context.js';
+import { type RunMoments, runTasks } from '../run-tasks.js';
+import { RunSignals } from '../signals.js';
+import { readSources, type Survey, survey } from '../survey.js';
+import { withLock } from '../with-lock.js';
+
+const MOMENTS: RunMoments = {
+  before: 'beforeMigrate',
+  beforeEach: 'beforeEachMigrate',
+  afterEach: 'afterEachMigrate',
+  afterEachError: 'afterEachMigrateError',
+  after: 'afterMigrate',
+  afterApplied: 'afterMigrateApplied',
+  afterError: 'afterMigrateError',
+};
+
+/**
+ * Applies what is pending. Where nothing is, it takes no lock and changes nothing.
+ *
+ * Throws `ValidationFailedError` where files and history contradict each other, `LockBusyError`, and for the migration
+ * that failed `MigrationFailedError`, `VerifyFailedError`, `MigrationWarningError` or `MigrationInterruptedError`.
+ */
+export async function up(context: RunContext, options: UpOptions = {}): Promise<UpResult> {
+  const signals = new RunSignals({ stop: options.signal, cancel: options.cancelSignal });
+  const planOptions = { to: options.to, outOfOrder: options.outOfOrder ?? context.options.outOfOrder };
+  const sources = await readSources(context);
+  const look = async (): Promise<{ found: Survey; tasks: readonly MigrationTask[] }> => {
+    const found = await survey(context, sources, planOptions);
+    for (const { script, message } of found.plan.notes)
+      context.emit({ kind: 'note', message, ...(script === undefined ? {} : { script }) });
+    refuseProblems(found);
+    return { found, tasks: tasksOf(found) };
+  };
+
+  const before = await look();
+  if (before.tasks.length === 0) return { applied: [], version: before.found.plan.version?.text };
+  if (!before.found.hasHistory) await requireAdoptedSchema(context);
+  requireWritable(context);
+  return withLock(context, signals, async (lock) => {
+    // Whoever held the lock may have applied them.
+    const { found, tasks } = await look();
+    if (tasks.length === 0) return { applied: [], version: found.plan.version?.text };
+    if (!found.hasHistory) {
+      await requireAdoptedSchema(context);
+      await createOwn(context);
+    }
+    const applied = await runTasks(
+      { context, lock, signals, callbacks: sources.callbacks, rank: lastRank(found) },
+      { tasks, step: options.step, moments: MOMENTS, verb: 'applied' },
+    );
+    const after = await survey(context, sources, planOptions);
+    return { applied, version: after.plan.version?.text };
+  });
+}
+
+/** What failed half-way goes on first. */
+function tasksOf({ plan, resumable }: Survey): readonly MigrationTask[] {
+  return [
+    ...resumable.map(({ migration, row }) => ({
+      migration: migration!,
+      type: typeOf(migration!),
+      failedRow: row,
+    })),
+    ...plan.pending.map((migration) => ({ migration, type: typeOf(migration) })),
+  ];
+}
+
+function typeOf({ kind, body }: ResolvedMigration): HistoryType {
+  if (kind === 'baseline') return 'SQL_BASELINE';
+  return body.kind === 'code' ? 'JDBC' : 'SQL';
+}
+
+export function lastRank({ applied }: Survey): number {
+  return Math.max(0, ...applied.map(({ installedRank }) => installedRank));
+}
+
+/** Throws `ValidationFailedError` with everything that has to be settled first. */
+function refuseProblems({ plan, resumable }: Survey): void {
+  const goesOn = new Set(resumable.map(({ migration }) => migration!.script));
+  const problems = plan.problems.filter(({ state, script }) => !(state === 'FAILED' && goesOn.has(script)));
+  if (problems.length > 0) throw new ValidationFailedError(describeProblems(problems));
+}
+
+export function describeProblems(problems: readonly Problem[]): string {
+  const [first] = problems;
+  if (problems.length === 1) return `${first!.script}: ${first!.message}`;
+  const lines = problems.map(({ script, message }) => `  ${script}: ${message}`);
+  return `${problems.length} migrations contradict the history:\n${lines.join('\n')}`;
+}
+
+export function requireWritable({ session, database }: RunContext): void {
+  if (!session.server.isReadOnly) return;
+  throw new MissingRightsError(
+    `${database.description} only reads: it is a replica, or read-only by its settings. Give the url of the primary.`,
+  );
+}

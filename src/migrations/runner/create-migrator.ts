@@ -1,0 +1,113 @@
+import { getLogger } from '../../core/index.js';
+import { openDatabase } from '../database/open-database.js';
+import type { Database } from '../database/session.js';
+import type { MigrationEvent, MigrationListener } from '../events.js';
+import { Journal } from '../history/journal.js';
+import { openHistory } from '../history/open-history.js';
+import type { Migrator } from '../migrator.js';
+import { type MigratorOptions, type ParsedMigratorOptions, readMigratorOptions } from '../options.js';
+import { adopt } from './commands/adopt.js';
+import { baseline } from './commands/baseline.js';
+import { doctor } from './commands/doctor.js';
+import { dryRun } from './commands/dry-run.js';
+import { repair } from './commands/repair.js';
+import { status } from './commands/status.js';
+import { undo } from './commands/undo.js';
+import { lockHolder, unlock } from './commands/unlock.js';
+import { up } from './commands/up.js';
+import { validate } from './commands/validate.js';
+import { searchPath } from './postgres-settings.js';
+import type { RunContext } from './run-context.js';
+
+/**
+ * Makes a migrator of one database. Opens nothing yet: every method opens a session of its own and closes it.
+ *
+ * Throws `InvalidOptionsError` for options that cannot be.
+ *
+ * @example
+ * ```ts
+ * const migrator = createMigrator({ url: process.env.DATABASE_URL, directories: ['migrations'] });
+ * const { applied } = await migrator.up();
+ * await migrator.close();
+ * ```
+ */
+export function createMigrator(options: MigratorOptions): Migrator {
+  return new DatabaseMigrator(readMigratorOptions(options));
+}
+
+class DatabaseMigrator implements Migrator {
+  readonly #options: ParsedMigratorOptions;
+  readonly #emit: MigrationListener;
+  #database: Promise<Database> | undefined;
+
+  constructor(options: ParsedMigratorOptions) {
+    this.#options = options;
+    this.#emit = guarded(options.onEvent);
+  }
+
+  up: Migrator['up'] = (options) => this.#with((context) => up(context, options));
+  undo: Migrator['undo'] = (options) => this.#with((context) => undo(context, options));
+  status: Migrator['status'] = () => this.#with(status);
+  validate: Migrator['validate'] = () => this.#with(validate);
+  repair: Migrator['repair'] = () => this.#with(repair);
+  baseline: Migrator['baseline'] = (options) => this.#with((context) => baseline(context, options));
+  adopt: Migrator['adopt'] = (options) => this.#with((context) => adopt(context, options));
+  dryRun: Migrator['dryRun'] = (options) => this.#with((context) => dryRun(context, options));
+  lockHolder: Migrator['lockHolder'] = () => this.#with(lockHolder);
+  unlock: Migrator['unlock'] = () => this.#with(unlock);
+
+  async doctor(): ReturnType<Migrator['doctor']> {
+    return doctor({
+      options: this.#options,
+      openDatabase: () => this.#open(),
+      with: (work) => this.#with(work),
+    });
+  }
+
+  async close(): Promise<void> {
+    const database = this.#database;
+    this.#database = undefined;
+    await (await database?.catch(() => undefined))?.close();
+  }
+
+  async #with<T>(work: (context: RunContext) => Promise<T>): Promise<T> {
+    const database = await this.#open();
+    const session = await database.open();
+    try {
+      const { product, version } = session.server;
+      this.#emit({ kind: 'connected', database: database.description, server: `${product} ${version}` });
+      const { schema } = this.#options;
+      if (schema !== undefined && session.dialect === 'postgres') await session.query(searchPath(schema));
+      const history = await openHistory(session, this.#options.history);
+      return await work({
+        options: this.#options,
+        database,
+        session,
+        history,
+        journal: new Journal(history, session.dialect),
+        emit: this.#emit,
+      });
+    } finally {
+      await session.end();
+    }
+  }
+
+  #open(): Promise<Database> {
+    this.#database ??= openDatabase(this.#options);
+    return this.#database;
+  }
+}
+
+/** A listener that throws loses the event; it never disturbs what it is told about. */
+function guarded(listener: MigrationListener): MigrationListener {
+  return (event: MigrationEvent) => {
+    try {
+      listener(event);
+    } catch (error) {
+      getLogger().warn(
+        { event: event.kind, error: error instanceof Error ? error.message : String(error) },
+        'onEvent of a migrator threw; the run goes on',
+      );
+    }
+  };
+}

@@ -1,0 +1,74 @@
+import type { HoldfastError } from '../../core/index.js';
+import {
+  MigrationFailedError,
+  MigrationInterruptedError,
+  MigrationWarningError,
+  VerifyFailedError,
+} from '../errors.js';
+import type { AppliedScript } from '../migrator.js';
+import { abridge } from './place.js';
+import type { ScriptFailure } from './script-problem.js';
+
+/** The run that a script failed in. */
+export interface RunStory {
+  readonly script: string;
+  /** What this run had done before. */
+  readonly applied: readonly AppliedScript[];
+  /** What it did not come to. */
+  readonly left: readonly string[];
+  /** `applied`, `undone`. */
+  readonly verb: string;
+}
+
+const LISTED = 5;
+
+/** The error that the caller gets: where, what, what is left in the database, what this run did, and the next step. */
+export function describeFailure(failure: ScriptFailure, story: RunStory): HoldfastError {
+  const { problem, effect } = failure;
+  const { place } = problem;
+  const where = place ? `:${place.position.line}:${place.position.column}` : '';
+  const lines = [
+    `${story.script}${where}: ${sentence(problem.message)}`,
+    ...(place ? [`  ${abridge(place.text)}`] : []),
+    failure.left.trim(),
+    runSentence(story),
+    `Next: ${problem.next ?? defaultNext(failure)}`,
+  ];
+  const message = lines.filter((line) => line !== '').join('\n');
+  const details = { script: story.script, effect, cause: problem.cause ?? problem };
+  switch (problem.kind) {
+    case 'failed':
+      return new MigrationFailedError(message, { ...details, position: place?.position });
+    case 'warning':
+      return new MigrationWarningError(message, { ...details, warnings: problem.warnings });
+    case 'verify':
+      return new VerifyFailedError(message, details);
+    case 'interrupted':
+      return new MigrationInterruptedError(message, details);
+  }
+}
+
+function defaultNext({ problem, effect }: ScriptFailure): string {
+  if (problem.isLost) return 'when the database can be reached again, run `up` again.';
+  return effect === 'rolled back'
+    ? 'correct the file (or what it met in the database) and run `up` again.'
+    : 'correct the failed statement (or what it met in the database) and run `up` again.';
+}
+
+function runSentence({ applied, left, verb }: RunStory): string {
+  const done =
+    applied.length === 0
+      ? `Nothing else was ${verb} in this run.`
+      : `This run had ${verb} before: ${list(applied.map(({ script }) => script))}.`;
+  return left.length === 0 ? done : `${done} Not ${verb}: ${list(left)}.`;
+}
+
+/** The first few names: `V1__a.sql, V2__b.sql and 498 more`. */
+export function list(names: readonly string[]): string {
+  const shown = names.slice(0, LISTED).join(', ');
+  return names.length > LISTED ? `${shown} and ${names.length - LISTED} more` : shown;
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,40 @@
+import { ValidationFailedError } from '../errors.js';
+import type { RunContext } from './run-context.js';
+import { list } from './describe-failure.js';
+
+/** Tables that show whose migrations the schema had so far. */
+const OTHER_TOOLS: readonly (readonly [table: string, from: string])[] = [
+  ['flyway_schema_history', 'flyway'],
+  ['_prisma_migrations', 'prisma'],
+  ['SequelizeMeta', 'umzug'],
+  ['schema_migrations', 'dbmate'],
+  ['migrations', 'typeorm'],
+];
+
+/** What extensions brought does not count. */
+const OBJECTS = {
+  postgres: `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e')
+    ORDER BY c.relkind IN ('r', 'p') DESC, c.relname LIMIT 1000`,
+  mysql:
+    'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ? ORDER BY table_name LIMIT 1000',
+} as const;
+
+/**
+ * Without a history, migrations are for an empty schema: they begin with its first table. Throws `ValidationFailedError`
+ * for one that is not empty, and names what to do: `adopt` where another tool was here, else `baseline`.
+ */
+export async function requireAdoptedSchema({ session, history }: RunContext): Promise<void> {
+  const rows = await session.query<{ name: string }>(OBJECTS[session.dialect], [history.schema]);
+  const names = rows.map(({ name }) => name).filter((name) => !name.startsWith('holdfast_'));
+  if (names.length === 0) return;
+  const other = OTHER_TOOLS.find(([table]) => names.includes(table) && table !== history.name);
+  const advice =
+    other === undefined
+      ? 'If migrations up to a version are in it already, say which: `baseline --version V`; if another tool applied them, take over its history: `adopt --from flyway|prisma|typeorm|umzug|dbmate`.'
+      : `"${other[0]}" looks like the history of ${other[1]}: take it over with \`adopt --from ${other[1]}\`. Or say up to which version it is: \`baseline --version V\`.`;
+  throw new ValidationFailedError(
+    `The schema ${session.quote(history.schema)} is not empty (${list(names)}), and there is no ${history.table}: nobody knows which migrations it has. ${advice}`,
+  );
+}

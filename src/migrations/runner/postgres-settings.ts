@@ -1,0 +1,44 @@
+import type { MigrationSession } from '../database/session.js';
+import type { ScriptSettings, SessionSettings } from './session-settings.js';
+import { runOwn } from './transaction.js';
+
+/**
+ * RESET ALL brings back what the connection began with, role included, and is itself part of the transaction: the
+ * `set_config('search_path', '', false)` at the head of a pg_dump ends with its own migration. (DISCARD ALL would also
+ * release advisory locks, the migration lock among them.)
+ */
+export class PostgresSettings implements SessionSettings {
+  readonly #after: readonly string[];
+
+  constructor(schema: string | undefined) {
+    this.#after = [
+      'RESET SESSION AUTHORIZATION',
+      'RESET ALL',
+      ...(schema === undefined ? [] : [searchPath(schema)]),
+    ];
+  }
+
+  async apply(session: MigrationSession, settings: ScriptSettings): Promise<readonly string[]> {
+    const { lockTimeoutMs, statementTimeoutMs } = settings;
+    // Behind a pooler in transaction mode, what is set without LOCAL reaches the next client.
+    const set = session.inTransaction ? 'SET LOCAL' : 'SET';
+    const statements = [
+      ...(lockTimeoutMs === undefined ? [] : [`${set} lock_timeout = ${Math.ceil(lockTimeoutMs)}`]),
+      ...(statementTimeoutMs === undefined
+        ? []
+        : [`${set} statement_timeout = ${Math.ceil(statementTimeoutMs)}`]),
+    ];
+    if (statements.length > 0) await runOwn(session, statements);
+    return [];
+  }
+
+  async restore(session: MigrationSession): Promise<void> {
+    await runOwn(session, this.#after);
+  }
+}
+
+/** Puts a schema in front of the search path that the connection began with. */
+export function searchPath(schema: string): string {
+  const name = `'${schema.replaceAll("'", "''")}'`;
+  return `SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(${name}) || ', ' || pg_catalog.current_setting('search_path'), false)`;
+}

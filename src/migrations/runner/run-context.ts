@@ -1,0 +1,16 @@
+import type { Database, MigrationSession } from '../database/session.js';
+import type { MigrationListener } from '../events.js';
+import type { History } from '../history/history.js';
+import type { Journal } from '../history/journal.js';
+import type { ParsedMigratorOptions } from '../options.js';
+
+/** What every command works with: one session, and what is kept in its database. */
+export interface RunContext {
+  readonly options: ParsedMigratorOptions;
+  readonly database: Database;
+  readonly session: MigrationSession;
+  readonly history: History;
+  readonly journal: Journal;
+  /** Never throws. */
+  readonly emit: MigrationListener;
+}

@@ -1,0 +1,96 @@
+import { stat } from 'node:fs/promises';
+import type { MigrationBody } from '../migration.js';
+import { readSqlBody } from '../sources/read-text.js';
+import type { ScriptItem, Statement } from '../sql/statement.js';
+import type { StatementTraits } from '../sql/traits.js';
+import { problemOf } from './problem-of.js';
+import { type Language, languageOf } from './language.js';
+import type { RunContext } from './run-context.js';
+import { ScriptFailure } from './script-problem.js';
+import { ProfileBuilder, type ScriptProfile } from './script-profile.js';
+
+/** A statement of a script, and what has to be known of it. */
+export interface ScriptStatement {
+  readonly statement: Statement;
+  readonly traits: StatementTraits;
+}
+
+export interface ScriptSource {
+  readonly context: RunContext;
+  readonly script: string;
+  readonly body: Extract<MigrationBody, { kind: 'sql' }>;
+}
+
+/** Scripts whose text is no longer than this (UTF-16 units) are split once; larger ones a second time while they run. */
+const KEPT_LENGTH = 2 * 1024 * 1024;
+
+/**
+ * A file of SQL. It is read twice: once to know what it holds, and once to run it, so that one that is larger than
+ * memory can be run. What a small one holds is kept from the first time.
+ */
+export class Script {
+  readonly language: Language;
+  readonly profile: ScriptProfile;
+  readonly #source: ScriptSource;
+  readonly #kept: readonly ScriptStatement[] | undefined;
+
+  private constructor(
+    source: ScriptSource,
+    parts: { language: Language; profile: ScriptProfile; kept: readonly ScriptStatement[] | undefined },
+  ) {
+    this.#source = source;
+    this.language = parts.language;
+    this.profile = parts.profile;
+    this.#kept = parts.kept;
+  }
+
+  /** Reads the file through. Throws `ScriptFailure` for one that could never be sent as it is. */
+  static async open(source: ScriptSource): Promise<Script> {
+    const { context, script, body } = source;
+    const language = languageOf(context.session);
+    try {
+      const { size } = await stat(body.path);
+      const builder = new ProfileBuilder({ script, bytes: size });
+      let kept: ScriptStatement[] | undefined = size <= KEPT_LENGTH ? [] : undefined;
+      for await (const item of itemsOf(source, language)) {
+        if (item.kind === 'comment') {
+          builder.addComment(item);
+          continue;
+        }
+        const traits = language.readTraits(item, context.session.server.versionNumber);
+        builder.addStatement(traits);
+        // Its data can be read while it passes by, and only then.
+        if (item.kind === 'copy') kept = undefined;
+        kept?.push({ statement: item, traits });
+      }
+      const profile = builder.build();
+      return new Script(source, { language, profile, kept });
+    } catch (error) {
+      throw new ScriptFailure(problemOf(context.session, error), {
+        effect: 'rolled back',
+        left: 'Nothing of it was sent.',
+      });
+    }
+  }
+
+  /** Its statements, in their order. */
+  async *statements(): AsyncGenerator<ScriptStatement, void, undefined> {
+    if (this.#kept !== undefined) {
+      yield* this.#kept;
+      return;
+    }
+    const { versionNumber } = this.#source.context.session.server;
+    for await (const item of itemsOf(this.#source, this.language)) {
+      if (item.kind === 'comment') continue;
+      yield { statement: item, traits: this.language.readTraits(item, versionNumber) };
+    }
+  }
+}
+
+/** Statements and comments, one by one. Throws `SqlSyntaxError`. */
+async function* itemsOf(
+  { body, script }: ScriptSource,
+  { split }: Language,
+): AsyncGenerator<ScriptItem, void, undefined> {
+  for await (const group of split(readSqlBody(body, { script }))) yield* group;
+}

@@ -1,0 +1,48 @@
+import type { MigrationSession } from '../database/session.js';
+import { ScriptProblem } from './script-problem.js';
+
+/** How a run is asked to stop. */
+export class RunSignals {
+  readonly #stop: AbortSignal | undefined;
+  readonly #cancel: AbortSignal | undefined;
+
+  constructor({ stop, cancel }: { stop?: AbortSignal | undefined; cancel?: AbortSignal | undefined }) {
+    this.#stop = stop;
+    this.#cancel = cancel;
+  }
+
+  get stop(): AbortSignal | undefined {
+    return this.#stop;
+  }
+
+  get isAborted(): boolean {
+    return this.#stop?.aborted === true || this.#cancel?.aborted === true;
+  }
+
+  /** Throws at the boundary of a statement once the run was asked to stop. */
+  check(): void {
+    if (this.isAborted) throw interrupted();
+  }
+
+  /** Throws where a statement failed since it was cancelled. */
+  checkCancelled(cause: unknown): void {
+    if (this.#cancel?.aborted === true) throw interrupted(cause);
+  }
+
+  /** Has the server end what the session runs when the run is cancelled. Returns what takes that back. */
+  cancels(session: MigrationSession): () => void {
+    const cancel = this.#cancel;
+    if (cancel === undefined) return () => {};
+    const onAbort = (): void => void session.cancel();
+    cancel.addEventListener('abort', onAbort);
+    return () => cancel.removeEventListener('abort', onAbort);
+  }
+}
+
+function interrupted(cause?: unknown): ScriptProblem {
+  return new ScriptProblem('the run was asked to stop', {
+    kind: 'interrupted',
+    next: 'Run `up` again to go on.',
+    cause,
+  });
+}

@@ -1,0 +1,124 @@
+import { messageOf } from '../../core/index.js';
+import type { MigrationSession, ServerWarning, StatementOutcome } from '../database/session.js';
+import { StatementFailedError } from '../errors.js';
+import type { MigrationListener } from '../events.js';
+import type { Statement } from '../sql/statement.js';
+import type { StatementTraits } from '../sql/traits.js';
+import { placeIn } from './place.js';
+import { ScriptProblem } from './script-problem.js';
+import type { RunSignals } from './signals.js';
+
+export interface SenderOptions {
+  readonly session: MigrationSession;
+  readonly script: string;
+  readonly totalBytes: number;
+  readonly allowWarnings: ReadonlySet<string>;
+  readonly signals: RunSignals;
+  readonly emit: MigrationListener;
+}
+
+/** What is handed to the session at once; it makes its own packets of it. */
+const GROUP = { statements: 1000, length: 1024 * 1024 };
+const PROGRESS_EVERY_MS = 250;
+
+/** Sends the statements of a script in groups, reads the answers, and says where something is wrong. */
+export class StatementSender {
+  readonly #options: SenderOptions;
+  #group: Statement[] = [];
+  #length = 0;
+  #sent = 0;
+  #toldAt = performance.now();
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /** How many statements were sent and answered. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Takes a statement; it is sent with others, or at the next {@link flush}. */
+  async push(statement: Statement, { changesSession }: StatementTraits): Promise<void> {
+    this.#group.push(statement);
+    this.#length += statement.text.length;
+    const isFull = this.#group.length >= GROUP.statements || this.#length >= GROUP.length;
+    // The data of COPY is read from the file before what follows it can be; SET changes how what follows is read.
+    if (isFull || changesSession || statement.kind === 'copy') await this.flush();
+  }
+
+  /** Sends what was taken. Throws {@link ScriptProblem}. */
+  async flush(): Promise<readonly StatementOutcome[]> {
+    const group = this.#group;
+    if (group.length === 0) return [];
+    this.#group = [];
+    this.#length = 0;
+    this.#options.signals.check();
+    const outcomes = await this.#run(group);
+    this.#sent += group.length;
+    this.#tellProgress(group.at(-1)!);
+    outcomes.forEach((outcome, index) => this.#read(outcome, group[index]!));
+    return outcomes;
+  }
+
+  /** Throws away what was taken and not sent. */
+  drop(): void {
+    this.#group = [];
+    this.#length = 0;
+  }
+
+  async #run(group: readonly Statement[]): Promise<readonly StatementOutcome[]> {
+    try {
+      return await this.#options.session.run(group);
+    } catch (error) {
+      if (!(error instanceof StatementFailedError)) throw error;
+      this.#options.signals.checkCancelled(error);
+      this.#sent += error.at;
+      const statement = group[error.at]!;
+      // Whether it took effect is said by whoever knows the transaction that it ran in.
+      const message = error.outcomeUnknown
+        ? `the connection was lost (${messageOf(error.cause)})`
+        : messageOf(error);
+      throw new ScriptProblem(message, {
+        place: placeIn(statement, error.offset),
+        isLost: error.outcomeUnknown,
+        cause: error,
+      });
+    }
+  }
+
+  #read({ warnings, warningCount }: StatementOutcome, statement: Statement): void {
+    const { emit, script, allowWarnings } = this.#options;
+    for (const warning of warnings) emit({ kind: 'warning', script, line: statement.start.line, warning });
+    // PostgreSQL counts none: its notices are words of the server, not signs of lost data.
+    if (warningCount === 0) return;
+    const bad = warnings.filter(({ level, code }) => level !== 'note' && !allowWarnings.has(code));
+    if (bad.length === 0) return;
+    throw new ScriptProblem(warningText(bad, warningCount), {
+      kind: 'warning',
+      place: placeIn(statement),
+      warnings: bad,
+      next: `Correct the statement or its data; or, where the warning is meant to be, allow it: allowWarnings: [${codes(bad)}], --allow-warning ${codes(bad)}.`,
+    });
+  }
+
+  #tellProgress(last: Statement): void {
+    const now = performance.now();
+    if (now - this.#toldAt < PROGRESS_EVERY_MS) return;
+    this.#toldAt = now;
+    const { emit, script, totalBytes } = this.#options;
+    const bytes = Math.min(totalBytes, last.start.offset + last.text.length);
+    emit({ kind: 'progress', script, statements: this.#sent, bytes, totalBytes });
+  }
+}
+
+/** The codes of warnings, each once: `1265, 1364`. */
+export function codes(warnings: readonly ServerWarning[]): string {
+  return [...new Set(warnings.map(({ code }) => code))].join(', ');
+}
+
+function warningText(warnings: readonly ServerWarning[], count: number): string {
+  const [first] = warnings;
+  const more = count > 1 ? ` (and ${count - 1} more)` : '';
+  return `the server took it with a warning, ${first!.code}: ${first!.message}${more}`;
+}

@@ -1,0 +1,44 @@
+import type { AppliedMigration } from '../migration.js';
+import type { Plan, PlanEntry, PlanOptions } from '../planning/plan.js';
+import { plan } from '../planning/make-plan.js';
+import { resolveMigrations } from '../sources/resolve-migrations.js';
+import type { MigrationSources } from '../sources/sources.js';
+import type { RunContext } from './run-context.js';
+
+/** What is on disk, what is in the database, and what follows from both. */
+export interface Survey {
+  readonly sources: MigrationSources;
+  readonly hasHistory: boolean;
+  readonly applied: readonly AppliedMigration[];
+  readonly plan: Plan;
+  /** Of the failed ones those that the journal lets go on. */
+  readonly resumable: readonly PlanEntry[];
+}
+
+/** Reads the directories. Throws `InvalidMigrationsError`. */
+export function readSources({ options }: RunContext): Promise<MigrationSources> {
+  return resolveMigrations(options);
+}
+
+/** Reads the history, and plans. */
+export async function survey(
+  context: RunContext,
+  sources: MigrationSources,
+  options: PlanOptions = {},
+): Promise<Survey> {
+  const { session, history, journal } = context;
+  const hasHistory = await history.exists(session);
+  const applied = hasHistory ? await history.list(session) : [];
+  const made = plan({
+    resolved: sources.migrations,
+    applied,
+    options: { outOfOrder: context.options.outOfOrder, ...options },
+  });
+  const failed = made.failed.filter(({ migration }) => migration !== undefined);
+  const begun =
+    failed.length > 0 && (await journal.exists(session))
+      ? new Set(await journal.scripts(session))
+      : new Set();
+  const resumable = failed.filter(({ migration }) => begun.has(migration!.script));
+  return { sources, hasHistory, applied, plan: made, resumable };
+}

@@ -1,0 +1,59 @@
+import { messageOf } from '../../core/index.js';
+import type { MigrationSession, ServerWarning } from '../database/session.js';
+import type { SqlStatement } from '../sql/statement.js';
+
+/** Statements of ours that have no parameters, in one round trip. */
+export async function runOwn(
+  session: MigrationSession,
+  texts: readonly string[],
+): Promise<readonly ServerWarning[]> {
+  const statements = texts.map((text, index): SqlStatement => ({
+    kind: 'statement',
+    text,
+    index: index + 1,
+    start: { line: 1, column: 1, offset: 0 },
+  }));
+  const outcomes = await session.run(statements);
+  return outcomes.flatMap(({ warnings }) => warnings);
+}
+
+export async function begin(session: MigrationSession): Promise<void> {
+  await session.query(session.dialect === 'mysql' ? 'START TRANSACTION' : 'BEGIN');
+}
+
+/** What a rollback achieved. */
+export type RolledBack = 'all' | 'not all' | 'ended before';
+
+/**
+ * Rolls back. `ended before`: no transaction was open any more, so something had committed. `not all`: tables of an
+ * engine without transactions keep what was written (MySQL's warning 1196). A lost connection is rolled back by the
+ * server. Never rejects.
+ */
+export async function rollBack(session: MigrationSession): Promise<RolledBack> {
+  if (session.lost) return 'all';
+  if (!session.inTransaction) return 'ended before';
+  try {
+    const warnings = await runOwn(session, ['ROLLBACK']);
+    return warnings.some(({ code }) => code === '1196') ? 'not all' : 'all';
+  } catch {
+    return 'all';
+  }
+}
+
+/** Runs `work` in a transaction of its own. */
+export async function inTransaction<T>(session: MigrationSession, work: () => Promise<T>): Promise<T> {
+  await begin(session);
+  try {
+    const result = await work();
+    await session.query('COMMIT');
+    return result;
+  } catch (error) {
+    await rollBack(session);
+    throw error;
+  }
+}
+
+/** The message of what went wrong, and whether the session survived it. */
+export function tellFailure(session: MigrationSession, error: unknown): string {
+  return session.lost ? `the connection was lost (${messageOf(error)})` : messageOf(error);
+}
