@@ -1,9 +1,12 @@
-import { type Clock, InvalidOptionsError, systemClock } from '../../core/index.js';
+import { type Clock, systemClock } from '../../core/index.js';
 import type { Database, MigrationSession } from '../database/session.js';
 import type { ParsedHistoryOptions } from '../options.js';
 import { thisDeployer } from './deployer.js';
 import type { MigrationLock } from './lock.js';
 import { lockNameOf } from './lock-name.js';
+import { LeaseLock } from './lease-lock.js';
+import { LockTable } from './lock-table.js';
+import { MysqlSessionLock } from './mysql-session-lock.js';
 import { PgSessionLock } from './pg-session-lock.js';
 
 export interface CreateLockOptions {
@@ -32,10 +35,14 @@ export interface CreateLockOptions {
  */
 export async function createLock(options: CreateLockOptions): Promise<MigrationLock> {
   const { session, history, clock = systemClock } = options;
+  const { database, leaseMs } = options;
   const kind = options.kind ?? (session.server.isGalera ? 'lease' : 'session');
   const name = await lockNameOf(session, history);
   const label = `the migration lock of ${name.lease}`;
-  if (kind === 'session' && session.dialect === 'postgres')
-    return new PgSessionLock(session, { id: name.advisoryId, label, clock, deployer: thisDeployer() });
-  throw new InvalidOptionsError(`There is no lock of kind ${kind} for ${session.dialect} yet.`);
+  const deployer = thisDeployer();
+  const table = new LockTable(session, { schema: name.schema, name: name.lease });
+  if (kind === 'lease') return new LeaseLock(session, { database, label, clock, deployer, table, leaseMs });
+  if (session.dialect === 'mysql')
+    return new MysqlSessionLock(session, { name: name.named, label, clock, deployer, table });
+  return new PgSessionLock(session, { id: name.advisoryId, label, clock, deployer });
 }

@@ -7,8 +7,10 @@ export interface LockName {
   readonly advisoryId: bigint;
   /** For `GET_LOCK`: of at most 64 characters, and its own for each schema, as the server has one set of names for all. */
   readonly named: string;
-  /** In the lease table. */
+  /** In the lease table, and for people. */
   readonly lease: string;
+  /** The schema of the history, in which the lease table is. */
+  readonly schema: string;
 }
 
 /**
@@ -23,10 +25,15 @@ export async function lockNameOf(
   const schema = history.schema ?? (await currentSchema(session));
   const table = `${session.quote(schema)}.${session.quote(history.table)}`;
   const lease = `${schema}.${history.table}`;
-  if (history.format === 'prisma') return { advisoryId: 72707369n, named: 'prisma_migrate', lease };
+  if (history.format === 'prisma') return { advisoryId: 72707369n, named: 'prisma_migrate', lease, schema };
   const prefix = history.format === 'flyway' ? 'Flyway' : 'Holdfast';
   const hash = javaHashCode(table);
-  return { advisoryId: asciiNumber(prefix.slice(0, 6)) + BigInt(hash), named: `${prefix}-${hash}`, lease };
+  return {
+    advisoryId: asciiNumber(prefix.slice(0, 6)) + BigInt(hash),
+    named: `${prefix}-${hash}`,
+    lease,
+    schema,
+  };
 }
 
 async function currentSchema(session: MigrationSession): Promise<string> {

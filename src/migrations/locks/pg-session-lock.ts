@@ -1,8 +1,10 @@
 import type { Clock } from '../../core/index.js';
 import type { MigrationSession } from '../database/session.js';
-import { LockLostError } from '../errors.js';
+import type { LockLostError } from '../errors.js';
 import { type Deployer, deployerLabel, readDeployerLabel } from './deployer.js';
+import { refuseUnlock } from './force-unlock.js';
 import type { AcquireLockOptions, LockHolder, MigrationLock } from './lock.js';
+import { lockLost } from './lock-lost.js';
 import { pollLock } from './poll-lock.js';
 
 /** How `pg_locks` shows an advisory lock of one bigint. https://www.postgresql.org/docs/current/view-pg-locks.html */
@@ -94,7 +96,9 @@ export class PgSessionLock implements MigrationLock {
   async forceUnlock(): Promise<LockHolder | undefined> {
     const holder = await this.holder();
     if (holder?.backendId !== undefined)
-      await this.#session.query('SELECT pg_terminate_backend($1::int)', [holder.backendId]);
+      await this.#session
+        .query('SELECT pg_terminate_backend($1::int)', [holder.backendId])
+        .catch((error: unknown) => refuseUnlock(error, 'GRANT pg_signal_backend TO the user'));
     return holder;
   }
 
@@ -107,9 +111,6 @@ export class PgSessionLock implements MigrationLock {
   }
 
   #lost(why: string, cause?: Error): LockLostError {
-    return new LockLostError(
-      `${this.#label} was lost: ${why}. Another deployer may be at work. Look at \`migrate status\` before you run again.`,
-      { cause },
-    );
+    return lockLost(this.#label, why, cause);
   }
 }

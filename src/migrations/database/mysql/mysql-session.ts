@@ -1,0 +1,197 @@
+import { messageOf } from '../../../core/index.js';
+import { StatementFailedError } from '../../errors.js';
+import type { SqlStatement, Statement } from '../../sql/statement.js';
+import { takeChunk } from '../chunks.js';
+import { explainDatabaseError } from '../explain-error.js';
+import type { MigrationSession, ServerFacts, ServerWarning, StatementOutcome } from '../session.js';
+import { offsetOfError } from './mysql-error-place.js';
+import { isStrictMode, type MysqlFacts, readMysqlFacts, withoutIgnoreSpace } from './mysql-facts.js';
+import { MysqlPacket, type PacketOutcome, readWarnings, travelsAlone } from './mysql-packet.js';
+import { withValues } from './mysql-values.js';
+import { IN_TRANSACTION, type MysqlWire, type WireAnswer } from './mysql-wire.js';
+
+const CHUNK = { statements: 500, length: 512 * 1024 };
+/** For the header of the packet and the separators. */
+const PACKET_MARGIN = 1024;
+
+/** A connection of `mysql2` or of the mariadb connector that is held for the run. */
+export class MysqlSession implements MigrationSession {
+  readonly dialect = 'mysql';
+  readonly #wire: MysqlWire;
+  readonly #kill: (backendId: number) => Promise<void>;
+  #facts: MysqlFacts | undefined;
+  /** Whether what a column cannot hold is an error. */
+  #isStrict = false;
+  #ended: Promise<void> | undefined;
+  #inTransaction = false;
+
+  private constructor(wire: MysqlWire, kill: (backendId: number) => Promise<void>) {
+    this.#wire = wire;
+    this.#kill = kill;
+  }
+
+  /**
+   * Takes over a connection and asks the server what it is; `kill` ends, over another one, what a session runs. Rejects
+   * with the driver's error.
+   */
+  static async open(wire: MysqlWire, kill: (backendId: number) => Promise<void>): Promise<MysqlSession> {
+    const session = new MysqlSession(wire, kill);
+    try {
+      await session.#introduce();
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
+    return session;
+  }
+
+  get server(): ServerFacts {
+    return this.#facts!.server;
+  }
+
+  get driver(): string {
+    return this.#wire.driver;
+  }
+
+  get native(): object {
+    return this.#wire.native;
+  }
+
+  get backendId(): number {
+    return this.#facts!.backendId;
+  }
+
+  get lost(): Error | undefined {
+    return this.#wire.lost ?? (this.#ended ? new Error('The session was ended.') : undefined);
+  }
+
+  get inTransaction(): boolean {
+    return this.#inTransaction && !this.lost;
+  }
+
+  async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const { results, error } = await this.#send(withValues(text, values, this.#wire.status), () => true);
+    if (error) throw error;
+    const { columns, rows } = results[0] ?? {};
+    if (!columns || !rows) return [];
+    return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])) as Row);
+  }
+
+  placeholder(): string {
+    return '?';
+  }
+
+  quote(name: string): string {
+    return `\`${name.replaceAll('`', '``')}\``;
+  }
+
+  async run(statements: readonly Statement[]): Promise<readonly StatementOutcome[]> {
+    const outcomes: StatementOutcome[] = [];
+    while (outcomes.length < statements.length) {
+      const chunk = this.#nextChunk(statements, outcomes.length);
+      const packet = new MysqlPacket(chunk, { isStrict: this.#isStrict });
+      const answer = await this.#send(packet.sql, (place) => packet.keepsRows(place));
+      if (answer.error)
+        throw this.#failed(answer.error, packet.failedAt(answer), { chunk, before: outcomes.length });
+      outcomes.push(...(await this.#withLastWarnings(packet.outcomes(answer))));
+      // From now on a value that does not fit may be a warning; who sets the mode back to strict pays with some speed.
+      if (chunk.some(({ text }) => /sql_mode/i.test(text))) this.#isStrict = false;
+    }
+    return outcomes;
+  }
+
+  async cancel(): Promise<void> {
+    if (!this.lost) await this.#kill(this.backendId).catch(() => undefined);
+  }
+
+  end(): Promise<void> {
+    this.#ended ??= this.#wire.close();
+    return this.#ended;
+  }
+
+  async #introduce(): Promise<void> {
+    this.#facts = await readMysqlFacts((text) => this.query(text));
+    this.#isStrict = isStrictMode(this.#facts.sqlMode);
+    const mode = withoutIgnoreSpace(this.#facts);
+    if (mode !== undefined) await this.query('SET SESSION sql_mode = ?', [mode]);
+  }
+
+  async #send(sql: string, keepsRows: (place: number) => boolean): Promise<WireAnswer> {
+    if (this.lost) return { results: [], error: this.lost };
+    const answer = await this.#wire.send(sql, keepsRows);
+    // An error does not say whether it has ended the transaction, as a deadlock does; the next answer says.
+    if (answer.error && !this.#wire.lost) await this.#wire.send('DO 0', () => false);
+    this.#inTransaction = (this.#wire.status & IN_TRANSACTION) !== 0;
+    return answer;
+  }
+
+  #nextChunk(statements: readonly Statement[], first: number): readonly SqlStatement[] {
+    const next = statements[first]!;
+    const { maxPacketBytes } = this.#facts!;
+    const bytes = Buffer.byteLength(next.text);
+    if (bytes + PACKET_MARGIN > maxPacketBytes) {
+      throw new StatementFailedError(
+        `The statement has ${bytes} bytes and the server takes ${maxPacketBytes}. Split it, or raise max_allowed_packet of the server (SET GLOBAL max_allowed_packet = …).`,
+        { at: first },
+      );
+    }
+    if (next.kind === 'copy')
+      throw new StatementFailedError('COPY … FROM stdin is a statement of PostgreSQL.', { at: first });
+    if (!this.inTransaction || !this.#wire.takesSeveral || travelsAlone(next)) return [next];
+    // In UTF-8 a code unit is at most three bytes.
+    const length = Math.min(CHUNK.length, Math.floor((maxPacketBytes - PACKET_MARGIN) / 4));
+    const chunk = takeChunk(statements, first, { ...CHUNK, length }).statements;
+    const end = chunk.findIndex((statement) => travelsAlone(statement) || /sql_mode/i.test(statement.text));
+    return end > 0 ? chunk.slice(0, end) : end === 0 ? [next] : chunk;
+  }
+
+  /** The server still has the warnings of the statement that it ran last. */
+  async #withLastWarnings(outcomes: readonly PacketOutcome[]): Promise<StatementOutcome[]> {
+    const complete = outcomes.map((outcome) => completeOutcome(outcome));
+    const last = outcomes.at(-1)!;
+    if (last.warnings || last.warningCount === 0) return complete;
+    const { results } = await this.#send('SHOW WARNINGS', () => true);
+    const warnings = results[0] ? readWarnings(results[0]) : [];
+    complete[complete.length - 1] = completeOutcome({
+      ...last,
+      warningCount: last.warningCount ?? warnings.length,
+      warnings,
+    });
+    return complete;
+  }
+
+  #failed(
+    error: Error,
+    at: number,
+    { chunk, before }: { chunk: readonly SqlStatement[]; before: number },
+  ): StatementFailedError {
+    const isLost = this.#wire.lost !== undefined;
+    const { sentence, retryable, kind } = explainDatabaseError(error, isLost);
+    const offset = kind === 'syntax' ? offsetOfError(messageOf(error), chunk[at]!.text) : undefined;
+    return new StatementFailedError(sentence, {
+      at: before + at,
+      offset,
+      outcomeUnknown: isLost,
+      retryable,
+      cause: error,
+    });
+  }
+}
+
+function completeOutcome({ rowCount, warningCount = 0, warnings }: PacketOutcome): StatementOutcome {
+  return {
+    rowCount,
+    warningCount,
+    warnings: warnings ?? (warningCount > 0 ? [forgotten(warningCount)] : []),
+  };
+}
+
+/** The statement was one of those that hardly ever warn, and others followed it in its packet. */
+function forgotten(count: number): ServerWarning {
+  const some = count === 1 ? 'A warning' : `${count} warnings`;
+  return {
+    code: '0',
+    level: 'warning',
+    message: `${some} whose text the server no longer has, for more statements followed at once. Run the statement by itself to read it.`,
+  };
+}

@@ -1,0 +1,124 @@
+import type { Clock } from '../../core/index.js';
+import type { MigrationSession } from '../database/session.js';
+import type { LockLostError } from '../errors.js';
+import type { Deployer } from './deployer.js';
+import { refuseUnlock } from './force-unlock.js';
+import type { AcquireLockOptions, LockHolder, MigrationLock } from './lock.js';
+import { lockLost } from './lock-lost.js';
+import type { LockTable } from './lock-table.js';
+import { pollLock } from './poll-lock.js';
+
+export interface MysqlSessionLockOptions {
+  /** For `GET_LOCK`. */
+  readonly name: string;
+  readonly label: string;
+  readonly clock: Clock;
+  readonly deployer: Deployer;
+  /** Where it is said who has the lock, and what runs. */
+  readonly table: LockTable;
+}
+
+/** `GET_LOCK` on the session of the run. The server frees it when the session ends, however it ends. */
+export class MysqlSessionLock implements MigrationLock {
+  readonly kind = 'session';
+  readonly #session: MigrationSession;
+  readonly #options: MysqlSessionLockOptions;
+
+  constructor(session: MigrationSession, options: MysqlSessionLockOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  async acquire(options: AcquireLockOptions): Promise<void> {
+    const { label, clock } = this.#options;
+    await pollLock(
+      { label, clock, tryAcquire: () => this.#tryAcquire(), holder: () => this.holder() },
+      options,
+    );
+    // Only whoever has the lock creates tables.
+    await this.#options.table.prepare().catch(() => undefined);
+    await this.announce(undefined);
+  }
+
+  async assertHeld(): Promise<void> {
+    const { lost } = this.#session;
+    if (lost) throw this.#lost(`its session is gone (${lost.message})`, lost);
+    const [row] = await this.#session.query<{ held: number | null }>(
+      'SELECT IS_USED_LOCK(?) = CONNECTION_ID() AS held',
+      [this.#options.name],
+    );
+    if (row?.held !== 1)
+      throw this.#lost(
+        'the session does not hold it any more: a proxy gave it another connection, or a migration called RELEASE_ALL_LOCKS()',
+      );
+  }
+
+  async announce(migration: string | undefined): Promise<void> {
+    // It would become a part of the migration's transaction, and nobody else would see it.
+    if (this.#session.inTransaction) return;
+    const { table, deployer } = this.#options;
+    await table
+      .inscribe({ owner: this.#owner(this.#session.backendId), deployer, migration })
+      .catch(() => undefined);
+  }
+
+  async release(): Promise<void> {
+    const { table, name } = this.#options;
+    if (!this.#session.inTransaction)
+      await table.free(this.#owner(this.#session.backendId)).catch(() => undefined);
+    await this.#session.query('DO RELEASE_LOCK(?)', [name]).catch(() => undefined);
+  }
+
+  async holder(): Promise<LockHolder | undefined> {
+    const [used] = await this.#session.query<{ id: number | null }>('SELECT IS_USED_LOCK(?) AS id', [
+      this.#options.name,
+    ]);
+    if (used?.id == null) return undefined;
+    const backendId = used.id;
+    const row = await this.#options.table.row().catch(() => undefined);
+    const [process] = await this.#session
+      .query<{ user: string; address: string }>(
+        'SELECT user AS user, host AS address FROM information_schema.processlist WHERE id = ?',
+        [backendId],
+      )
+      .catch(() => []);
+    return {
+      backendId,
+      ...(process && { user: process.user, host: process.address.replace(/:\d+$/, '') }),
+      // What a session wrote that has ended since says nothing of the one that has the lock.
+      ...(row?.owner === this.#owner(backendId) && row.holder),
+    };
+  }
+
+  async forceUnlock(): Promise<LockHolder | undefined> {
+    const holder = await this.holder();
+    if (holder?.backendId !== undefined) {
+      await this.#session
+        .query(`KILL CONNECTION ${holder.backendId}`)
+        .catch((error: unknown) =>
+          refuseUnlock(
+            error,
+            'GRANT CONNECTION ADMIN ON *.* TO the user (MySQL: CONNECTION_ADMIN; old servers: SUPER)',
+          ),
+        );
+    }
+    return holder;
+  }
+
+  async #tryAcquire(): Promise<boolean> {
+    const [row] = await this.#session.query<{ got: number | null }>('SELECT GET_LOCK(?, 0) AS got', [
+      this.#options.name,
+    ]);
+    if (row?.got === null)
+      throw this.#lost('GET_LOCK answered NULL: the server has no memory for it, or ended the statement');
+    return row?.got === 1;
+  }
+
+  #owner(backendId: number): string {
+    return `session ${backendId}`;
+  }
+
+  #lost(why: string, cause?: Error): LockLostError {
+    return lockLost(this.#options.label, why, cause);
+  }
+}
