@@ -1,5 +1,6 @@
 import type { DoctorCheck } from '../migrator.js';
 import type { Product } from '../database/session.js';
+import { detectPooler } from '../locks/detect-pooler.js';
 import type { RunContext } from './run-context.js';
 
 type Finding = Omit<DoctorCheck, 'name'>;
@@ -26,6 +27,7 @@ export function serverChecks(context: RunContext): readonly ServerCheck[] {
     { name: 'version', run: () => Promise.resolve(checkVersion(context)) },
     { name: 'writable', run: () => Promise.resolve(checkWritable(context)) },
     ...own,
+    { name: 'pooler', run: () => checkPooler(context) },
     { name: 'clock', run: () => checkClock(context) },
   ];
 }
@@ -48,6 +50,24 @@ function checkWritable({ session: { server } }: RunContext): Finding {
           'The server only reads: a replica, or read-only by its settings. Give the url of the primary.',
       }
     : { result: 'ok', message: 'The server takes writes.' };
+}
+
+async function checkPooler({ database, session, options }: RunContext): Promise<Finding> {
+  const { found, sharesSessions } = await detectPooler(database, session);
+  if (!found) return { result: 'ok', message: 'No pooler was seen.' };
+  if (!sharesSessions)
+    return { result: 'ok', message: 'A pooler stands in between; it keeps a session for each connection.' };
+  return options.lock.kind === 'lease'
+    ? {
+        result: 'ok',
+        message:
+          'A pooler in transaction mode stands in between; the lock is a lease, which it cannot break.',
+      }
+    : {
+        result: 'failed',
+        message:
+          "A pooler in transaction mode stands in between, where a lock on a session locks nothing: give the url of the server itself, or set lock: { kind: 'lease' }.",
+      };
 }
 
 async function checkClock({ session }: RunContext): Promise<Finding> {

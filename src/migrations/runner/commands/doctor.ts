@@ -53,7 +53,7 @@ async function migrationChecks(context: RunContext): Promise<DoctorCheck[]> {
   const migrations = await settle('migrations', async () => {
     const { plan, hasHistory } = await survey(context, await readSources(context));
     const [first] = plan.problems;
-    if (first !== undefined) return { result: 'failed', message: `${first.script}: ${first.message}` };
+    if (first !== undefined) return { result: 'failed', message: first.message };
     const where = hasHistory
       ? `at version ${plan.version?.text ?? 'none'}`
       : `${history.table} does not exist yet`;

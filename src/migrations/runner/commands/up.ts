@@ -89,8 +89,8 @@ function refuseProblems({ plan, resumable }: Survey): void {
 
 export function describeProblems(problems: readonly Problem[]): string {
   const [first] = problems;
-  if (problems.length === 1) return `${first!.script}: ${first!.message}`;
-  const lines = problems.map(({ script, message }) => `  ${script}: ${message}`);
+  if (problems.length === 1) return first!.message;
+  const lines = problems.map(({ message }) => `  ${message}`);
   return `${problems.length} migrations contradict the history:\n${lines.join('\n')}`;
 }
 
