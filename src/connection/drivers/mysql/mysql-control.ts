@@ -1,5 +1,6 @@
 import type { ManualModes } from '../../ambient-scope.js';
 import { TransactionControlError } from '../../errors.js';
+import { commitsImplicitly } from './implicit-commit.js';
 
 /** A statement that a hand-written transaction begins or ends with, or that ends the one around it. */
 export type MysqlControl =
@@ -22,21 +23,6 @@ const COMPOUND = /^begin\s+not\s+atomic\b/i;
 const READ_ONLY = /\bread\s+only\b/i;
 const AUTOCOMMIT = /^set\b[^;]*?\bautocommit\b/i;
 /**
- * The server commits before it executes these, whatever becomes of them.
- * https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html, https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
- */
-const COMMITS_IMPLICITLY = [
-  /^(?:create|drop)\s+(?!(?:or\s+replace\s+)?temporary\b|prepare\b)/i,
-  /^(?:alter|rename|truncate|grant|revoke|flush|reset|install|uninstall)\b/i,
-  /^(?:lock|unlock)\s+tables?\b/i,
-  /^(?:analyze|check|optimize|repair)\s+(?:(?:no_write_to_binlog|local)\s+)?(?:table|view)\b/i,
-  /^(?:cache|load)\s+index\b/i,
-  /^(?:start|stop)\s+(?:all\s+)?(?:slaves?|replicas?|group_replication)\b/i,
-  /^change\s+(?:master|replication)\b/i,
-  /^set\s+(?:password|default\s+role)\b/i,
-];
-
-/**
  * Recognises START TRANSACTION, COMMIT and ROLLBACK, and what commits implicitly; savepoint statements are ordinary
  * statements of a transaction. Throws {@link TransactionControlError} for what would end the transaction as a whole.
  */
@@ -45,8 +31,7 @@ export function readControl(text: string): MysqlControl | undefined {
   if (!FIRST_WORD.test(text.slice(start, start + 10))) return undefined;
   const statement = text.slice(start).replace(/[\s;]+$/, '');
   if (ROLLBACK_TO_SAVEPOINT.test(statement) || COMPOUND.test(statement)) return undefined;
-  if (COMMITS_IMPLICITLY.some((pattern) => pattern.test(statement)))
-    return { verb: 'commit implicitly', statement: namesOf(statement) };
+  if (commitsImplicitly(statement)) return { verb: 'commit implicitly', statement: namesOf(statement) };
   if (AUTOCOMMIT.test(statement)) {
     throw new TransactionControlError(
       'SET autocommit inside a transaction would outlive it, or commit it, and was not sent. Send START TRANSACTION and COMMIT on one ' +

@@ -1,0 +1,49 @@
+import { commitsImplicitly } from '../../connection/drivers/mysql/implicit-commit.js';
+import { readMysqlCommand } from './mysql-command.js';
+import { readMysqlTargets } from './mysql-targets.js';
+import { MysqlWords } from './mysql-words.js';
+import type { ReadTraits } from './traits.js';
+
+const CONTROLS = /^(?:BEGIN|COMMIT|ROLLBACK|START TRANSACTION|XA)$/;
+const CHANGES_SESSION = /^(?:SET|USE|LOCK TABLES?|UNLOCK TABLES?)$/;
+/** A block of statements outside of stored programs, which MariaDB has. */
+const BLOCK = /^(?:BEGIN NOT ATOMIC|BEGIN BLOCK|IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)$/;
+/** What in a block may end the transaction around it. */
+const MAY_END_TRANSACTION =
+  /\b(?:alter|create|drop|truncate|rename|grant|revoke|lock|commit|rollback|start|xa|autocommit|analyze|optimize|call|execute)\b/i;
+const RECURSIVE = /\bwith(?:\s|\/\*[^*]*\*\/)+recursive\b/i;
+
+/**
+ * Reads the traits of a statement of MySQL or MariaDB. It stands alone where the server commits before it, whatever
+ * becomes of it: https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html and
+ * https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/. A block of statements does where one of its
+ * words may end the transaction. What CALL and EXECUTE do cannot be seen.
+ *
+ * @example
+ * ```ts
+ * readMysqlTraits(statement, 101111).standsAlone; // true for ALTER TABLE orders ADD COLUMN note text
+ * ```
+ */
+export const readMysqlTraits: ReadTraits = ({ text }) => {
+  const words = new MysqlWords(text);
+  const command = readMysqlCommand(words);
+  return {
+    command,
+    standsAlone: BLOCK.test(command) ? MAY_END_TRANSACTION.test(text) : commitsImplicitly(command),
+    controlsTransaction: CONTROLS.test(command) || (command === 'SET' && setsAutocommit(words)),
+    changesSession: CHANGES_SESSION.test(command),
+    isRecursive: RECURSIVE.test(text),
+    targets: readMysqlTargets(command, words),
+  };
+};
+
+/** `SET autocommit = 0`, `SET @@session.autocommit = 0`, but not `SET @autocommit = 0`, which is a variable of the user. */
+function setsAutocommit(words: MysqlWords): boolean {
+  for (let before = '', last = ''; words.next.kind !== 'end';) {
+    const { kind, value } = words.take();
+    if (kind === 'word' && value === 'AUTOCOMMIT' && (last !== '@' || before === '@')) return true;
+    before = last;
+    last = kind === 'symbol' ? value : '';
+  }
+  return false;
+}
