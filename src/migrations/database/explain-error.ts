@@ -123,15 +123,24 @@ export function databaseCodeOf(error: unknown): string | undefined {
   return typeof errno === 'number' && errno > 0 && errno < 45_000 ? String(errno) : undefined;
 }
 
+/** What is known beside the error itself. */
+export interface ErrorContext {
+  /** Whether the connection is gone. */
+  readonly isLost?: boolean;
+  /** In place of the driver's message. */
+  readonly message?: string;
+}
+
 /** What a driver's error means in a deploy. The sentence holds no parameter values: the drivers' additions are left out. */
-export function explainDatabaseError(error: unknown, lost = false): ErrorExplanation {
+export function explainDatabaseError(error: unknown, context: ErrorContext = {}): ErrorExplanation {
+  const { isLost = false, message = messageOf(error) } = context;
   const code = databaseCodeOf(error);
   const explained = code === undefined ? undefined : BY_CODE.get(code);
-  if (lost && explained?.kind !== 'shutdown') {
+  if (isLost && explained?.kind !== 'shutdown') {
     return {
       kind: 'connection lost',
       code,
-      sentence: `The connection was lost: ${withStop(messageOf(error))} Nobody can say whether the statement took effect.`,
+      sentence: `The connection was lost: ${withStop(message)} Nobody can say whether the statement took effect.`,
       retryable: false,
     };
   }
@@ -139,7 +148,7 @@ export function explainDatabaseError(error: unknown, lost = false): ErrorExplana
   return {
     kind: explained?.kind ?? 'other',
     code,
-    sentence: `${withStop(messageOf(error) + label)}${explained ? ` ${explained.next}` : ''}`,
+    sentence: `${withStop(message + label)}${explained ? ` ${explained.next}` : ''}`,
     retryable: explained?.retryable ?? false,
   };
 }

@@ -7,6 +7,7 @@ import type { MysqlWire, WireAnswer, WireResult } from './mysql-wire.js';
 export interface MariadbConnection {
   readonly info: { readonly status: number; readonly clientCapabilities?: bigint };
   queryStream(options: object): Readable;
+  isValid(): boolean;
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown;
   end(): Promise<void>;
   destroy(): void;
@@ -82,7 +83,8 @@ export class MariadbWire implements MysqlWire {
       });
       let failure: Error | undefined;
       stream.on('error', (error: Error & { fatal?: boolean }) => {
-        if (error.fatal) this.#lose(error);
+        // It calls a statement that was cancelled fatal as well.
+        if (error.fatal && !this.native.isValid()) this.#lose(error);
         failure ??= error;
       });
       // Not at the error: the answers before it may wait in the stream still.

@@ -3,7 +3,7 @@ import type { ServerWarning } from '../session.js';
 import type { WireAnswer, WireResult } from './mysql-wire.js';
 
 /** A statement may end in a comment, so the separator is on a line of its own. */
-const SEPARATOR = '\n;\n';
+export const SEPARATOR = '\n;\n';
 
 /**
  * How many results one of these sends nobody knows before: a procedure sends one for each of its SELECTs, and what stands

@@ -4,7 +4,7 @@ import type { SqlStatement, Statement } from '../../sql/statement.js';
 import { takeChunk } from '../chunks.js';
 import { explainDatabaseError } from '../explain-error.js';
 import type { MigrationSession, ServerFacts, ServerWarning, StatementOutcome } from '../session.js';
-import { offsetOfError } from './mysql-error-place.js';
+import { offsetOfError, withoutFollowing } from './mysql-error-place.js';
 import { isStrictMode, type MysqlFacts, readMysqlFacts, withoutIgnoreSpace } from './mysql-facts.js';
 import { MysqlPacket, type PacketOutcome, readWarnings, travelsAlone } from './mysql-packet.js';
 import { withValues } from './mysql-values.js';
@@ -166,8 +166,12 @@ export class MysqlSession implements MigrationSession {
     { chunk, before }: { chunk: readonly SqlStatement[]; before: number },
   ): StatementFailedError {
     const isLost = this.#wire.lost !== undefined;
-    const { sentence, retryable, kind } = explainDatabaseError(error, isLost);
-    const offset = kind === 'syntax' ? offsetOfError(messageOf(error), chunk[at]!.text) : undefined;
+    const message = messageOf(error);
+    const { sentence, retryable, kind } = explainDatabaseError(error, {
+      isLost,
+      message: withoutFollowing(message),
+    });
+    const offset = kind === 'syntax' ? offsetOfError(message, chunk[at]!.text) : undefined;
     return new StatementFailedError(sentence, {
       at: before + at,
       offset,

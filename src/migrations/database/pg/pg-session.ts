@@ -153,7 +153,7 @@ export class PgSession implements MigrationSession {
   #failed({ error, at, offset }: BatchFailure, before: number, batch: PgBatch): StatementFailedError {
     const readError = batch instanceof PgCopy ? batch.readError : undefined;
     if (readError !== undefined) throw readError;
-    const { sentence, retryable } = explainDatabaseError(error, this.#lost !== undefined);
+    const { sentence, retryable } = explainDatabaseError(error, { isLost: this.#lost !== undefined });
     return new StatementFailedError(sentence, {
       at: before + at,
       offset,
