@@ -51,14 +51,13 @@ export class ScriptReader {
   async more(): Promise<boolean> {
     if (this.ended) return false;
     this.#drop();
-    for (;;) {
+    for (let grew = false; !grew && !this.ended;) {
       const next = await this.#pieces.next();
-      if (next.done === true) {
-        this.ended = true;
-        return true;
-      }
-      if (this.#append(next.value)) return true;
+      if (next.done === true) this.ended = true;
+      else grew = this.#append(next.value);
     }
+    this.#cursor.enter(this.text, Math.max(0, this.#counted));
+    return true;
   }
 
   /** Gives up the source. To be called when the script is not read to its end. */
@@ -106,14 +105,15 @@ export class ScriptReader {
     while (this.#passed < this.#replacements.length) {
       const { from, to, source } = this.#replacements[this.#passed]!;
       if (index < from) break;
-      if (this.#counted < from) this.#cursor.move(this.text, this.#counted, from);
+      if (this.#counted < from) this.#cursor.moveTo(from);
       this.#counted = from;
       if (index < to) return this.#cursor.position;
       this.#cursor.move(source);
+      this.#cursor.enter(this.text, to);
       this.#counted = to;
       this.#passed++;
     }
-    this.#cursor.move(this.text, this.#counted, index);
+    this.#cursor.moveTo(index);
     this.#counted = index;
     return this.#cursor.position;
   }

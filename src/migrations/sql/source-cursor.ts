@@ -1,14 +1,19 @@
 import type { ScriptPart, SourcePosition } from './statement.js';
 
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
+const NONE = Number.POSITIVE_INFINITY;
 
-/** Counts lines and columns while it moves over a text from its beginning on. */
+/** Counts lines and columns while it moves over a text, which may come in pieces, from its beginning on. */
 export class SourceCursor {
   #line: number;
   #column: number;
   #offset: number;
   #afterCarriageReturn = false;
+
+  #text = '';
+  #index = 0;
+  /** The next one of each in the text from `#index` on. Found once each: a line may be longer than what is moved at a time. */
+  #lineFeed = NONE;
+  #carriageReturn = NONE;
 
   constructor(start: SourcePosition = { line: 1, column: 1, offset: 0 }) {
     this.#line = start.line;
@@ -20,35 +25,53 @@ export class SourceCursor {
     return { line: this.#line, column: this.#column, offset: this.#offset };
   }
 
-  /** Moves over `text` from index `from` to before index `to`. */
-  move(text: string, from = 0, to = text.length): void {
-    let line = this.#line;
-    let column = this.#column;
-    let afterCarriageReturn = this.#afterCarriageReturn;
-    for (let index = from; index < to; index++) {
-      const unit = text.charCodeAt(index);
-      if (unit > CARRIAGE_RETURN) {
-        // The second half of a surrogate pair belongs to the code point that the first half counted.
-        if ((unit & 0xfc00) !== 0xdc00) column++;
-        afterCarriageReturn = false;
-      } else if (unit === LINE_FEED) {
-        if (!afterCarriageReturn) line++;
-        column = 1;
-        afterCarriageReturn = false;
-      } else if (unit === CARRIAGE_RETURN) {
-        line++;
-        column = 1;
-        afterCarriageReturn = true;
-      } else {
-        column++;
-        afterCarriageReturn = false;
-      }
-    }
-    this.#line = line;
-    this.#column = column;
-    this.#afterCarriageReturn = afterCarriageReturn;
-    this.#offset += to - from;
+  /** Says that the text goes on with `text` from `index` on. */
+  enter(text: string, index = 0): this {
+    this.#text = text;
+    this.#index = index;
+    this.#lineFeed = indexOf(text, '\n', index);
+    this.#carriageReturn = indexOf(text, '\r', index);
+    return this;
   }
+
+  /** Moves over all of `text`, which comes next. */
+  move(text: string): void {
+    this.enter(text).moveTo(text.length);
+  }
+
+  /** Moves to before `index` of what was entered last. */
+  moveTo(index: number): void {
+    const text = this.#text;
+    let from = this.#index;
+    this.#offset += index - from;
+    for (;;) {
+      const lineEnd = Math.min(this.#lineFeed, this.#carriageReturn);
+      if (lineEnd >= index) break;
+      if (lineEnd === this.#lineFeed) {
+        if (!this.#afterCarriageReturn || lineEnd > from) this.#line++;
+        this.#afterCarriageReturn = false;
+        this.#lineFeed = indexOf(text, '\n', lineEnd + 1);
+      } else {
+        this.#line++;
+        this.#afterCarriageReturn = true;
+        this.#carriageReturn = indexOf(text, '\r', lineEnd + 1);
+      }
+      this.#column = 1;
+      from = lineEnd + 1;
+    }
+    this.#index = index;
+    if (from === index) return;
+    this.#afterCarriageReturn = false;
+    let column = this.#column + index - from;
+    // The second half of a surrogate pair belongs to the code point that the first half counted.
+    for (; from < index; from++) if ((text.charCodeAt(from) & 0xfc00) === 0xdc00) column--;
+    this.#column = column;
+  }
+}
+
+function indexOf(text: string, character: string, from: number): number {
+  const index = text.indexOf(character, from);
+  return index < 0 ? NONE : index;
 }
 
 /**
@@ -62,14 +85,19 @@ export class SourceCursor {
  */
 export function locate({ text, start, replacements = [] }: ScriptPart, offset: number): SourcePosition {
   const cursor = new SourceCursor(start);
-  let at = 0;
+  cursor.enter(text);
   for (const { from, to, source } of replacements) {
     if (offset < from) break;
-    cursor.move(text, at, from);
+    cursor.moveTo(from);
     if (offset < to) return cursor.position;
     cursor.move(source);
-    at = to;
+    cursor.enter(text, to);
   }
-  cursor.move(text, at, Math.min(offset, text.length));
+  cursor.moveTo(Math.min(offset, text.length));
   return cursor.position;
+}
+
+/** A place as messages name it. */
+export function placeOf({ line, column }: SourcePosition): string {
+  return `line ${line}, column ${column}`;
 }

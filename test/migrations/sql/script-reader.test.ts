@@ -26,6 +26,9 @@ describe('SourceCursor', () => {
     const stepwise = new SourceCursor();
     for (const unit of text.split('')) stepwise.move(unit);
     expect(stepwise.position).toEqual(whole.position);
+    const within = new SourceCursor().enter(text);
+    for (let index = 0; index <= text.length; index++) within.moveTo(index);
+    expect(within.position).toEqual(whole.position);
   });
 });
 
@@ -108,6 +111,14 @@ describe('replaced text', () => {
     expect(at(' b')).toEqual({ line: 1, column: 10, offset: 9 });
     expect(at('c')).toEqual({ line: 2, column: 1, offset: 12 });
     expect(at('d')).toEqual({ line: 2, column: 9, offset: 20 });
+  });
+
+  test('the end of the script is counted where nothing new is seen with it', async () => {
+    const reader = new ScriptReader(['\n\nab', '']);
+    await reader.more();
+    reader.at = 3;
+    await reader.more();
+    expect([reader.ended, reader.positionAt(1)]).toEqual([true, { line: 3, column: 3, offset: 4 }]);
   });
 
   test.each([1, 2, 3, 100])('a place inside a part is found, %i units scanned at a time', async (step) => {
