@@ -1,28 +1,13 @@
 import type { MigrationSession } from '../database/session.js';
-import type { SplitScript, Statement } from '../sql/statement.js';
-import type { ReadTraits, StatementTraits } from '../sql/traits.js';
-
-export interface SentStatement {
-  readonly statement: Statement;
-  readonly traits: StatementTraits;
-}
-
-/** Whether a statement whose answer never came took effect. */
-export type Landed = 'landed' | 'not landed' | 'unknown';
-
-/** Asks the server's catalogue about a statement that commits by itself. */
-export interface LandedCheck {
-  /** What the catalogue says before the statement is sent; undefined where it could not tell afterwards. */
-  fingerprint(session: MigrationSession, sent: SentStatement): Promise<string | undefined>;
-  /** Held against the fingerprint, once nobody runs it any more. */
-  landed(
-    session: MigrationSession,
-    sent: SentStatement & { readonly fingerprint: string | undefined },
-  ): Promise<Landed>;
-  /** Whether it may leave something behind where it fails. */
-  leavesTraces(traits: StatementTraits): boolean;
-  removeTraces(session: MigrationSession, traits: StatementTraits): Promise<void>;
-}
+import type { LandedCheck, SentStatement } from '../sql/landed.js';
+import { mysqlLanded } from '../sql/mysql-landed.js';
+import { splitMysql } from '../sql/mysql-splitter.js';
+import { readMysqlTraits } from '../sql/mysql-traits.js';
+import { splitPostgres } from '../sql/postgres-splitter.js';
+import type { SplitScript } from '../sql/statement.js';
+import type { ReadTraits } from '../sql/traits.js';
+import { postgresLanded } from './postgres-landed.js';
+import { tempTraits } from './temp-shim.js';
 
 /** What the runner has to know of a database's SQL. */
 export interface Language {
@@ -32,14 +17,22 @@ export interface Language {
   /** What a statement would be, for a dry run on a database that cannot take DDL back. */
   readonly judge: (session: MigrationSession, sent: SentStatement) => Promise<string>;
 }
-import { splitMysql } from '../sql/mysql-splitter.js';
-import { postgresLanded } from './postgres-landed.js';
-import { tempTraits } from './temp-shim.js';
-export function languageOf(session: MigrationSession): Language {
-  return {
-    split: splitMysql,
-    readTraits: tempTraits(session.dialect),
+
+const LANGUAGES: Readonly<Record<MigrationSession['dialect'], Language>> = {
+  postgres: {
+    split: splitPostgres,
+    readTraits: tempTraits('postgres'),
     landed: postgresLanded,
-    judge: () => Promise.resolve('?'),
-  };
+    judge: () => Promise.resolve('not run'),
+  },
+  mysql: {
+    split: splitMysql,
+    readTraits: readMysqlTraits,
+    landed: mysqlLanded,
+    judge: () => Promise.resolve('not run'),
+  },
+};
+
+export function languageOf({ dialect }: MigrationSession): Language {
+  return LANGUAGES[dialect];
 }

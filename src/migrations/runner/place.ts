@@ -1,4 +1,4 @@
-import { locate } from './temp-shim.js';
+import { locate } from '../sql/source-cursor.js';
 import type { Statement } from '../sql/statement.js';
 import type { ProblemPlace } from './script-problem.js';
 

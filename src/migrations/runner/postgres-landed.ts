@@ -1,6 +1,6 @@
 import type { MigrationSession } from '../database/session.js';
 import type { StatementTarget, StatementTraits } from '../sql/traits.js';
-import type { Landed, LandedCheck, SentStatement } from './language.js';
+import type { Landed, LandedCheck, SentStatement } from '../sql/landed.js';
 
 /** Doing it twice does no harm. */
 const REPEATABLE = /^(?:VACUUM|ANALYZE|CLUSTER|CHECKPOINT|ALTER SYSTEM|DISCARD|REINDEX|LOAD)\b/;

@@ -1,6 +1,6 @@
 // TEMP until A's land
 import type { StatementTraits } from '../sql/traits.js';
-import type { Statement, SourcePosition, ScriptPart } from '../sql/statement.js';
+import type { Statement } from '../sql/statement.js';
 export const tempTraits =
   (dialect: string) =>
   (statement: Statement): StatementTraits => {
@@ -20,11 +20,3 @@ export const tempTraits =
       targets: cic ? [{ kind: 'index', name: cic[2]!.toLowerCase() }] : [],
     };
   };
-export function locate(part: ScriptPart, offset: number): SourcePosition {
-  const before = part.text.slice(0, offset).split('\n');
-  return {
-    line: part.start.line + before.length - 1,
-    column: before.length === 1 ? part.start.column + offset : before.at(-1)!.length + 1,
-    offset: part.start.offset + offset,
-  };
-}
