@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import type { StatementTarget } from './traits.js';
 
 /** What the server answers where an object does not exist: table, database, routine, trigger, event. */
-const ABSENT: ReadonlySet<unknown> = new Set([1146, 1049, 1305, 1360, 1539]);
+const ABSENT: ReadonlySet<string | undefined> = new Set(['1146', '1049', '1305', '1360', '1539']);
 /** The statement whose answer holds all of an object's definition. Views and tables share their names. */
 const SHOW: Partial<Record<StatementTarget['kind'], string>> = {
   table: 'TABLE',
@@ -22,8 +23,8 @@ const NEXT_NUMBER = / AUTO_INCREMENT=\d+/;
 /** A table that InnoDB does not have. */
 const NO_ID = '-';
 
-/** A short hash of an object's definition, or that there is none. */
-export type Definition = string | 'absent';
+/** A short hash of an object's definition, or `absent`. */
+export type Definition = string;
 
 /**
  * The definitions of objects; undefined where one cannot be seen for want of a right, or has none.
@@ -54,7 +55,7 @@ async function readDefinition(
     return createHash('sha256').update(column[1].replace(NEXT_NUMBER, '')).digest('hex').slice(0, 16);
   } catch (error) {
     if (session.lost) throw error;
-    return ABSENT.has((error as { errno?: unknown }).errno) ? 'absent' : undefined;
+    return ABSENT.has(databaseCodeOf(error)) ? 'absent' : undefined;
   }
 }
 
