@@ -1,5 +1,5 @@
 // Builds dist/cjs and dist/esm with plain tsc, side by side, from an empty dist.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { root, runTogether, tsc6 } from './tools.mjs';
 
 rmSync(new URL('dist', root), { recursive: true, force: true });
@@ -15,3 +15,6 @@ await runTogether([
   [tsc6, '-p', 'tsconfig.cjs.json'],
   [tsc6, '-p', 'tsconfig.esm.json'],
 ]);
+
+// The bins: npm makes them executable where it installs them, a folder that is linked has to be so already.
+chmodSync(new URL('dist/cjs/cli/main.js', root), 0o755);

@@ -1,0 +1,88 @@
+import { Command, CommanderError, Option } from 'commander';
+import { systemClock } from '../core/index.js';
+import type { CliCommand } from './command.js';
+import { COMMANDS } from './commands/index.js';
+import { type ExitCode, exitCodeOf } from './exit-codes.js';
+import { runCommand } from './run-command.js';
+import { SETTINGS } from './settings/settings-table.js';
+import { type Host, type Terminal, terminalOf } from './terminal.js';
+import { UsageError } from './usage-error.js';
+import { reporterFor } from './output/reporter-for.js';
+
+/** How the program was called. */
+export interface Invocation {
+  /** `holdfast` or `migrate`. */
+  readonly name: string;
+  readonly version: string;
+  /** The arguments without the interpreter and the script. */
+  readonly argv: readonly string[];
+}
+
+/** Runs the program and answers its exit code. Never rejects: whatever goes wrong was told to the user. */
+export async function runProgram(invocation: Invocation, host: Host): Promise<ExitCode> {
+  const terminal = terminalOf(host);
+  let exitCode: ExitCode = 0;
+  const program = programOf(invocation, {
+    terminal,
+    act: async (command, parsed) => {
+      exitCode = await runCommand(command, parsed, { host, terminal, clock: systemClock });
+    },
+  });
+  try {
+    await program.parseAsync(invocation.argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const problem = error instanceof CommanderError ? usageErrorFrom(error, program) : error;
+    const isJson = invocation.argv.includes('--json');
+    const reporter = reporterFor({ terminal, isJson, command: '', clock: systemClock, settings: undefined });
+    const code = exitCodeOf(problem);
+    reporter.failure(problem, code);
+    return code;
+  }
+}
+
+interface Wiring {
+  readonly terminal: Terminal;
+  readonly act: (command: CliCommand, parsed: Command) => Promise<void>;
+}
+
+function programOf({ name, version }: Invocation, { terminal, act }: Wiring): Command {
+  const program = new Command(name)
+    .description('Applies migrations to PostgreSQL, MySQL and MariaDB: in order, checked, under a lock.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .option('--config <file>', 'the configuration file (default: holdfast.config.* here or above)')
+    .option('--json', 'print an object a line, the last one being the result')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.out.write(text),
+      // What is wrong is told by the reporter: in one way to people, in another one with --json.
+      writeErr: () => undefined,
+      getOutHelpWidth: () => terminal.out.width ?? 100,
+      getOutHasColors: () => terminal.out.colours.isColorSupported,
+    })
+    .exitOverride();
+  for (const { flag, summary, repeatable } of SETTINGS) {
+    const option = new Option(flag, summary);
+    program.addOption(repeatable ? option.argParser(collect) : option);
+  }
+  for (const command of COMMANDS) {
+    const declared = program.command(command.name).description(command.summary);
+    for (const alias of command.aliases ?? []) declared.alias(alias);
+    command.declare?.(declared);
+    declared.action(() => act(command, declared));
+  }
+  return program;
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+function usageErrorFrom(error: CommanderError, program: Command): UsageError {
+  // Without a command commander wants to print its help and has no message.
+  const message =
+    error.code === 'commander.help' ? 'No command was given.' : error.message.replace(/^error: /, '');
+  return new UsageError(`${message}\nCommands and options: ${program.name()} --help`, { cause: error });
+}

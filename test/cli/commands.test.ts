@@ -1,0 +1,348 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Project, useProjects } from './project.js';
+import { useServers } from './servers.js';
+
+jest.setTimeout(60_000);
+
+const project = useProjects();
+const servers = useServers();
+
+const shop = {
+  'migrations/V1__add_orders.sql': 'CREATE TABLE orders (id int PRIMARY KEY, item varchar(40));\n',
+  'migrations/V2__add_items.sql':
+    "INSERT INTO orders VALUES (1, 'pen'), (2, 'ink');\nCREATE TABLE items (id int);\n",
+};
+
+describe.each(servers)('on $name', (server) => {
+  const env = (): Record<string, string> => ({ DATABASE_URL: server.url });
+  const run = (at: Project, ...args: string[]) => at.run(args, { env: env() });
+  const json = (at: Project, ...args: string[]) => at.json(args, { env: env() });
+  const tables = async (): Promise<string[]> =>
+    (
+      await server.query(
+        `SELECT table_name AS name FROM information_schema.tables
+          WHERE table_schema = ${server.name === 'MariaDB' ? 'database()' : "'public'"} ORDER BY 1`,
+      )
+    ).map(({ name }) => String(name));
+
+  describe('up', () => {
+    test('applies what is pending, says so, and then nothing is', async () => {
+      const at = project(shop);
+      const first = await run(at, 'up');
+
+      expect(first).toMatchObject({ exitCode: 0 });
+      expect(first.stdout).toMatch(
+        /^✓ V1__add_orders\.sql {2}.+\n✓ V2__add_items\.sql {2}.+\n2 migrations applied in .+ The database is at version 2\.\n$/,
+      );
+      expect(await tables()).toEqual(expect.arrayContaining(['items', 'orders']));
+      expect(await run(at, 'up')).toMatchObject({
+        exitCode: 0,
+        stdout: 'Nothing to apply. The database is at version 2.\n',
+      });
+    });
+
+    test('stops at --to, and after --step', async () => {
+      const at = project({ ...shop, 'migrations/V3__x.sql': 'CREATE TABLE x (id int);' });
+
+      expect((await json(at, 'up', '--to', '1')).last).toMatchObject({ version: '1' });
+      expect((await json(at, 'up', '--step', '1')).last).toMatchObject({ version: '2' });
+      expect((await json(at, 'up', '--to', '3')).last).toMatchObject({ version: '3' });
+    });
+
+    test('--dry-run changes nothing and says what would happen', async () => {
+      const at = project(shop);
+      const { exitCode, stdout } = await run(at, 'up', '--dry-run');
+
+      expect(stdout).toMatch(
+        /V1__add_orders\.sql[^]*V2__add_items\.sql[^]*2 migrations would be applied\. Nothing was changed/,
+      );
+      expect(exitCode).toBe(0);
+      expect(await tables()).not.toContain('orders');
+      expect((await json(at, 'up', '--dry-run')).last).toMatchObject({ dryRun: true, exitCode: 0 });
+    });
+
+    test('--json: an object a line, the last one is the result', async () => {
+      const { lines, stderr, exitCode } = await json(project(shop), 'up');
+
+      expect(lines.map(({ kind }) => kind)).toEqual(
+        expect.arrayContaining(['connected', 'planned', 'started', 'applied', 'result']),
+      );
+      expect(lines.every(({ time }) => !Number.isNaN(Date.parse(time)))).toBe(true);
+      expect(lines.at(-1)).toMatchObject({
+        kind: 'result',
+        command: 'up',
+        exitCode: 0,
+        version: '2',
+        applied: [
+          { script: 'V1__add_orders.sql', version: '1' },
+          { script: 'V2__add_items.sql', version: '2' },
+        ],
+      });
+      expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+    });
+  });
+
+  describe('status', () => {
+    test('exit code 2 while something is pending, 0 afterwards', async () => {
+      const at = project(shop);
+      const before = await run(at, 'status');
+      await run(at, 'up');
+      const after = await run(at, 'status');
+
+      expect(before.stdout).toMatch(
+        /1 +add orders +PENDING[^]*2 +add items +PENDING[^]*2 migrations pending\.\n$/,
+      );
+      expect(after.stdout).toMatch(
+        /1 +add orders +SUCCESS[^]*2 +add items +SUCCESS[^]*nothing is pending\.\n$/,
+      );
+      expect([before.exitCode, after.exitCode]).toEqual([2, 0]);
+    });
+
+    test('exit code 5 when an applied file was edited, which it names', async () => {
+      const at = project(shop);
+      await run(at, 'up');
+      at.write({ 'migrations/V1__add_orders.sql': 'CREATE TABLE orders (id bigint);\n' });
+      const { exitCode, stdout } = await run(at, 'status');
+
+      expect(stdout).toMatch(/add orders +CHANGED[^]*✗ .*V1__add_orders\.sql/);
+      expect(exitCode).toBe(5);
+      expect((await json(at, 'status')).last).toMatchObject({
+        kind: 'result',
+        exitCode: 5,
+        problems: [{ state: 'CHANGED' }],
+      });
+    });
+  });
+
+  test('undo and down take the last version back', async () => {
+    const at = project({
+      ...shop,
+      'migrations/U2__add_items.sql': 'DELETE FROM orders;\nDROP TABLE items;\n',
+    });
+    await run(at, 'up');
+
+    expect(await run(at, 'undo')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(
+        /^✓ U2__add_items\.sql .+\n1 migration undone\. The database is at version 1\.\n$/,
+      ),
+    });
+    expect(await tables()).not.toContain('items');
+    await run(at, 'up');
+    expect((await json(at, 'down')).last).toMatchObject({ command: 'undo', exitCode: 0, version: '1' });
+  });
+
+  test('validate and repair: an edited file is a problem until it is accepted', async () => {
+    const at = project(shop);
+    await run(at, 'up');
+    expect(await run(at, 'validate')).toMatchObject({
+      exitCode: 0,
+      stdout: 'Files and history agree. 0 migrations pending.\n',
+    });
+    at.write({ 'migrations/V1__add_orders.sql': `${shop['migrations/V1__add_orders.sql']}-- a comment\n` });
+    const invalid = await run(at, 'validate');
+    const refused = await run(at, 'up');
+    const repaired = await run(at, 'repair');
+
+    expect(invalid).toMatchObject({ exitCode: 5, stdout: expect.stringContaining('V1__add_orders.sql') });
+    expect(refused).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('V1__add_orders.sql') });
+    expect(repaired).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^✓ .*V1__add_orders/) });
+    expect(await run(at, 'validate')).toMatchObject({ exitCode: 0 });
+    expect(await run(at, 'repair')).toMatchObject({ exitCode: 0, stdout: 'Nothing to repair.\n' });
+  });
+
+  test('baseline: what is below it is never run', async () => {
+    const at = project(shop);
+
+    expect(await run(at, 'baseline', '1', '--description', 'as found')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^The baseline is version 1:/),
+    });
+    await server.query('CREATE TABLE orders (id int, item varchar(40))');
+    expect((await json(at, 'up')).last).toMatchObject({ applied: [{ script: 'V2__add_items.sql' }] });
+  });
+
+  test('adopt takes over what another tool has applied', async () => {
+    const at = project({
+      'migrations/20250101000000-add-orders.sql': 'CREATE TABLE orders (id int);',
+      'migrations/20250102000000-add-items.sql': 'CREATE TABLE items (id int);',
+    });
+    await server.query('CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)');
+    await server.query("INSERT INTO schema_migrations VALUES ('20250101000000')");
+    const { exitCode, stdout } = await run(at, 'adopt', '--from', 'dbmate');
+
+    expect(stdout).toMatch(/✓ 20250101000000-add-orders\.sql\n[^]*1 migration taken over from dbmate\.\n$/);
+    expect(exitCode).toBe(0);
+    expect((await json(at, 'up')).last).toMatchObject({
+      applied: [{ script: '20250102000000-add-items.sql' }],
+    });
+  });
+
+  test('unlock: without a holder there is nothing to do', async () => {
+    expect(await run(project(shop), 'unlock')).toMatchObject({
+      exitCode: 0,
+      stdout: 'Nobody holds the lock.\n',
+    });
+  });
+
+  test('doctor names where the settings come from, and no value', async () => {
+    const { exitCode, stdout } = await run(project(shop), 'doctor');
+
+    expect(stdout).toMatch(/✓ configuration: no configuration file; url by DATABASE_URL\n/);
+    expect(stdout).not.toContain(server.url);
+    expect(exitCode).toBe(0);
+  });
+
+  describe('what fails', () => {
+    const partial = server.name === 'MariaDB';
+
+    test(`a statement: exit code ${partial ? 3 : 1}, with place, what is left, and the next step`, async () => {
+      const at = project({
+        'migrations/V1__x.sql': 'CREATE TABLE x (id int);\n\nINSERT INTO nowhere VALUES (1);\n',
+      });
+      const { exitCode, stdout, stderr } = await run(at, 'up');
+
+      expect(stderr).toMatch(/V1__x\.sql:3:\d+: .*nowhere/);
+      expect(stderr).toMatch(/\nNext: /);
+      expect(stdout).toBe('✗ V1__x.sql\n');
+      expect(exitCode).toBe(partial ? 3 : 1);
+    });
+
+    test('--json: the last line is the error, and stderr is empty', async () => {
+      const at = project({
+        ...shop,
+        'migrations/V3__x.sql': 'INSERT INTO nowhere VALUES (1);',
+        'migrations/V4__y.sql': '',
+      });
+      const { last, stderr, exitCode } = await json(at, 'up');
+
+      expect(last).toMatchObject({
+        kind: 'error',
+        command: 'up',
+        exitCode,
+        code: 'MIGRATION_FAILED',
+        script: 'V3__x.sql',
+        applied: ['V1__add_orders.sql', 'V2__add_items.sql'],
+        notReached: ['V4__y.sql'],
+      });
+      expect(stderr).toBe('');
+    });
+
+    test('a verification: exit code 6', async () => {
+      const at = project({
+        'migrations/V1__x.sql':
+          'CREATE TABLE x (id int);\nINSERT INTO x VALUES (1);\n-- verify: SELECT * FROM x\n',
+      });
+
+      expect((await json(at, 'up')).last).toMatchObject({
+        kind: 'error',
+        exitCode: 6,
+        code: 'VERIFY_FAILED',
+      });
+    });
+
+    test('a database that cannot be reached: exit code 1, and no password', async () => {
+      const url = new URL(server.url);
+      url.password = 'correct-horse';
+      url.port = '1';
+      const { exitCode, stderr, stdout } = await project(shop).run(['up'], {
+        env: { DATABASE_URL: url.href },
+      });
+
+      expect(exitCode).toBe(1);
+      expect(stderr).not.toBe('');
+      expect(stdout + stderr).not.toContain('correct-horse');
+    });
+  });
+});
+
+describe('create', () => {
+  test('makes the next file and prints its path', async () => {
+    const at = project(shop);
+    const { exitCode, stdout } = await at.run(['create', 'add', 'prices']);
+
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'migrations/V3__add_prices.sql\n' });
+    expect(readFileSync(join(at.folder, 'migrations/V3__add_prices.sql'), 'utf8')).toBe('');
+  });
+
+  test('makes the directory for the first one, and prints the path from where it was called', async () => {
+    const at = project({ 'holdfast.config.json': '{ "directories": ["db/migrations"] }', 'src/x.ts': '' });
+    const { stdout } = await at.run(['create', 'init', '--undo'], { cwd: 'src' });
+
+    expect(stdout).toBe('../db/migrations/V1__init.sql\n../db/migrations/U1__init.sql\n');
+    expect(readdirSync(join(at.folder, 'db/migrations')).sort()).toEqual(['U1__init.sql', 'V1__init.sql']);
+  });
+
+  test('puts it beside the highest version', async () => {
+    const at = project({
+      'migrations/2025/V1__a.sql': '',
+      'migrations/2026/V2__b.sql': '',
+      'migrations/R__v.sql': '',
+    });
+
+    expect((await at.run(['create', 'c'])).stdout).toBe('migrations/2026/V3__c.sql\n');
+    expect((await at.run(['create', 'w', '--repeatable'])).stdout).toBe('migrations/R__w.sql\n');
+  });
+
+  test('makes a folder beside folders, and code', async () => {
+    const at = project({ 'migrations/20250101000000_a/migration.sql': '' });
+    const { stdout } = await at.run(['create', 'b']);
+
+    expect(stdout).toMatch(/^migrations\/\d{14}_b\/migration\.sql\n$/);
+    expect(existsSync(join(at.folder, stdout.trim()))).toBe(true);
+    expect((await at.run(['create', 'c', '--ts'])).stdout).toMatch(/^migrations\/\d{14}_c\.ts\n$/);
+  });
+
+  test('overwrites nothing', async () => {
+    const at = project({ 'migrations/R__v.sql': 'SELECT 1;' });
+    const { exitCode, stderr } = await at.run(['create', 'v', '--repeatable']);
+
+    expect({ exitCode, stderr }).toMatchObject({
+      exitCode: 64,
+      stderr: expect.stringContaining('is there already'),
+    });
+    expect(readFileSync(join(at.folder, 'migrations/R__v.sql'), 'utf8')).toBe('SELECT 1;');
+  });
+
+  test('--repeatable has no undo', async () => {
+    expect(await project().run(['create', 'v', '--repeatable', '--undo'])).toMatchObject({ exitCode: 64 });
+  });
+});
+
+describe('wrong usage is exit code 64 and says what is right', () => {
+  test.each([
+    [['upp'], /unknown command 'upp'\n\(Did you mean up\?\)/],
+    [['up', '--jsn'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
+    [[], /No command was given/],
+    [['up', '--step', '0'], /--step must be a whole number from 1 on, but is "0"/],
+    [['up', 'V1'], /too many arguments/],
+    [['up'], /No database is named\. Set DATABASE_URL/],
+    [
+      ['adopt', '--url', 'postgres://a/b'],
+      /adopt needs --from, one of flyway, prisma, typeorm, umzug, dbmate/,
+    ],
+    [['adopt', '--url', 'postgres://a/b', '--from', 'knex'], /--from must be one of .*, but is "knex"/],
+    [['create'], /missing required argument 'name'/],
+    [['up', '--url', 'oracle://a/b'], /The database url must begin/],
+  ])('%j', async (args, message) => {
+    const at = project(shop);
+    const { exitCode, stdout, stderr } = await at.run(args);
+
+    expect(stderr).toMatch(message);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' });
+    const asJson = await at.json(args);
+    expect(asJson).toMatchObject({ exitCode: 64, stderr: '', last: { kind: 'error', exitCode: 64 } });
+    expect(asJson.last['message']).toMatch(message);
+  });
+});
+
+test.each([['--help'], ['up', '--help'], ['help', 'status'], ['--version']])(
+  '%s %s is exit code 0',
+  async (...args) => {
+    const { exitCode, stdout, stderr } = await project().run(args);
+
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).not.toBe('');
+  },
+);
