@@ -1,5 +1,6 @@
 import type { MigrationSession } from '../database/session.js';
 import type { LandedCheck, SentStatement } from '../sql/landed.js';
+import { describeVerdict, judgeMysqlDdl } from '../sql/mysql-ddl-algorithm.js';
 import { mysqlLanded } from '../sql/mysql-landed.js';
 import { splitMysql } from '../sql/mysql-splitter.js';
 import { readMysqlTraits } from '../sql/mysql-traits.js';
@@ -8,6 +9,8 @@ import type { SplitScript } from '../sql/statement.js';
 import type { ReadTraits } from '../sql/traits.js';
 import { postgresLanded } from './postgres-landed.js';
 import { tempTraits } from './temp-shim.js';
+
+const ROW_CHANGES = /^(?:INSERT|UPDATE|DELETE|REPLACE|LOAD|CALL|WITH)\b/;
 
 /** What the runner has to know of a database's SQL. */
 export interface Language {
@@ -29,9 +32,15 @@ const LANGUAGES: Readonly<Record<MigrationSession['dialect'], Language>> = {
     split: splitMysql,
     readTraits: readMysqlTraits,
     landed: mysqlLanded,
-    judge: () => Promise.resolve('not run'),
+    judge: judgeMysql,
   },
 };
+
+async function judgeMysql(session: MigrationSession, sent: SentStatement): Promise<string> {
+  if (!sent.traits.standsAlone)
+    return ROW_CHANGES.test(sent.traits.command) ? 'row changes' : 'changes no table';
+  return describeVerdict(await judgeMysqlDdl(session, sent)) || 'changes no table that is there';
+}
 
 export function languageOf({ dialect }: MigrationSession): Language {
   return LANGUAGES[dialect];

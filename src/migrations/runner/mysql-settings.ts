@@ -5,6 +5,9 @@ import { runOwn } from './transaction.js';
 /** The most that both servers take: 2^32 - 1 rounds of a recursive query. */
 const NO_LIMIT = '4294967295';
 
+/** A year, the most that lock_wait_timeout takes: it has no word for no limit. */
+const LONGEST_WAIT_S = 31_536_000;
+
 /** What changes by itself, or says what happened: never a setting. */
 const NO_SETTINGS = new Set([
   'error_count',
@@ -92,7 +95,7 @@ function wantedValues(
   const wanted = new Map<string, string>();
   const notes: string[] = [];
   if (lockTimeoutMs !== undefined) {
-    const seconds = String(Math.max(1, Math.ceil(lockTimeoutMs / 1000)));
+    const seconds = String(lockTimeoutMs === 0 ? LONGEST_WAIT_S : Math.ceil(lockTimeoutMs / 1000));
     wanted.set('lock_wait_timeout', seconds).set('innodb_lock_wait_timeout', seconds);
   }
   if (statementTimeoutMs !== undefined && isMariadb)

@@ -5,12 +5,12 @@ import type { ScriptRun } from './script-run.js';
 
 /** Runs the clauses that must return no rows. Throws {@link ScriptProblem} with what they returned, but no values. */
 export async function verify({ profile, session }: ScriptRun, when: 'before' | 'after'): Promise<void> {
-  for (const clause of profile.directives.verify) {
-    if (clause.when !== when) continue;
-    const place = { position: clause.position, text: clause.sql };
+  const { verifyBefore, verifyAfter } = profile.directives;
+  for (const { query, position } of when === 'before' ? verifyBefore : verifyAfter) {
+    const place = { position, text: query };
     let rows: object[];
     try {
-      rows = await session.query(clause.sql);
+      rows = await session.query(query);
     } catch (error) {
       throw new ScriptProblem(`its clause verify could not be run: ${messageOf(error)}`, {
         place,
@@ -26,7 +26,7 @@ export async function verify({ profile, session }: ScriptRun, when: 'before' | '
       {
         kind: 'verify',
         place,
-        next: `Run the clause to see the rows: ${abridge(clause.sql)}`,
+        next: `Run the clause to see the rows: ${abridge(query)}`,
       },
     );
   }

@@ -179,7 +179,7 @@ describe.each(engines)('up by %s', (_, use) => {
     files.write({
       'V1__a.sql': 'CREATE TABLE a (n INT, secret VARCHAR(20))',
       'V2__b.sql':
-        "-- verify: SELECT n, secret FROM a WHERE n > 1\nINSERT INTO a VALUES (1, 'x'), (2, 'hunter2'), (3, 'hunter3')",
+        "-- verify after: SELECT n, secret FROM a WHERE n > 1\nINSERT INTO a VALUES (1, 'x'), (2, 'hunter2'), (3, 'hunter3')",
     });
     const error = await failureOf<VerifyFailedError>(files.migrator().up());
     expect(error).toBeInstanceOf(VerifyFailedError);
