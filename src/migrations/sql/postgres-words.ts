@@ -51,6 +51,75 @@ export function* tokensOf(text: string): Generator<PostgresToken, void, undefine
   }
 }
 
+/** Reads a statement token by token, as far as it is asked to. */
+export class PostgresWords {
+  readonly #tokens: Generator<PostgresToken, void, undefined>;
+  #next: PostgresToken | undefined;
+
+  constructor(text: string) {
+    this.#tokens = tokensOf(text);
+    this.take();
+  }
+
+  /** What {@link take} would give; undefined at the end. */
+  get next(): PostgresToken | undefined {
+    return this.#next;
+  }
+
+  take(): PostgresToken | undefined {
+    const token = this.#next;
+    this.#next = this.#tokens.next().value ?? undefined;
+    return token;
+  }
+
+  follows(...words: readonly string[]): boolean {
+    return this.#next?.kind === 'word' && words.includes(this.#next.value);
+  }
+
+  /** Takes one of these words, where it follows. */
+  accept(...words: readonly string[]): boolean {
+    const found = this.follows(...words);
+    if (found) this.take();
+    return found;
+  }
+
+  acceptSymbol(symbol: string): boolean {
+    const found = this.#next?.kind === 'symbol' && this.#next.value === symbol;
+    if (found) this.take();
+    return found;
+  }
+
+  /** Skips to behind the first of these words outside of parentheses, and returns it. */
+  skipTo(...words: readonly string[]): string | undefined {
+    for (let token = this.take(); token !== undefined; token = this.take())
+      if (token.kind === 'word' && token.depth === 0 && words.includes(token.value)) return token.value;
+    return undefined;
+  }
+
+  /** Takes what stands in parentheses, where they follow: its words. */
+  parenthesised(): readonly string[] {
+    const words: string[] = [];
+    if (!this.acceptSymbol('(')) return words;
+    for (let token = this.take(); token !== undefined; token = this.take()) {
+      if (token.value === ')' && token.kind === 'symbol' && token.depth === 0) break;
+      words.push(token.value);
+    }
+    return words;
+  }
+
+  /** Takes a name, with its schema where it has one; of one with a database in front as well the last two. */
+  name(): { readonly schema?: string; readonly name: string } | undefined {
+    const parts: string[] = [];
+    do {
+      if (this.#next?.kind !== 'word' && this.#next?.kind !== 'name') break;
+      parts.push(this.take()!.folded);
+    } while (this.acceptSymbol('.'));
+    const [name, schema] = parts.toReversed();
+    if (name === undefined) return undefined;
+    return schema === undefined ? { name } : { schema, name };
+  }
+}
+
 /** Whether the statement is `COPY … FROM stdin`, whose data follows it. `FROM stdout` is the same to the server. */
 export function copiesFromScript(text: string): boolean {
   let follows = false;
