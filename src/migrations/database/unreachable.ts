@@ -47,7 +47,10 @@ function untrusted(): string {
 /** By what the driver says, where it gives no code. */
 const BY_TEXT: readonly (readonly [pattern: RegExp, next: string])[] = [
   [/no encryption|SSL off/i, 'It wants TLS: add ?sslmode=verify-full to the url (?ssl=true on MySQL).'],
-  [/does not support SSL|does not support secure/i, 'It has no TLS: take sslmode or ssl out of the url.'],
+  [
+    /does not support SSL|does not support secure|ssl not enabled/i,
+    'It has no TLS: take sslmode or ssl out of the url.',
+  ],
   [
     /timeout exceeded when trying to connect|pool timeout|AcquireTimeout/i,
     'No connection of the pool was free in time: raise its limit, or give a url instead of a pool.',

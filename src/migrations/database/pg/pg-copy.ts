@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../../core/index.js';
 import type { CopyStatement } from '../../sql/statement.js';
 import { PgBatch } from './pg-batch.js';
 import type { PgConnection } from './pg-types.js';
+
+const MOST_IN_A_TURN = 64 * 1024;
 
 /**
  * `COPY … FROM STDIN`: the data behind the statement is sent as it is read, as fast as the socket takes it.
@@ -29,11 +32,18 @@ export class PgCopy extends PgBatch {
   }
 
   async #send(connection: PgConnection): Promise<void> {
+    let sentInTurn = 0;
     try {
       for await (const piece of this.#data) {
-        if (this.#failed) return;
+        // The client tells of a lost connection a turn later, for which data that is in memory already does not wait.
+        if (this.#failed || !connection.stream.writable) return;
         connection.sendCopyFromChunk(Buffer.from(piece));
+        sentInTurn += piece.length;
         if (connection.stream.writableNeedDrain) await drained(connection);
+        else if (sentInTurn < MOST_IN_A_TURN) continue;
+        // The kernel may take all of it at once: without a turn of the event loop the server's refusal is never read.
+        await nextTurn();
+        sentInTurn = 0;
       }
     } catch (error) {
       this.readError = error;

@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 
 export interface PgStream extends EventEmitter {
+  readonly writable: boolean;
   readonly writableNeedDrain?: boolean;
   setTimeout(timeoutMs: number, callback: () => void): unknown;
   destroy(): void;
