@@ -1,4 +1,5 @@
 import { SqlSyntaxError } from '../errors.js';
+import { placeOf } from './source-cursor.js';
 import type { SourcePosition } from './statement.js';
 
 // What makes a script of MySQL or MariaDB one that can never be sent, and what to do about it.
@@ -55,8 +56,4 @@ export function loneReturn(position: SourcePosition): SqlSyntaxError {
       'skip what follows. Save the file with \\n or \\r\\n as line ends.',
     { position },
   );
-}
-
-function placeOf({ line, column }: SourcePosition): string {
-  return `line ${line}, column ${column}`;
 }
