@@ -42,7 +42,8 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
       await settleCommit(run, begun, problem);
       return sender.sent;
     }
-    const rolledBack = await rollBack(session);
+    // A COMMIT that the server refused has rolled back: a deferred constraint, a conflict between nodes.
+    const rolledBack = isCommitting ? 'all' : await rollBack(session);
     if (!session.lost) await settings.restore(session);
     throw rolledBack === 'all'
       ? new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(session) })

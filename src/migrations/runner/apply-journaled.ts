@@ -4,7 +4,8 @@ import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
 import { problemOf } from './problem-of.js';
 import { JournalResume } from './journal-resume.js';
-import { abridge, placeIn } from './place.js';
+import { abridge } from '../sql/abridge.js';
+import { placeIn } from './place.js';
 import { addTo, hashOf } from './statement-hash.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
@@ -196,6 +197,14 @@ export class JournaledScript {
     addTo(segment.hash, statement);
     const ends =
       traits.controlsTransaction && /^(?:COMMIT|END|ROLLBACK|ABORT)\b(?! TO\b)/.test(traits.command);
+    if (!ends && traits.controlsTransaction && !/SAVEPOINT|^ROLLBACK TO|^RELEASE/.test(traits.command)) {
+      throw new ScriptProblem(
+        `${traits.command} cannot stand inside of the BEGIN of line ${segment.first.start.line}`,
+        {
+          place: placeIn(statement),
+        },
+      );
+    }
     if (!ends) {
       await this.#sender.push(statement, traits);
       return;

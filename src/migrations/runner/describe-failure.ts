@@ -6,7 +6,7 @@ import {
   VerifyFailedError,
 } from '../errors.js';
 import type { AppliedScript } from '../migrator.js';
-import { abridge } from './place.js';
+import { abridge } from '../sql/abridge.js';
 import type { ScriptFailure } from './script-problem.js';
 
 /** The run that a script failed in. */
@@ -29,7 +29,7 @@ export function describeFailure(failure: ScriptFailure, story: RunStory): Holdfa
   const where = place ? `:${place.position.line}:${place.position.column}` : '';
   const lines = [
     `${story.script}${where}: ${sentence(problem.message)}`,
-    ...(place ? [`  ${abridge(place.text)}`] : []),
+    ...(place?.text ? [`  ${abridge(place.text)}`] : []),
     failure.left.trim(),
     runSentence(story),
     `Next: ${problem.next ?? defaultNext(failure)}`,

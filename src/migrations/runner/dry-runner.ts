@@ -3,7 +3,7 @@ import type { DryRunScript, DryRunStatement } from '../migrator.js';
 import { applySettings, senderOptions } from './apply-in-transaction.js';
 import { problemOf } from './problem-of.js';
 import { loadCodeMigration } from './load-code-migration.js';
-import { abridge } from './place.js';
+import { abridge } from '../sql/abridge.js';
 import type { RunContext } from './run-context.js';
 import { Script, type ScriptStatement } from './script.js';
 import { ScriptFailure } from './script-problem.js';

@@ -5,10 +5,10 @@ import { mysqlLanded } from '../sql/mysql-landed.js';
 import { splitMysql } from '../sql/mysql-splitter.js';
 import { readMysqlTraits } from '../sql/mysql-traits.js';
 import { splitPostgres } from '../sql/postgres-splitter.js';
+import { readPostgresTraits } from '../sql/postgres-traits.js';
 import type { SplitScript } from '../sql/statement.js';
 import type { ReadTraits } from '../sql/traits.js';
 import { postgresLanded } from './postgres-landed.js';
-import { tempTraits } from './temp-shim.js';
 
 const ROW_CHANGES = /^(?:INSERT|UPDATE|DELETE|REPLACE|LOAD|CALL|WITH)\b/;
 
@@ -24,7 +24,7 @@ export interface Language {
 const LANGUAGES: Readonly<Record<MigrationSession['dialect'], Language>> = {
   postgres: {
     split: splitPostgres,
-    readTraits: tempTraits('postgres'),
+    readTraits: readPostgresTraits,
     landed: postgresLanded,
     judge: () => Promise.resolve('not run'),
   },

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { MigrationBody } from '../migration.js';
 import { readSqlBody } from '../sources/read-text.js';
-import type { ScriptItem, Statement } from '../sql/statement.js';
+import { replacePlaceholders } from '../sql/placeholders.js';
+import type { ScriptItem, SourcePosition, Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { problemOf } from './problem-of.js';
 import { type Language, languageOf } from './language.js';
@@ -52,7 +53,13 @@ export class Script {
       const { size } = await stat(body.path);
       const builder = new ProfileBuilder({ script, bytes: size });
       let kept: ScriptStatement[] | undefined = size <= KEPT_LENGTH ? [] : undefined;
-      for await (const item of itemsOf(source, language)) {
+      const onUndeclared = (name: string, { line }: SourcePosition): void =>
+        context.emit({
+          kind: 'note',
+          script,
+          message: `\${${name}} in line ${line} is no declared placeholder: it was left as it is.`,
+        });
+      for await (const item of itemsOf(source, language, onUndeclared)) {
         if (item.kind === 'comment') {
           builder.addComment(item);
           continue;
@@ -89,8 +96,11 @@ export class Script {
 
 /** Statements and comments, one by one. Throws `SqlSyntaxError`. */
 async function* itemsOf(
-  { body, script }: ScriptSource,
+  { body, script, context }: ScriptSource,
   { split }: Language,
+  onUndeclared?: (name: string, position: SourcePosition) => void,
 ): AsyncGenerator<ScriptItem, void, undefined> {
-  for await (const group of split(readSqlBody(body, { script }))) yield* group;
+  const { placeholders } = context.options;
+  const text = replacePlaceholders(readSqlBody(body, { script }), { placeholders, onUndeclared });
+  for await (const group of split(text)) yield* group;
 }

@@ -42,3 +42,18 @@ export async function survey(
   const resumable = failed.filter(({ migration }) => begun.has(migration!.script));
   return { sources, hasHistory, applied, plan: made, resumable };
 }
+
+/** The highest applied version after a run, whose own session may have been lost at its last COMMIT. */
+export async function versionAfter(
+  context: RunContext,
+  sources: MigrationSources,
+): Promise<string | undefined> {
+  const { session, database } = context;
+  if (!session.lost) return (await survey(context, sources)).plan.version?.text;
+  const other = await database.open();
+  try {
+    return (await survey({ ...context, session: other }, sources)).plan.version?.text;
+  } finally {
+    await other.end();
+  }
+}

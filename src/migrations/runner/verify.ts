@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/index.js';
-import { abridge } from './place.js';
+import { abridge } from '../sql/abridge.js';
 import { ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 

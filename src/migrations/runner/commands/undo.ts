@@ -6,7 +6,7 @@ import type { MigrationTask } from '../apply-migration.js';
 import type { RunContext } from '../run-context.js';
 import { type RunMoments, runTasks } from '../run-tasks.js';
 import { RunSignals } from '../signals.js';
-import { readSources, survey } from '../survey.js';
+import { readSources, survey, versionAfter } from '../survey.js';
 import { withLock } from '../with-lock.js';
 import { describeProblems, lastRank, requireWritable } from './up.js';
 
@@ -44,7 +44,7 @@ export async function undo(context: RunContext, options: UndoOptions = {}): Prom
       { context, lock, signals, callbacks: sources.callbacks, rank },
       { tasks: plan.steps.map(taskOf), moments: MOMENTS, verb: 'undone' },
     );
-    return { undone, version: (await survey(context, sources)).plan.version?.text };
+    return { undone, version: await versionAfter(context, sources) };
   });
 }
 

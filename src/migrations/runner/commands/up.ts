@@ -7,7 +7,7 @@ import { requireAdoptedSchema } from '../foreign-schema.js';
 import type { RunContext } from '../run-context.js';
 import { type RunMoments, runTasks } from '../run-tasks.js';
 import { RunSignals } from '../signals.js';
-import { readSources, type Survey, survey } from '../survey.js';
+import { readSources, type Survey, survey, versionAfter } from '../survey.js';
 import { withLock } from '../with-lock.js';
 
 const MOMENTS: RunMoments = {
@@ -54,8 +54,7 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
       { context, lock, signals, callbacks: sources.callbacks, rank: lastRank(found) },
       { tasks, step: options.step, moments: MOMENTS, verb: 'applied' },
     );
-    const after = await survey(context, sources, planOptions);
-    return { applied, version: after.plan.version?.text };
+    return { applied, version: await versionAfter(context, sources) };
   });
 }
 

@@ -1,0 +1,188 @@
+import { MigrationFailedError, MissingRightsError } from '../../../src/migrations/index.js';
+import { failureOf, notesOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+
+const engines = [
+  ['pg', usePostgres],
+  ['mysql2', () => useMariadb('mysql2')],
+] as const;
+
+describe.each(engines)('when the database goes away, by %s', (driver, use) => {
+  const engine = use();
+  const files = useWorkspace(engine);
+
+  test('in the middle of a transaction, nothing of the migration stays', async () => {
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT)',
+      'V2__b.sql': 'INSERT INTO a VALUES (1);\nINSERT INTO a VALUES (2);',
+    });
+    const proxy = await engine.db.proxy();
+    proxy.arm(/INSERT INTO a VALUES \(2\)/, { action: 'cut-after' }, { times: 1 });
+    const error = await failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
+    expect(error).toBeInstanceOf(MigrationFailedError);
+    expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'rolled back' });
+    expect(error.message).toContain('The server rolls back what a lost connection had not committed');
+    await files.migrator().up();
+    expect(await engine.query('SELECT n FROM a ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  test('instead of the answer to COMMIT, the row in the history settles it', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (1)' });
+    await files.migrator().up({ to: '1' });
+    const proxy = await engine.db.proxy();
+    const armed = proxy.arm(/^COMMIT$/, { action: 'cut-after' }, { times: 1 });
+    const { applied } = await files.migrator({ url: proxy.url(engine.url) }).up();
+    expect(armed.hits).toHaveLength(1);
+    expect(applied.map(({ script }) => script)).toEqual(['V2__b.sql']);
+    expect(notesOf(files.events).join('\n')).toContain('found its row in the history: it is applied');
+    expect(await engine.query('SELECT n FROM a')).toEqual([{ n: 1 }]);
+  });
+
+  test('before COMMIT reached it, the missing row settles it', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (1)' });
+    await files.migrator().up({ to: '1' });
+    const proxy = await engine.db.proxy();
+    proxy.arm(/^COMMIT$/, { action: 'cut-before' }, { times: 1 });
+    const error = await failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
+    expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'rolled back' });
+    expect(await engine.query('SELECT n FROM a')).toEqual([]);
+  });
+
+  test('after COMMIT, and does not come back, the outcome is unknown and said to be', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (1)' });
+    await files.migrator().up({ to: '1' });
+    const proxy = await engine.db.proxy();
+    const armed = proxy.arm(/^COMMIT$/, { action: 'cut-after' }, { times: 1 });
+    void armed.fired.then(() => proxy.refuse());
+    const error = await failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
+    expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'unknown' });
+    expect(error.message).toContain('`status` says whether it is applied');
+    await proxy.heal();
+  });
+
+  test('while a statement that commits by itself runs, the next run finds out', async () => {
+    const alone =
+      driver === 'pg' ? 'CREATE INDEX CONCURRENTLY a_n ON a (n)' : 'ALTER TABLE a ADD COLUMN m INT';
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT)',
+      'V2__b.sql': `INSERT INTO a (n) VALUES (1);\n${alone};`,
+    });
+    const proxy = await engine.db.proxy();
+    proxy.arm(
+      /^(?:CREATE INDEX CONCURRENTLY|ALTER TABLE a ADD COLUMN m)/,
+      { action: 'cut-after' },
+      { times: 1 },
+    );
+    const error = await failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
+    expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'unknown', position: { line: 2 } });
+    expect(error.message).toContain('the next `up` asks the server whether it took effect');
+    await files.migrator().up();
+    expect(notesOf(files.events).join('\n')).toContain('had taken effect: it is not run again');
+    expect(await engine.query('SELECT n FROM a')).toEqual([{ n: 1 }]);
+  });
+});
+
+describe('on PostgreSQL', () => {
+  const engine = usePostgres();
+  const files = useWorkspace(engine);
+
+  test('a user who may create nothing is told the grant', async () => {
+    await engine.query('DROP ROLE IF EXISTS holdfast_poor');
+    await engine.query("CREATE ROLE holdfast_poor LOGIN PASSWORD 'poor'");
+    await engine.query('GRANT USAGE ON SCHEMA public TO holdfast_poor');
+    try {
+      const url = new URL(engine.url);
+      url.username = 'holdfast_poor';
+      url.password = 'poor';
+      files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+      const migrator = files.migrator({ url: url.href });
+      const error = await failureOf(migrator.up());
+      expect(error).toBeInstanceOf(MissingRightsError);
+      expect(error.message).toContain('GRANT USAGE, CREATE ON SCHEMA "public" TO "holdfast_poor"');
+      const rights = (await migrator.doctor()).checks.find(({ name }) => name === 'rights');
+      expect(rights).toMatchObject({ result: 'failed' });
+      expect(await migrator.lockHolder()).toBeUndefined();
+    } finally {
+      await engine.query('REVOKE ALL ON SCHEMA public FROM holdfast_poor');
+      await engine.query('DROP ROLE holdfast_poor');
+    }
+  });
+
+  test('a server that only reads is refused before anything is done', async () => {
+    const url = new URL(engine.url);
+    url.searchParams.set('options', '-c default_transaction_read_only=on');
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+    const error = await failureOf(files.migrator({ url: url.href }).up());
+    expect(error).toBeInstanceOf(MissingRightsError);
+    expect(error.message).toContain('only reads');
+    expect((await files.migrator({ url: url.href }).status()).pending).toEqual(['V1__a.sql']);
+  });
+
+  test('a disk that is full rolls back, and says so', async () => {
+    // temp_file_limit is a quota that the server keeps for itself: the error is the one of its class, 53400.
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT)',
+      'V2__b.sql':
+        "SET LOCAL work_mem = '64kB';\nSET LOCAL temp_file_limit = '64kB';\nINSERT INTO a SELECT n FROM generate_series(1, 500000) n ORDER BY -n;",
+    });
+    const error = await failureOf<MigrationFailedError>(files.migrator().up());
+    expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'rolled back', position: { line: 3 } });
+    expect(error.message).toContain('temp_file_limit');
+    expect(await engine.query('SELECT count(*)::int AS n FROM a')).toEqual([{ n: 0 }]);
+  });
+
+  test('a syntax error in line 9,999 is named there', async () => {
+    const lines = Array.from({ length: 12_000 }, (_, index) => `INSERT INTO a VALUES (${index});`);
+    lines[9998] = '  INSERT INTO a VALUS (1);';
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': lines.join('\n') });
+    const error = await failureOf<MigrationFailedError>(files.migrator().up());
+    expect(error).toMatchObject({ effect: 'rolled back', position: { line: 9999, column: 17 } });
+    expect(error.message).toMatch(/^V2__b\.sql:9999:17: /);
+    expect(await engine.query('SELECT count(*)::int AS n FROM a')).toEqual([{ n: 0 }]);
+  });
+
+  test('a deferred constraint that fails at COMMIT rolls back, and the row of the history with it', async () => {
+    files.write({
+      'V1__a.sql':
+        'CREATE TABLE a (n INT PRIMARY KEY); CREATE TABLE b (n INT REFERENCES a DEFERRABLE INITIALLY DEFERRED)',
+      'V2__b.sql': 'INSERT INTO b VALUES (1)',
+    });
+    const error = await failureOf<MigrationFailedError>(files.migrator().up());
+    expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'rolled back' });
+    expect((await files.migrator().status()).pending).toEqual(['V2__b.sql']);
+  });
+
+  test('COPY … FROM stdin with its data, as pg_dump writes it', async () => {
+    files.write({
+      'V1__dump.sql':
+        "SET statement_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE public.a (n integer, t text);\nCOPY public.a (n, t) FROM stdin;\n1\tone\n2\t\\N\n\\.\n\nINSERT INTO public.a VALUES (3, 'three');\n",
+    });
+    await files.migrator().up();
+    expect(await engine.query('SELECT n, t FROM a ORDER BY n')).toEqual([
+      { n: 1, t: 'one' },
+      { n: 2, t: null },
+      { n: 3, t: 'three' },
+    ]);
+  });
+});
+
+describe('on MariaDB', () => {
+  const engine = useMariadb('mysql2');
+  const files = useWorkspace(engine);
+
+  test('a user who may create nothing is told the grant', async () => {
+    const name = new URL(engine.url).pathname.slice(1);
+    await engine.query("CREATE OR REPLACE USER holdfast_poor@'%' IDENTIFIED BY 'poor'");
+    await engine.query(`GRANT SELECT ON \`${name}\`.* TO holdfast_poor@'%'`);
+    try {
+      const url = new URL(engine.url);
+      url.username = 'holdfast_poor';
+      url.password = 'poor';
+      files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+      const error = await failureOf(files.migrator({ url: url.href }).up());
+      expect(error).toBeInstanceOf(MissingRightsError);
+      expect(error.message).toContain('GRANT CREATE');
+    } finally {
+      await engine.query("DROP USER holdfast_poor@'%'");
+    }
+  });
+});
