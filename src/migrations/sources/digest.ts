@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { ResolvedMigration } from '../migration.js';
 
@@ -44,27 +43,4 @@ export class Digester {
 /** Whether bytes begin with the UTF-8 form of U+FEFF. */
 export function startsWithBom(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-/**
- * Reads a file in pieces that fill `buffer`, but for the last one. A piece is overwritten by the next: copy what is to
- * be kept.
- */
-export async function* readChunks(path: string, buffer: Buffer): AsyncGenerator<Buffer, void, undefined> {
-  const file = await open(path, 'r');
-  try {
-    for (;;) {
-      let length = 0;
-      // A network file system may answer with less than there is.
-      while (length < buffer.length) {
-        const { bytesRead } = await file.read(buffer, length, buffer.length - length);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-      }
-      if (length > 0) yield buffer.subarray(0, length);
-      if (length < buffer.length) return;
-    }
-  } finally {
-    await file.close();
-  }
 }

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { messageOf } from '../../core/index.js';
-import { Digester, type FileDigest, readChunks } from './digest.js';
+import { Digester, type FileDigest } from './digest.js';
 import type { FoundFile } from './find-files.js';
+import { forEachChunk } from './read-chunks.js';
 import { type Section, SectionFinder } from './sections.js';
 
 export interface ReadFile extends FoundFile {
@@ -10,8 +11,6 @@ export interface ReadFile extends FoundFile {
   readonly sections: ReadonlySet<Section>;
 }
 
-/** How many files are read at once, and in which pieces. */
-const READERS = 8;
 const CHUNK_BYTES = 256 * 1024;
 
 /** Reads each file once. Memory does not grow with their size. Problems are sentences. */
@@ -20,18 +19,14 @@ export async function readFiles(
 ): Promise<{ read: ReadFile[]; problems: string[] }> {
   const read: ReadFile[] = [];
   const problems: string[] = [];
-  const queue = files[Symbol.iterator]();
-  const work = async () => {
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (const file of queue) {
-      try {
-        read.push({ ...file, ...(await readOne(file, buffer)) });
-      } catch (error) {
-        problems.push(explainFile(file.path, error));
-      }
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (const file of files) {
+    try {
+      read.push({ ...file, ...(await readOne(file, buffer)) });
+    } catch (error) {
+      problems.push(explainFile(file.path, error));
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(READERS, files.length) }, work));
+  }
   return { read, problems };
 }
 
@@ -41,18 +36,18 @@ async function readOne(
 ): Promise<Pick<ReadFile, 'digest' | 'sections'>> {
   const digester = new Digester();
   if (name.language === 'code') {
-    const source = await readFile(path);
+    const source = readFileSync(path);
     digester.update(source);
     // Whether the module has a `down` is known once it runs; that its text has not the word is enough to say no.
     const sections: Section[] = /\bdown\b/.test(source.toString()) ? ['up', 'down'] : ['up'];
     return { digest: digester.finish(), sections: new Set(sections) };
   }
   const finder = new SectionFinder();
-  for await (const chunk of readChunks(path, buffer)) {
+  await forEachChunk(path, buffer, (chunk) => {
     digester.update(chunk);
     finder.update(chunk);
-  }
-  return { digest: digester.finish(), sections: finder.found };
+  });
+  return { digest: digester.finish(), sections: finder.finish() };
 }
 
 function explainFile(path: string, error: unknown): string {

@@ -3,7 +3,8 @@ import { SqlSyntaxError } from '../errors.js';
 import type { MigrationBody } from '../migration.js';
 import { SourceCursor } from '../sql/source-cursor.js';
 import type { SourcePosition } from '../sql/statement.js';
-import { readChunks, startsWithBom } from './digest.js';
+import { startsWithBom } from './digest.js';
+import { readChunks } from './read-chunks.js';
 import { readSection } from './sections.js';
 
 export interface ReadTextOptions {

@@ -14,6 +14,9 @@ const LONGEST_MARKER = 256;
 const MARKER =
   /^--[ \t-]*(?:migrate:(up|down)\b|(up|down)[ \t]+migration\b|\+(?:goose|migrate)[ \t]+(up|down)\b).*$/gim;
 const WITHOUT_TRANSACTION = /\btransaction:\s*false\b|\bnotransaction\b/i;
+/** Holds a marker with both ends of its line. */
+const SEAM = LONGEST_MARKER + 2;
+const LINE_END = Buffer.from('\n');
 const DIRECTIVE = '-- no-transaction';
 
 const sectionOf = ([, ...words]: RegExpExecArray): Section =>
@@ -21,24 +24,32 @@ const sectionOf = ([, ...words]: RegExpExecArray): Section =>
 
 /** Finds out, while a file is read, which sections it has. */
 export class SectionFinder {
-  readonly found = new Set<Section>();
+  readonly #found = new Set<Section>();
   /** The end of what was seen: a marker may lie across two chunks. */
   #seam: Buffer | undefined;
 
   /** The first chunk holds the whole BOM, where there is one. */
   update(chunk: Buffer): void {
     const bytes = this.#seam === undefined && startsWithBom(chunk) ? chunk.subarray(3) : chunk;
-    const seam = Buffer.concat([this.#seam ?? Buffer.from('\n'), bytes.subarray(0, 2 * LONGEST_MARKER)]);
+    const seam = Buffer.concat([this.#seam ?? LINE_END, bytes.subarray(0, SEAM)]);
     this.#search(seam);
     this.#search(bytes);
-    this.#seam = Buffer.from((bytes.length < LONGEST_MARKER ? seam : bytes).subarray(-LONGEST_MARKER));
+    this.#seam = Buffer.from((bytes.length < SEAM ? seam : bytes).subarray(-SEAM));
+  }
+
+  finish(): ReadonlySet<Section> {
+    this.#search(Buffer.concat([this.#seam ?? LINE_END, LINE_END]));
+    return this.#found;
   }
 
   #search(bytes: Buffer): void {
     for (const lineStart of ['\n--', '\r--']) {
       for (let at = bytes.indexOf(lineStart); at >= 0; at = bytes.indexOf(lineStart, at + 1)) {
-        const [line = ''] = bytes.toString('latin1', at + 1, at + 1 + LONGEST_MARKER).split(/[\r\n]/, 1);
-        for (const marker of line.matchAll(MARKER)) this.found.add(sectionOf(marker));
+        const text = bytes.toString('latin1', at + 1, at + 1 + LONGEST_MARKER + 1);
+        const end = text.search(/[\r\n]/);
+        // Without an end it is too long, or goes on in the next chunk.
+        if (end < 0) continue;
+        for (const marker of text.slice(0, end).matchAll(MARKER)) this.#found.add(sectionOf(marker));
       }
     }
   }
