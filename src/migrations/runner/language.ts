@@ -4,11 +4,11 @@ import { describeVerdict, judgeMysqlDdl } from '../sql/mysql-ddl-algorithm.js';
 import { mysqlLanded } from '../sql/mysql-landed.js';
 import { splitMysql } from '../sql/mysql-splitter.js';
 import { readMysqlTraits } from '../sql/mysql-traits.js';
+import { postgresLanded } from '../sql/postgres-landed.js';
 import { splitPostgres } from '../sql/postgres-splitter.js';
 import { readPostgresTraits } from '../sql/postgres-traits.js';
 import type { SplitScript } from '../sql/statement.js';
 import type { ReadTraits } from '../sql/traits.js';
-import { postgresLanded } from './postgres-landed.js';
 
 const ROW_CHANGES = /^(?:INSERT|UPDATE|DELETE|REPLACE|LOAD|CALL|WITH)\b/;
 
