@@ -138,6 +138,38 @@ describe.each(drivers)('the history by %s', (driver, url) => {
     expect((await history.list(session))[0]!.description).toBe(`${'x'.repeat(197)}...`);
   });
 
+  test('flyway: the table is the one that Flyway creates, so that Flyway goes on with it', async () => {
+    await open('flyway');
+    const columns = await session.query<{ name: string; type: string; nullable: string }>(
+      `SELECT column_name AS name, ${driver === 'pg' ? "data_type || coalesce('(' || character_maximum_length || ')', '')" : 'column_type'} AS type, is_nullable AS nullable
+         FROM information_schema.columns WHERE table_name = 'flyway_schema_history' AND table_schema = ${driver === 'pg' ? 'current_schema()' : 'DATABASE()'}
+        ORDER BY ordinal_position`,
+    );
+    const [int, text, time, flag] =
+      driver === 'pg'
+        ? ['integer', 'character varying', 'timestamp without time zone', 'boolean']
+        : ['int(11)', 'varchar', 'timestamp', 'tinyint(1)'];
+    expect(columns.map(({ name, type, nullable }) => `${name} ${type} ${nullable}`)).toEqual([
+      `installed_rank ${int} NO`,
+      `version ${text}(50) YES`,
+      `description ${text}(200) NO`,
+      `type ${text}(20) NO`,
+      `script ${text}(1000) NO`,
+      `checksum ${int} YES`,
+      `installed_by ${text}(100) NO`,
+      `installed_on ${time} NO`,
+      `execution_time ${int} NO`,
+      `success ${flag} NO`,
+    ]);
+    const indexes = await session.query<{ name: string }>(
+      driver === 'pg'
+        ? "SELECT indexname AS name FROM pg_indexes WHERE tablename = 'flyway_schema_history' ORDER BY 1"
+        : "SELECT index_name AS name FROM information_schema.statistics WHERE table_name = 'flyway_schema_history' AND table_schema = DATABASE() ORDER BY 1",
+    );
+    const key = driver === 'pg' ? 'flyway_schema_history_pk' : 'PRIMARY';
+    expect(new Set(indexes.map(({ name }) => name))).toEqual(new Set([key, 'flyway_schema_history_s_idx']));
+  });
+
   test('prisma: a migration is called by its folder, and its checksum is the SHA-256', async () => {
     const history = await open('prisma');
     const script = '20260131120000_add_orders/migration.sql';
