@@ -82,7 +82,7 @@ export function readDollar(
   { floor, ended }: { floor: number; ended: boolean },
 ): 'part' | 'unknown' | { readonly tag: string } {
   const word = text.slice(startOfWord(text, at, floor), at);
-  if (word !== '' && !NUMBER.test(word)) return 'part';
+  if (!NUMBERS.test(word)) return 'part';
   DOLLAR_TAG.lastIndex = at;
   const match = DOLLAR_TAG.exec(text);
   if (match === null) return 'part';
@@ -90,8 +90,8 @@ export function readDollar(
   return !ended && DOLLAR_TAG.lastIndex === text.length ? 'unknown' : 'part';
 }
 
-/** `1$$` and `$1$$` are a number or a parameter, and a quote. */
-const NUMBER = /^\$?\d[\d_]*(?:e\d+)?$/i;
+/** What no name begins with: `1$$` and `$1$$` are a number or a parameter, and a quote. */
+const NUMBERS = /^(?:\d[\d_]*(?:e\d+)?)?(?:\$\d*)*$/i;
 const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?(\$)?/y;
 
 /** Whether the quote at `at` is that of `E'…'`, in which backslashes escape. */
