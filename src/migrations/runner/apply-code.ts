@@ -81,7 +81,7 @@ function contextOf({ context, script, signals }: CodeRun): MigrationContext {
     native: session.native,
     placeholders: options.placeholders,
     log: (message) => emit({ kind: 'note', script, message }),
-    signal: signals.stop ?? new AbortController().signal,
+    signal: signals.either,
     server: session.server,
   };
 }

@@ -105,7 +105,7 @@ export class DryRunner {
       native: session.native,
       placeholders: options.placeholders,
       log: (message) => emit({ kind: 'note', script, message }),
-      signal: this.#signals.stop ?? new AbortController().signal,
+      signal: this.#signals.either,
       server: session.server,
     });
     return [];

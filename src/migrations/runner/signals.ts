@@ -11,8 +11,9 @@ export class RunSignals {
     this.#cancel = cancel;
   }
 
-  get stop(): AbortSignal | undefined {
-    return this.#stop;
+  /** Aborted as soon as the run is asked to end, one way or the other. */
+  get either(): AbortSignal {
+    return AbortSignal.any([this.#stop, this.#cancel].filter((signal) => signal !== undefined));
   }
 
   get isAborted(): boolean {

@@ -25,7 +25,7 @@ export async function withLock<T>(
   const begun = systemClock.now();
   await lock.acquire({
     waitMs: options.lock.waitMs,
-    signal: signals.stop,
+    signal: signals.either,
     onWaiting: (holder) => emit({ kind: 'waiting for lock', holder }),
   });
   try {
