@@ -42,12 +42,14 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
   }
 }
 
-interface Wiring {
+/** What the parsed program is joined to. */
+export interface Wiring {
   readonly terminal: Terminal;
   readonly act: (command: CliCommand, parsed: Command) => Promise<void>;
 }
 
-function programOf({ name, version }: Invocation, { terminal, act }: Wiring): Command {
+/** The program with its commands; `act` is called with the one that was parsed. */
+export function programOf({ name, version }: Invocation, { terminal, act }: Wiring): Command {
   const program = new Command(name)
     .description('Applies migrations to PostgreSQL, MySQL and MariaDB: in order, checked, under a lock.')
     .version(version, '-V, --version', 'print the version')

@@ -1,8 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { managePool, runInTransaction, Transactional } from 'holdfast';
+import { MIGRATION_STATES, readMigratorOptions } from 'holdfast/migrations';
 import { rollbackPerTest } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
+import { COMMANDS } from '../../src/cli/commands/index.js';
+import { EXIT_CODES } from '../../src/cli/exit-codes.js';
+import { programOf } from '../../src/cli/program.js';
+import { PLACEHOLDER_PREFIX, SETTINGS } from '../../src/cli/settings/settings-table.js';
+import { terminalOf } from '../../src/cli/terminal.js';
 import { useDatabase } from '../harness/database.js';
 import {
   decide,
@@ -39,9 +45,27 @@ const commands = allBlocks('sh').flatMap(({ file, code }) =>
     .map((command) => ({ file, command })),
 );
 
-test.each(commands)('$file: "$command" is a command of this repository', ({ command }) => {
-  expect(isCommand(command)).toBe(true);
-});
+const OWN = /^npx (?:migrate|holdfast) /;
+
+test.each(commands.filter(({ command }) => !OWN.test(command)))(
+  '$file: "$command" is a command of this repository',
+  ({ command }) => {
+    expect(isCommand(command)).toBe(true);
+  },
+);
+
+test.each(commands.filter(({ command }) => OWN.test(command)))(
+  '$file: "$command" is a command that the program takes',
+  async ({ command }) => {
+    const words = command.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ''));
+    const act = jest.fn(() => Promise.resolve());
+    const terminal = terminalOf({ ...process, cwd: root });
+    const program = programOf({ name: words[1]!, version: '0.0.0', argv: [] }, { terminal, act });
+    await program.parseAsync(words.slice(2), { from: 'user' });
+
+    expect(act).toHaveBeenCalledTimes(1);
+  },
+);
 
 const statements = allBlocks('sql').map(({ file, line, code }) => ({ place: `${file}:${line}`, code }));
 
@@ -68,12 +92,40 @@ const optionTables = [
   ['docs/mysql.md', 'Options of managePool', () => managePool(db.pool(), unknown)],
   ['docs/testing.md', 'Options', () => rollbackPerTest(unknown)],
   ['docs/typeorm.md', 'TypeORM', () => manageDataSource({} as never, unknown)],
+  ['docs/migrations.md', 'Options', () => readMigratorOptions(unknown)],
 ] as const;
 
 test.each(optionTables)('%s, %s: the table has every option and no other', (file, heading, refuse) => {
   const table = tableBelow(file, heading).map(([name]) => name);
 
   expect(table.slice(0, knownOptions(refuse).length)).toEqual(knownOptions(refuse));
+});
+
+const plain = (text: string): string => text.replaceAll('`', '');
+
+test.each<[string, readonly (readonly string[])[]]>([
+  ['Exit codes', Object.entries(EXIT_CODES).map(([code, meaning]) => [code, plain(meaning)])],
+  ['States', Object.entries(MIGRATION_STATES).map(([state, meaning]) => [state, plain(meaning)])],
+  [
+    'Settings',
+    SETTINGS.map(({ path, flag, env, summary }) => [
+      path,
+      flag,
+      env.length > 0 ? env.join(', ') : `${PLACEHOLDER_PREFIX}<name>`,
+      summary,
+    ]),
+  ],
+])('docs/migrations.md, %s: the table is the one in src', (heading, expected) => {
+  expect(tableBelow('docs/migrations.md', heading)).toEqual(expected);
+});
+
+test('docs/migrations.md: every command has its page, and no other', () => {
+  const pages = tableBelow('docs/migrations.md', 'Commands').map(
+    ([link]) => /migrations\/(\w+)\.md/.exec(link!)![1]!,
+  );
+
+  expect(pages.sort()).toEqual(COMMANDS.map(({ name }) => name).sort());
+  expect(readdirSync(join(root, 'docs/migrations')).sort()).toEqual(pages.map((name) => `${name}.md`));
 });
 
 const words: Readonly<Record<PropagationAction, RegExp>> = {

@@ -23,7 +23,9 @@ const BLOCK =
 
 /** The documents whose blocks are run. `docs/dependencies.md` and the rest of `docs/` included. */
 export function documents(): string[] {
-  const inDocs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  const inDocs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.md'),
+  );
   return ['README.md', ...inDocs.map((name) => `docs/${name}`)].filter((file) =>
     existsSync(join(root, file)),
   );

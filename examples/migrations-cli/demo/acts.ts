@@ -67,11 +67,11 @@ const acts: Readonly<Record<string, (project: Project) => Promise<void>>> = {
 
   'another service comes from dbmate: what it had applied is taken over': async (project) => {
     await project.write(
-      'dbmate/V1__as_dbmate_left_it.sql',
+      'migrations/V7__as_dbmate_left_it.sql',
       'CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY);\n' +
         "INSERT INTO schema_migrations VALUES ('20250101000000');\nCREATE TABLE bills (id int PRIMARY KEY);\n",
     );
-    await project.migrate('up --directory dbmate --history-table left_by_dbmate', 0);
+    await project.migrate('up', 0);
     const file = (up: string, down: string): string => `-- migrate:up\n${up}\n\n-- migrate:down\n${down}\n`;
     await project.write(
       'bills/20250101000000_add_bills.sql',
