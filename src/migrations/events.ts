@@ -34,6 +34,7 @@ export type MigrationEvent =
     }
   | { readonly kind: 'failed'; readonly script: string; readonly message: string };
 
+/** Is told of everything that happens in a run, in order. */
 export type MigrationListener = (event: MigrationEvent) => void;
 
 /** The moments a callback file can be named after, as Flyway has them: `afterMigrate.sql`, `beforeEachMigrate__x.sql`. */
@@ -58,6 +59,7 @@ export const CALLBACK_MOMENTS = [
   'afterBaseline',
 ] as const;
 
+/** One of {@link CALLBACK_MOMENTS}. */
 export type CallbackMoment = (typeof CALLBACK_MOMENTS)[number];
 
 /** A callback file that was found: it has no version, no row in the history, and runs each time. */

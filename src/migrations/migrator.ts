@@ -3,6 +3,7 @@ import type { LockHolder } from './locks/lock.js';
 import type { MigrationKind } from './migration.js';
 import type { MigrationState } from './state.js';
 
+/** How far `up` and `dryRun` go, and what ends them early. */
 export interface UpOptions {
   /** The version to stop at, inclusive: `'12'`, `'1.4'`. Default: all. */
   readonly to?: string;
@@ -16,6 +17,7 @@ export interface UpOptions {
   readonly cancelSignal?: AbortSignal;
 }
 
+/** A migration that was run, and how long it took. */
 export interface AppliedScript {
   readonly script: string;
   readonly version: string | undefined;
@@ -23,12 +25,14 @@ export interface AppliedScript {
   readonly statements: number;
 }
 
+/** What `up` has done; empty where nothing was pending. */
 export interface UpResult {
   readonly applied: readonly AppliedScript[];
   /** The highest applied version afterwards. */
   readonly version: string | undefined;
 }
 
+/** How far `undo` goes back. */
 export interface UndoOptions {
   /** Undoes every version above this one. Default: the last applied version alone. */
   readonly to?: string;
@@ -39,6 +43,7 @@ export interface UndoOptions {
   readonly cancelSignal?: AbortSignal;
 }
 
+/** What `undo` has taken back, the last applied version first. */
 export interface UndoResult {
   readonly undone: readonly AppliedScript[];
   readonly version: string | undefined;
@@ -56,6 +61,7 @@ export interface StatusEntry {
   readonly executionTimeMs: number | undefined;
 }
 
+/** Every migration, and what the next `up` would do. */
 export interface StatusResult {
   readonly database: string;
   readonly history: string;
@@ -73,16 +79,19 @@ export interface Problem {
   readonly message: string;
 }
 
+/** Whether files and history agree: they do when there are no problems. */
 export interface ValidateResult {
   readonly problems: readonly Problem[];
   readonly pending: readonly string[];
 }
 
+/** What `repair` has changed in the history. */
 export interface RepairResult {
   /** What was changed, a sentence each. */
   readonly changes: readonly string[];
 }
 
+/** What the database is declared to hold. */
 export interface BaselineOptions {
   /** Default: `1`. */
   readonly version?: string;
@@ -90,19 +99,24 @@ export interface BaselineOptions {
   readonly description?: string;
 }
 
+/** The version up to which migrations count as applied. */
 export interface BaselineResult {
   readonly version: string;
 }
 
+/** The tools whose history `adopt` reads. */
 export const ADOPTABLE = ['flyway', 'prisma', 'typeorm', 'umzug', 'dbmate'] as const;
+/** One of {@link ADOPTABLE}. */
 export type Adoptable = (typeof ADOPTABLE)[number];
 
+/** Whose history is taken over. */
 export interface AdoptOptions {
   readonly from: Adoptable;
   /** Their table, where it is not named as they name it. */
   readonly table?: string;
 }
 
+/** What was taken over, and what to look at. */
 export interface AdoptResult {
   /** Rows that were taken over. */
   readonly adopted: readonly string[];
@@ -115,6 +129,7 @@ export interface DryRunResult {
   readonly scripts: readonly DryRunScript[];
 }
 
+/** What one migration would do. */
 export interface DryRunScript {
   readonly script: string;
   /** PostgreSQL: rows inserted, updated and deleted, and the strongest lock, of each table. */
@@ -123,6 +138,7 @@ export interface DryRunScript {
   readonly statements: readonly DryRunStatement[];
 }
 
+/** What a migration would do to a table. */
 export interface DryRunTable {
   readonly table: string;
   readonly inserted: number;
@@ -132,6 +148,7 @@ export interface DryRunTable {
   readonly strongestLock: string | undefined;
 }
 
+/** What a statement that was not run would do. */
 export interface DryRunStatement {
   readonly line: number;
   /** The beginning of the statement. */
@@ -140,11 +157,13 @@ export interface DryRunStatement {
   readonly how: string;
 }
 
+/** Who held the lock, and whether it is free now. */
 export interface UnlockResult {
   readonly holder: LockHolder | undefined;
   readonly released: boolean;
 }
 
+/** One thing that a deploy depends on. */
 export interface DoctorCheck {
   readonly name: string;
   readonly result: 'ok' | 'warning' | 'failed';
@@ -152,6 +171,7 @@ export interface DoctorCheck {
   readonly message: string;
 }
 
+/** Everything that `doctor` looked at, in the order in which it matters. */
 export interface DoctorResult {
   readonly checks: readonly DoctorCheck[];
 }

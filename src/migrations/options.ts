@@ -51,6 +51,7 @@ export interface MigratorOptions {
   onEvent?: MigrationListener;
 }
 
+/** Which table keeps what was applied, where it is not named as usual. */
 export interface HistoryOptions {
   /** Default: `holdfast`. */
   format?: HistoryFormat;
@@ -60,6 +61,7 @@ export interface HistoryOptions {
   schema?: string;
 }
 
+/** How two deployers are kept apart. */
 export interface LockOptions {
   /**
    * `session`: an advisory lock of PostgreSQL, GET_LOCK of MySQL. `lease`: a row with heartbeat and fencing token, for
@@ -72,6 +74,7 @@ export interface LockOptions {
   leaseMs?: number;
 }
 
+/** {@link HistoryOptions}, read and filled in. */
 export interface ParsedHistoryOptions {
   readonly format: HistoryFormat;
   readonly table: string;
@@ -103,6 +106,7 @@ export interface ParsedMigratorOptions {
   readonly onEvent: MigrationListener;
 }
 
+/** Whose table the history can be. */
 export const HISTORY_FORMATS = ['holdfast', 'flyway', 'prisma'] as const satisfies readonly HistoryFormat[];
 
 const HISTORY_TABLES: Readonly<Record<HistoryFormat, string>> = {

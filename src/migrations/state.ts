@@ -26,4 +26,5 @@ export const MIGRATION_STATES = {
   DELETED: 'It was applied, and `repair` noted that its file is gone on purpose.',
 } as const;
 
+/** One of {@link MIGRATION_STATES}. */
 export type MigrationState = keyof typeof MIGRATION_STATES;

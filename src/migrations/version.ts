@@ -28,7 +28,14 @@ export function parseVersion(text: string): Version {
   return { text: text.replaceAll('_', '.'), parts };
 }
 
-/** Below 0 when `a` is the lower one, 0 when they are equal, above 0 otherwise. */
+/**
+ * Below 0 when `a` is the lower one, 0 when they are equal, above 0 otherwise.
+ *
+ * @example
+ * ```ts
+ * compareVersions(parseVersion('1.0'), parseVersion('1')); // 0
+ * ```
+ */
 export function compareVersions(a: Version, b: Version): number {
   for (let index = 0; index < Math.max(a.parts.length, b.parts.length); index++) {
     const left = a.parts[index] ?? 0n;
