@@ -34,10 +34,13 @@ export function isRenamed(file: ResolvedMigration, row: AppliedMigration): boole
   return storedDescription(file.description) !== storedDescription(row.description);
 }
 
-/** Undefined when the row has none. */
+/**
+ * Undefined when the row has none. The CRC32 goes first: it does not see line ends, which git may change at a checkout;
+ * SHA-256 is for rows that have nothing else, as Prisma's.
+ */
 function compareChecksums(file: ResolvedMigration, row: AppliedMigration): Difference | 'equal' | undefined {
   const [applied, found] =
-    row.sha256 === undefined ? [row.checksum, file.checksum] : [row.sha256, file.sha256];
+    row.checksum === undefined ? [row.sha256, file.sha256] : [row.checksum, file.checksum];
   if (applied === undefined) return undefined;
   return applied === found ? 'equal' : { what: 'checksum', applied: String(applied), found: String(found) };
 }

@@ -145,7 +145,7 @@ function stateWithFile(
 
 function stateWithoutFile({ row, role, isOutOfOrder }: Run, context: PlanContext): MigrationState {
   if (role === 'schema' || role === 'delete' || (role === 'undo' && row.success)) return 'SUCCESS';
-  const isFuture = context.highestFile !== undefined && isAbove(row.version, context.highestFile);
+  const isFuture = isAbove(row.version, context.highestFile);
   if (!row.success) return isFuture ? 'FUTURE_FAILED' : 'MISSING_FAILED';
   if (isUpTo(row.version, context.covered)) return isOutOfOrder ? 'OUT_OF_ORDER' : 'SUCCESS';
   return isFuture ? 'FUTURE' : 'MISSING';

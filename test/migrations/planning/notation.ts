@@ -2,13 +2,14 @@ import type { AppliedMigration, HistoryType, ResolvedMigration } from '../../../
 import type { Plan, PlanEntry } from '../../../src/migrations/planning/plan';
 import { parseVersion } from '../../../src/migrations/version';
 
-const SUFFIXES = String.raw`(\*|~|\.ts|\.jdbc|\.bare|\.sha|\.odd)*!?`;
+const SUFFIXES = String.raw`(\*|~|\.ts|\.jdbc|\.code|\.crlf|\.bare|\.sha|\.odd)*!?`;
 const VERSIONED = new RegExp(`^(V|B|U|baseline|D)([\\d.]+?)(${SUFFIXES})$`);
 const REPEATABLE = new RegExp(`^(R|DR)([a-z]+)(${SUFFIXES})$`);
 
 /**
  * A word of a table -> what it stands for. Files: `V1`, `V1*` (edited), `V1~` (renamed), `V1.ts`, `Rview`, `B5`, `U1`,
- * `U1.ts`. Rows: `V1`, `V1!` (failed), `V1.jdbc` (no checksum), `V1.bare` (SQL without a checksum), `V1.sha` (Prisma's),
+ * `U1.ts`. Rows: `V1`, `V1!` (failed), `V1.jdbc` (code, no checksum), `V1.code` (code with one), `V1.crlf` (applied
+ * with other line ends, both checksums), `V1.bare` (SQL without a checksum), `V1.sha` (Prisma's),
  * `V1.odd` (a type nobody knows), `U1`, `D1` (DELETE), `baseline5`, `B5` (SQL_BASELINE), `Rview`, `DRview`, `schema`.
  */
 function read(word: string) {
@@ -59,7 +60,8 @@ export function rowsOf(text: string): AppliedMigration[] {
       DR: 'DELETE',
       schema: 'SCHEMA',
     };
-    const type = has('.jdbc') ? 'JDBC' : has('.odd') ? ('SPRING_JDBC' as HistoryType) : types[letter]!;
+    const type =
+      has('.jdbc') || has('.code') ? 'JDBC' : has('.odd') ? ('SPRING_JDBC' as HistoryType) : types[letter]!;
     const hasChecksum = !['.jdbc', '.bare', '.sha'].some(has) && ['V', 'R', 'U', 'B'].includes(letter);
     return {
       installedRank: index + 1,
@@ -69,6 +71,7 @@ export function rowsOf(text: string): AppliedMigration[] {
       script: script.replace('DR', 'R'),
       ...(hasChecksum && { checksum }),
       ...(has('.sha') && { sha256: `sha-${checksum}` }),
+      ...(has('.crlf') && { sha256: 'sha-crlf' }),
       installedBy: 'test',
       installedOn: new Date('2026-01-31T12:00:00Z'),
       executionTimeMs: 1,

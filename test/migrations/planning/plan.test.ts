@@ -41,6 +41,9 @@ const GRIDS: Record<string, readonly Row[]> = {
     ['V1.ts', 'V1.jdbc', 'V1 SUCCESS', '', ''],
     ['V1.ts*', 'V1.jdbc', 'V1 SUCCESS', '', ''],
     ['V1.ts~', 'V1.jdbc', 'V1 CHANGED', '', 'V1 CHANGED'],
+    ['V1.ts*', 'V1.code', 'V1 SUCCESS', '', ''],
+    ['V1', 'V1.crlf', 'V1 SUCCESS', '', ''],
+    ['V1*', 'V1.crlf', 'V1 CHANGED', '', 'V1 CHANGED'],
     ['V1.ts', 'V1', 'V1 CHANGED', '', 'V1 CHANGED'],
     ['V1', 'V1.jdbc', 'V1 CHANGED', '', 'V1 CHANGED'],
     ['V1', 'V1.odd', 'V1 SUCCESS', '', ''],
@@ -73,6 +76,8 @@ const GRIDS: Record<string, readonly Row[]> = {
     ['V1 V2 V3', 'V1 V3', 'V1 SUCCESS, +V2 OUT_OF_ORDER_PENDING, V3 SUCCESS', '', 'V2 OUT_OF_ORDER_PENDING'],
     ['V1 V2 V3', 'V1 V3', 'V1 SUCCESS, +V2 PENDING, V3 SUCCESS', 'V2', '', { outOfOrder: true }],
     ['V1 V2 V3', 'V1 V3 V2', 'V1 SUCCESS, V3 SUCCESS, V2 OUT_OF_ORDER', '', ''],
+    ['V2', 'V3 U3 V2', '-V3 UNDONE, -U3 SUCCESS, V2 SUCCESS', '', ''],
+    ['V2', 'V3 D3 V2', '-V3 DELETED, -D3 SUCCESS, V2 SUCCESS', '', ''],
     ['V1 V2* V3', 'V1 V3 V2', 'V1 SUCCESS, V3 SUCCESS, V2 CHANGED', '', 'V2 CHANGED'],
     ['V1 V2', 'V1 V9', 'V1 SUCCESS, +V2 OUT_OF_ORDER_PENDING, -V9 FUTURE', '', 'V2 OUT_OF_ORDER_PENDING'],
     [

@@ -99,6 +99,16 @@ describe('folders', () => {
     ]);
   });
 
+  test('of a folder that is a migration nothing else is read then', async () => {
+    const withMore = { '1_a/migration.sql': '', '1_a/V9__b.sql': '', '1_a/2_c/migration.sql': '' };
+    expect(await scriptsOf(withMore, { recursive: false })).toEqual(['1_a/migration.sql']);
+    expect(await scriptsOf(withMore)).toEqual([
+      '1_a/migration.sql',
+      '1_a/2_c/migration.sql',
+      '1_a/V9__b.sql',
+    ]);
+  });
+
   test('that are hidden, begin with _ or hold packages are left alone', async () => {
     expect(
       await scriptsOf({
