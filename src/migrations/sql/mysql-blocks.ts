@@ -22,8 +22,9 @@ const COMPOUND = words('IF CASE LOOP WHILE REPEAT FOR');
 const FIRST_WORDS = words('CREATE ALTER BEGIN DECLARE IF CASE LOOP WHILE REPEAT FOR');
 /** With these a statement begins that holds no others. */
 const SIMPLE = words(
-  'SELECT INSERT UPDATE DELETE REPLACE SET CALL WITH VALUES SIGNAL RESIGNAL LEAVE ITERATE RETURN ROLLBACK COMMIT ' +
-    'START OPEN CLOSE FETCH EXECUTE PREPARE GET TRUNCATE CREATE ALTER DROP',
+  'SELECT INSERT UPDATE DELETE REPLACE SET CALL WITH VALUES SIGNAL RESIGNAL LEAVE ITERATE RETURN ROLLBACK COMMIT START ' +
+    'SAVEPOINT RELEASE OPEN CLOSE FETCH EXECUTE PREPARE DEALLOCATE GET TRUNCATE CREATE ALTER DROP RENAME DO GRANT REVOKE ' +
+    'ANALYZE OPTIMIZE CHECK REPAIR FLUSH SHOW KILL LOCK UNLOCK LOAD XA GOTO RAISE NULL',
 );
 /** What a value follows: END after one of these is a column of that name. */
 const BEFORE_OPERAND = words('CASE WHEN THEN ELSE AND OR NOT XOR DIV MOD LIKE IN BETWEEN BINARY');
@@ -57,7 +58,7 @@ export class MysqlBlocks {
   #afterEnd = false;
   #untilSeen = false;
   /** Oracle mode: between IS and BEGIN stand declarations, each with a `;`. */
-  #awaitsBegin = false;
+  #awaitsBegin: boolean;
   /** Oracle mode: in the header of a routine of a package. */
   #inMember = false;
   #skipsName = false;
@@ -116,7 +117,6 @@ export class MysqlBlocks {
   #nextStatement(): void {
     this.#atStart = true;
     this.#inHandler = false;
-    this.#declares = false;
     this.#inMember = false;
   }
 

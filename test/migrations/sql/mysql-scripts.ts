@@ -102,6 +102,20 @@ export const BLOCKS: Readonly<Record<string, string>> = {
   'in executable comments':
     '/*!50003 CREATE*/ /*!50020 DEFINER=`root`@`localhost`*/ /*!50003 PROCEDURE `p`()\nBEGIN\n  SELECT 1;\nEND */',
   'BEGIN NOT ATOMIC': 'BEGIN NOT ATOMIC DECLARE a INT; SET a = 1; IF a THEN SELECT 1; END IF; END',
+  'blocks right after DO, LOOP, REPEAT and ELSE':
+    'CREATE PROCEDURE p(a INT) BEGIN WHILE a < 3 DO IF a THEN SET a = 4; END IF; END WHILE; l: LOOP BEGIN LEAVE l; END; END LOOP; REPEAT CASE a WHEN 4 THEN SET a = 5; END CASE; UNTIL a END REPEAT; IF a THEN SELECT 1; ELSE WHILE a < 2 DO SET a = 3; END WHILE; END IF; END',
+  'a column named end in REPEAT':
+    'CREATE PROCEDURE p(a INT) BEGIN REPEAT SELECT end FROM (SELECT 1 AS end) t; SET a = 1; UNTIL a END REPEAT; REPEAT SELECT end FROM (SELECT 1 AS end) t; UNTIL a END REPEAT; SELECT 1; END',
+  'handlers of statements of any kind':
+    'CREATE PROCEDURE p() BEGIN DECLARE CONTINUE HANDLER FOR NOT FOUND DO IF(1, 2, 3); DECLARE CONTINUE HANDLER FOR 1062 SAVEPOINT a; SELECT IF(1, 2, 3); END',
+  'a body of DO': 'CREATE PROCEDURE p() DO IF(1, 2, 3)',
+  'a quoted name and a body of IF': 'CREATE PROCEDURE IF NOT EXISTS `p`() IF 1 THEN SELECT 1; END IF',
+  'a function of a SET in a block':
+    "CREATE FUNCTION p() RETURNS SET('a', 'b') BEGIN DECLARE c INT; RETURN 'a'; END",
+  'a trigger that precedes one':
+    'CREATE TRIGGER t AFTER INSERT ON x FOR EACH ROW PRECEDES first IF 1 THEN SET @a = 1; END IF',
+  'an event of one IF': 'CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO IF 1 THEN SELECT 1; END IF',
+  'BEGIN NOT ATOMIC and IF': 'BEGIN NOT ATOMIC IF 1 THEN SELECT 1; END IF; END',
   'IF outside of a program': 'IF 1 THEN SELECT 1; ELSE SELECT 2; END IF',
   'FOR outside of a program': 'FOR i IN 1..2 DO SELECT i; SELECT 2; END FOR',
 };
@@ -118,6 +132,9 @@ export const ORACLE_BLOCKS: Readonly<Record<string, string>> = {
   'a package': 'CREATE PACKAGE k AS FUNCTION f RETURN INT; PROCEDURE q(a INT); END',
   'a package body':
     'CREATE PACKAGE BODY k AS counter INT := 0; FUNCTION f RETURN INT AS x INT; BEGIN x := 1; RETURN x; END; PROCEDURE q(a INT) AS BEGIN IF a = 1 THEN NULL; END IF; END; BEGIN counter := 1; END',
+  'a package body without BEGIN of its own':
+    'CREATE PACKAGE BODY k AS FUNCTION f RETURN INT AS BEGIN RETURN 1; END; PROCEDURE q(a INT) AS BEGIN IF a = 1 THEN NULL; END IF; END; END',
+  'a block that begins with IF': 'BEGIN IF 1 = 1 THEN SELECT 1; END IF; END',
   'a block': 'DECLARE a INT; BEGIN a := 1; SELECT a; END',
   'a block without declarations': 'BEGIN SELECT 1; SELECT 2; END',
 };
