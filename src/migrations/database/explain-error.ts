@@ -42,7 +42,7 @@ interface Explained {
 const EXPLAINED: readonly Explained[] = [
   {
     kind: 'rights',
-    codes: ['42501', '1044', '1142', '1143', '1227', '1370', '1419'],
+    codes: ['42501', '1044', '1095', '1142', '1143', '1227', '1370', '1419'],
     next: 'Grant the right to the database user, or migrate as its owner.',
   },
   {

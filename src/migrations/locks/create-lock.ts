@@ -10,7 +10,7 @@ import { MysqlSessionLock } from './mysql-session-lock.js';
 import { PgSessionLock } from './pg-session-lock.js';
 
 export interface CreateLockOptions {
-  /** Where a lease takes the connection of its heartbeat from. */
+  /** Where a lease takes the connection of its heartbeat from, and the search for a pooler its second one. */
   readonly database: Database;
   /** The session of the run. */
   readonly session: MigrationSession;
@@ -44,5 +44,5 @@ export async function createLock(options: CreateLockOptions): Promise<MigrationL
   if (kind === 'lease') return new LeaseLock(session, { database, label, clock, deployer, table, leaseMs });
   if (session.dialect === 'mysql')
     return new MysqlSessionLock(session, { name: name.named, label, clock, deployer, table });
-  return new PgSessionLock(session, { id: name.advisoryId, label, clock, deployer });
+  return new PgSessionLock(session, { database, id: name.advisoryId, label, clock, deployer });
 }

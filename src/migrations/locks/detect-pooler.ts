@@ -1,5 +1,5 @@
-import type { Database, MigrationSession } from '../database/session.js';
 import { InvalidOptionsError } from '../../core/index.js';
+import type { Database, MigrationSession } from '../database/session.js';
 
 /** What stands between this process and the server. */
 export interface PoolerFinding {
@@ -15,17 +15,17 @@ export interface PoolerFinding {
  * that the first, which is idle, has only just used.
  */
 export async function detectPooler(database: Database, session: MigrationSession): Promise<PoolerFinding> {
-  if (session.dialect !== 'postgres') return { found: false, sharesSessions: false };
   const told = (session.native as { processID?: number | null }).processID;
+  if (session.dialect !== 'postgres' || told === session.backendId)
+    return { found: false, sharesSessions: false };
   const first = await backendOf(session);
   if (first !== session.backendId) return { found: true, sharesSessions: true };
-  if (told === first) return { found: false, sharesSessions: false };
   const other = await database.open();
   try {
     await other.query('BEGIN');
-    const second = await backendOf(other);
-    const again = await backendOf(session);
-    return { found: true, sharesSessions: second === first || again !== first };
+    // Asked in this order: a pooler with a single session would let the first one wait for the end of the second.
+    const sharesSessions = (await backendOf(other)) === first || (await backendOf(session)) !== first;
+    return { found: true, sharesSessions };
   } finally {
     await other.end();
   }

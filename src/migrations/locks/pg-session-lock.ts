@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/index.js';
-import type { MigrationSession } from '../database/session.js';
+import type { Database, MigrationSession } from '../database/session.js';
 import type { LockLostError } from '../errors.js';
 import { type Deployer, deployerLabel, readDeployerLabel } from './deployer.js';
+import { refuseSharedSessions } from './detect-pooler.js';
 import { refuseUnlock } from './force-unlock.js';
 import type { AcquireLockOptions, LockHolder, MigrationLock } from './lock.js';
 import { lockLost } from './lock-lost.js';
@@ -15,6 +16,7 @@ const HELD = `l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
 /** An advisory lock on the session of the run. The server frees it when the session ends, however it ends. */
 export class PgSessionLock implements MigrationLock {
   readonly kind = 'session';
+  readonly #database: Database;
   readonly #session: MigrationSession;
   readonly #id: string;
   readonly #label: string;
@@ -23,16 +25,19 @@ export class PgSessionLock implements MigrationLock {
 
   constructor(
     session: MigrationSession,
-    options: { id: bigint; label: string; clock: Clock; deployer: Deployer },
+    options: { database: Database; id: bigint; label: string; clock: Clock; deployer: Deployer },
   ) {
     this.#session = session;
+    this.#database = options.database;
     this.#id = String(options.id);
     this.#label = options.label;
     this.#clock = options.clock;
     this.#deployer = options.deployer;
   }
 
+  /** As the contract says, and `InvalidOptionsError` behind a pooler in transaction mode. */
   async acquire(options: AcquireLockOptions): Promise<void> {
+    await refuseSharedSessions(this.#database, this.#session);
     await this.announce(undefined);
     await pollLock(
       {

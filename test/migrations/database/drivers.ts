@@ -23,7 +23,8 @@ export function useServer(driver: Driver): Server {
     openDatabase(readMigratorOptions({ ...(options.pool ? {} : { url: db.url, driver }), ...options }));
   return {
     db,
-    query: <Row>(sql: string) => db.query(sql) as unknown as Promise<Row[]>,
+    query: <Row>(sql: string) =>
+      (db.query as (sql: string) => Promise<unknown>).call(db, sql) as Promise<Row[]>,
     database,
     async open(options) {
       const session = await (await database(options)).open();

@@ -213,7 +213,7 @@ describe.each(DRIVERS)('a connection of %s', (driver) => {
       driver === 'pg' ? `SELECT pg_terminate_backend(${session.backendId})` : `KILL ${session.backendId}`,
     );
     while (!session.lost) await new Promise(setImmediate);
-    await failureOf(session.query('SELECT 1'));
+    await expect(session.query('SELECT 1')).rejects.toBe(session.lost);
   });
 });
 

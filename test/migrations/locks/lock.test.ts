@@ -50,6 +50,7 @@ describe.each(GRID)('on %s, a lock of kind %s', (driver, kind) => {
     ];
     await first.lock.acquire(NOBODY);
     await second.lock.acquire(NOBODY);
+    await expect(Promise.all([first.lock.assertHeld(), second.lock.assertHeld()])).resolves.toHaveLength(2);
   });
 
   test('tells those who wait who has it, and what that runs now', async () => {
