@@ -50,6 +50,11 @@ export class Consumer {
     await run(process.execPath, ['--enable-source-maps', '--test', join('dist', file)], this.folder);
   }
 
+  /** Runs a program of the package as npx does; rejects with its output when it does not end with 0. */
+  async runBin(name: string): Promise<void> {
+    await run('npx', ['--no-install', name, '--version'], this.folder);
+  }
+
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -47,6 +47,10 @@ describe.each([
     await consumer.checkTypes(file, nodenext);
   });
 
+  test.each(['holdfast', 'migrate'])('runs npx %s', async (name) => {
+    await consumer.runBin(name);
+  });
+
   test('compiles', async () => {
     await consumer.compile();
   });
