@@ -286,6 +286,23 @@ describe('pg_dump', () => {
   });
 });
 
+test('memory stays flat, however long the script is', async () => {
+  const rows = "INSERT INTO t VALUES (1, 'a''b;', $$c$$); -- d\n".repeat(1400);
+  function* script(): Generator<string> {
+    for (let count = 0; count < 500; count++) yield rows;
+  }
+  const before = process.memoryUsage().heapUsed;
+  let most = 0;
+  let found = 0;
+  for await (const items of splitPostgres(script())) {
+    found += items.length;
+    most = Math.max(most, process.memoryUsage().heapUsed - before);
+  }
+  expect(found).toBe(1_400_000);
+  // The script has 32 MB; what it is split into would be several times of that.
+  expect(most).toBeLessThan(64 * 1024 * 1024);
+});
+
 /** A script that can never be sent, what is said, and where. */
 const ERRORS: readonly (readonly [script: string, message: RegExp, line: number, column: number])[] = [
   ["SELECT 1;\n  SELECT 'it''s", /text in ' quotes that begins at line 2, column 10/, 2, 10],
