@@ -11,7 +11,7 @@ export const SEPARATOR = '\n;\n';
  */
 const ANY_NUMBER_OF_RESULTS = /^(?:CALL|EXECUTE|BEGIN|DECLARE|IF|LOOP|WHILE|FOR|\/\*)/i;
 
-/** In strict mode such a statement fails or is silent. */
+/** In strict mode such a statement fails or is silent, but for notes: a time that is cut off from a date. */
 const RARELY_WARNS = /^(?:INSERT|REPLACE)\s+INTO\b/i;
 const OFTEN_WARNS = /\b(?:IGNORE|SELECT|DUPLICATE|RETURNING|WITH)\b/i;
 
@@ -28,27 +28,42 @@ export function travelsAlone({ text }: SqlStatement): boolean {
   return ANY_NUMBER_OF_RESULTS.test(text);
 }
 
+/** Undoes a packet in which something warned that was not asked for its warnings. */
+export const UNDO_PACKET = 'ROLLBACK TO SAVEPOINT holdfast_packet';
+
+/** Which statements of a packet are asked for their warnings. */
+export type AskedForWarnings = 'all' | 'those that often warn';
+
 /**
  * Statements in one packet. The server stops at the first that fails, so nothing runs behind an error, not even after a
  * deadlock that has rolled the transaction back. It keeps the warnings of the last statement alone, and says with each how
- * many there were: `SHOW WARNINGS` goes behind whatever may have some (1.3 times the time of 200 INSERTs without).
+ * many there were: `SHOW WARNINGS` goes behind whatever may have some (1.3 times the time of 200 INSERTs without). Where
+ * it does not stand behind all, a savepoint in front lets the packet be sent once more with it.
  */
 export class MysqlPacket {
   readonly #statements: readonly SqlStatement[];
-  /** Of each result that is to come: the statement, and whether it is its warnings. */
-  readonly #expected: { readonly at: number; readonly isWarnings: boolean }[] = [];
+  /** Of each result that is to come: the statement, and what it is of it. */
+  readonly #expected: { readonly at: number; readonly is: 'outcome' | 'warnings' | 'savepoint' }[] = [];
   readonly sql: string;
 
-  constructor(statements: readonly SqlStatement[], options: { readonly isStrict: boolean }) {
+  constructor(statements: readonly SqlStatement[], asked: AskedForWarnings) {
     this.#statements = statements;
     const parts: string[] = [];
+    let isEachAsked = true;
     for (const [at, { text }] of statements.entries()) {
       parts.push(text);
-      this.#expected.push({ at, isWarnings: false });
-      const isLast = at === statements.length - 1;
-      if (isLast || (options.isStrict && RARELY_WARNS.test(text) && !OFTEN_WARNS.test(text))) continue;
+      this.#expected.push({ at, is: 'outcome' });
+      if (at === statements.length - 1) continue;
+      if (asked === 'those that often warn' && RARELY_WARNS.test(text) && !OFTEN_WARNS.test(text)) {
+        isEachAsked = false;
+        continue;
+      }
       parts.push('SHOW WARNINGS');
-      this.#expected.push({ at, isWarnings: true });
+      this.#expected.push({ at, is: 'warnings' });
+    }
+    if (!isEachAsked) {
+      parts.unshift('SAVEPOINT holdfast_packet');
+      this.#expected.unshift({ at: 0, is: 'savepoint' });
     }
     this.sql = parts.join(SEPARATOR);
   }
@@ -59,7 +74,7 @@ export class MysqlPacket {
   }
 
   keepsRows(place: number): boolean {
-    return this.#expected[place]?.isWarnings === true;
+    return this.#expected[place]?.is === 'warnings';
   }
 
   /** The statement that failed, when `results` came before the error. */
@@ -68,13 +83,18 @@ export class MysqlPacket {
     return this.#expected[results.length]?.at ?? this.#statements.length - 1;
   }
 
+  /** Whether a statement warned whose warnings the server no longer has. */
+  forgets(outcomes: readonly PacketOutcome[]): boolean {
+    return outcomes.slice(0, -1).some(({ warnings, warningCount = 0 }) => !warnings && warningCount > 0);
+  }
+
   outcomes({ results }: WireAnswer): PacketOutcome[] {
     if (this.isSingle) return [outcomeOf(results.at(-1))];
     const outcomes: PacketOutcome[] = [];
-    for (const [place, { at, isWarnings }] of this.#expected.entries()) {
+    for (const [place, { at, is }] of this.#expected.entries()) {
       const result = results[place];
-      if (!isWarnings) outcomes[at] = outcomeOf(result);
-      else if (result) outcomes[at] = withWarnings(outcomes[at]!, readWarnings(result));
+      if (is === 'outcome') outcomes[at] = outcomeOf(result);
+      else if (is === 'warnings' && result) outcomes[at] = withWarnings(outcomes[at]!, readWarnings(result));
     }
     return outcomes;
   }

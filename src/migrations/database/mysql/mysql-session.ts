@@ -6,7 +6,14 @@ import { explainDatabaseError } from '../explain-error.js';
 import type { MigrationSession, ServerFacts, ServerWarning, StatementOutcome } from '../session.js';
 import { offsetOfError, withoutFollowing } from './mysql-error-place.js';
 import { isStrictMode, type MysqlFacts, readMysqlFacts, withoutIgnoreSpace } from './mysql-facts.js';
-import { MysqlPacket, type PacketOutcome, readWarnings, travelsAlone } from './mysql-packet.js';
+import {
+  type AskedForWarnings,
+  MysqlPacket,
+  type PacketOutcome,
+  readWarnings,
+  travelsAlone,
+  UNDO_PACKET,
+} from './mysql-packet.js';
 import { withValues } from './mysql-values.js';
 import { IN_TRANSACTION, type MysqlWire, type WireAnswer } from './mysql-wire.js';
 
@@ -89,11 +96,7 @@ export class MysqlSession implements MigrationSession {
     const outcomes: StatementOutcome[] = [];
     while (outcomes.length < statements.length) {
       const chunk = this.#nextChunk(statements, outcomes.length);
-      const packet = new MysqlPacket(chunk, { isStrict: this.#isStrict });
-      const answer = await this.#send(packet.sql, (place) => packet.keepsRows(place));
-      if (answer.error)
-        throw this.#failed(answer.error, packet.failedAt(answer), { chunk, before: outcomes.length });
-      outcomes.push(...(await this.#withLastWarnings(packet.outcomes(answer))));
+      outcomes.push(...(await this.#sendChunk(chunk, outcomes.length)));
       // From now on a value that does not fit may be a warning; who sets the mode back to strict pays with some speed.
       if (chunk.some(({ text }) => /sql_mode/i.test(text))) this.#isStrict = false;
     }
@@ -145,6 +148,25 @@ export class MysqlSession implements MigrationSession {
     return end > 0 ? chunk.slice(0, end) : end === 0 ? [next] : chunk;
   }
 
+  async #sendChunk(chunk: readonly SqlStatement[], before: number): Promise<StatementOutcome[]> {
+    const send = async (asked: AskedForWarnings) => {
+      const packet = new MysqlPacket(chunk, asked);
+      const answer = await this.#send(packet.sql, (place) => packet.keepsRows(place));
+      if (answer.error) throw this.#failed(answer.error, packet.failedAt(answer), { chunk, before });
+      const outcomes = packet.outcomes(answer);
+      return { outcomes, isIncomplete: packet.forgets(outcomes) };
+    };
+    let { outcomes, isIncomplete } = await send(this.#isStrict ? 'those that often warn' : 'all');
+    if (isIncomplete && (await this.#undoPacket())) ({ outcomes, isIncomplete } = await send('all'));
+    return this.#withLastWarnings(outcomes);
+  }
+
+  /** Whether all of the packet is undone: what was written to a table without transactions stays, and must not come twice. */
+  async #undoPacket(): Promise<boolean> {
+    const { results, error } = await this.#send(UNDO_PACKET, () => false);
+    return error === undefined && (results[0]?.warningCount ?? 0) === 0;
+  }
+
   /** The server still has the warnings of the statement that it ran last. */
   async #withLastWarnings(outcomes: readonly PacketOutcome[]): Promise<StatementOutcome[]> {
     const complete = outcomes.map((outcome) => completeOutcome(outcome));
@@ -190,7 +212,7 @@ function completeOutcome({ rowCount, warningCount = 0, warnings }: PacketOutcome
   };
 }
 
-/** The statement was one of those that hardly ever warn, and others followed it in its packet. */
+/** Others followed it in its packet, which could not be undone and sent again. */
 function forgotten(count: number): ServerWarning {
   const some = count === 1 ? 'A warning' : `${count} warnings`;
   return {
