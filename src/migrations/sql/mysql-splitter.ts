@@ -286,7 +286,6 @@ class MysqlScanner {
     );
     this.#reader.at = at + length;
     this.#inStatement = false;
-    this.#awaitsWord = false;
     this.#blocks = undefined;
     this.#backslashEscapes = readBackslashEscapes(text) ?? this.#backslashEscapes;
   }

@@ -30,6 +30,9 @@ export const CLIENT_SCRIPTS: Readonly<Record<string, string>> = {
   'delimiter $$ in any case, indented':
     ' \tdelimiter $$\nSELECT 1; SELECT 2$$\n  DeLiMiTeR ;\nSELECT 3;SELECT 4;',
   'DELIMITER ;;': "DELIMITER ;;\nSELECT 1; SELECT ';;';;\nSELECT 3;;\nDELIMITER ;\nSELECT 4;",
+  'empty statements of two characters': 'DELIMITER //\n////SELECT 1//\n//\n //\nDELIMITER ;;\n;;;;SELECT 2;;',
+  'a delimiter after a program':
+    'CREATE PROCEDURE never() SELECT 1;\nDELIMITER //\nSELECT 1; BEGIN SELECT 2//\nSELECT 3//',
   'DELIMITER |': "DELIMITER |\nSELECT 1|SELECT '|'|\nDELIMITER ;\nSELECT 3;",
   'DELIMITER of letters':
     'DELIMITER END_OF\nSELECT 1; SELECT 2 END_OF\nSELECT 3END_OF\nDELIMITER ;\nSELECT 4;',
