@@ -78,6 +78,8 @@ export class JournaledScript {
     const done = await this.#resume.covers(statement, traits);
     if (done) {
       this.#kept = statement.index;
+      // What it set went with the session of the earlier run, and what follows may rest on it.
+      if (traits.changesSession) await this.#sender.push(statement, traits);
       return;
     }
     if (this.#segment?.isOfFile) return this.#takeInFilesOwn(this.#segment, statement, traits);
@@ -170,16 +172,16 @@ export class JournaledScript {
 
   /** `BEGIN` of a file with `-- no-transaction`: what follows it up to its COMMIT is one segment. */
   async #beginFilesOwn(statement: Statement, traits: StatementTraits): Promise<void> {
-    const { session, profile } = this.#run;
+    const { profile } = this.#run;
     if (!profile.directives.noTransaction) throw controlProblem(statement, traits.command);
-    await this.#sender.push(statement, traits);
-    await this.#sender.flush();
-    if (!session.inTransaction) {
+    if (!/^(?:BEGIN|START)\b/.test(traits.command)) {
       throw new ScriptProblem(`${traits.command} stands outside of a transaction that the file has begun`, {
         place: placeIn(statement),
         next: 'A file with `-- no-transaction` may hold BEGIN … COMMIT; no other control of transactions.',
       });
     }
+    await this.#sender.push(statement, traits);
+    await this.#sender.flush();
     this.#segment = { first: statement, last: statement, hash: addTo(hashOf(), statement), isOfFile: true };
   }
 
@@ -260,7 +262,7 @@ export class JournaledScript {
         left: 'Nothing of it took effect: the database is as before it.',
       });
     const traces = this.#hasTraces
-      ? 'The failed one leaves an INVALID index, which the next `up` drops.'
+      ? 'The failed one may leave traces (an INVALID index), which the next `up` removes.'
       : '';
     return new ScriptFailure(problem, { effect: 'partial', left: `${this.#keptSentence()}${traces}` });
   }

@@ -37,6 +37,16 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
     expect((await files.migrator().validate()).problems).toEqual([]);
   });
 
+  test('sets again what the file had set before the failed statement', async () => {
+    const set =
+      'SET foreign_key_checks = 0;\nCREATE TABLE child (n INT, FOREIGN KEY (n) REFERENCES nowhere (n));\n';
+    files.write({ 'V1__a.sql': `${set}INSERT INTO nowhere VALUES (1);` });
+    await failureOf(files.migrator().up());
+    files.write({ 'V1__a.sql': `${set}INSERT INTO child VALUES (1);` });
+    await files.migrator().up();
+    expect(await engine.query('SELECT n FROM child')).toEqual([{ n: 1 }]);
+  });
+
   test('refuses a file that was edited before the failed statement', async () => {
     await failHalfWay();
     files.write({ 'V1__a.sql': 'CREATE TABLE a (n BIGINT);\nINSERT INTO a VALUES (1);\nSELECT 1;' });

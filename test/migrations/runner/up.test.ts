@@ -166,6 +166,15 @@ describe.each(engines)('up by %s', (_, use) => {
     expect(await engine.query('SELECT * FROM holdfast_migration_journal')).toEqual([]);
   });
 
+  test('other control of transactions is refused there before it is sent', async () => {
+    files.write({
+      'V1__a.sql': '-- no-transaction\nCREATE TABLE a (n INT);\nROLLBACK;\nCREATE TABLE b (n INT);',
+    });
+    const error = await failureOf(files.migrator().up());
+    expect(error.message).toMatch(/^V1__a\.sql:3:1: ROLLBACK stands outside of a transaction/);
+    expect(await engine.tables()).toEqual(['a']);
+  });
+
   test('a BEGIN without its COMMIT is an error', async () => {
     files.write({
       'V1__a.sql': '-- no-transaction\nCREATE TABLE a (n INT);\nBEGIN;\nINSERT INTO a VALUES (1);',
