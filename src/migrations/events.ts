@@ -7,8 +7,12 @@ export type MigrationEvent =
   | { readonly kind: 'connected'; readonly database: string; readonly server: string }
   | { readonly kind: 'waiting for lock'; readonly holder: LockHolder | undefined }
   | { readonly kind: 'lock acquired'; readonly waitedMs: number }
-  /** What this run is going to do, in order. */
-  | { readonly kind: 'planned'; readonly scripts: readonly string[] }
+  /** What this run is going to do, in order: `scripts` are to be run, or to be undone. */
+  | {
+      readonly kind: 'planned';
+      readonly to: 'run' | 'undo';
+      readonly scripts: readonly string[];
+    }
   | { readonly kind: 'started'; readonly script: string; readonly number: number; readonly of: number }
   /** `bytes` of the file were sent so far, of `totalBytes`. At most a few times a second. */
   | {

@@ -72,7 +72,7 @@ export interface StatusResult {
   readonly problems: readonly Problem[];
 }
 
-/** Why `up` would refuse, and what to do. */
+/** Where files and history contradict each other, and what to do: `up` refuses, unless the message says that it goes on. */
 export interface Problem {
   readonly script: string;
   readonly state: MigrationState;

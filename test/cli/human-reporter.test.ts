@@ -36,7 +36,7 @@ describe('without a terminal', () => {
       { kind: 'connected', database: 'postgres://shop@db/shop', server: 'postgres 18.4' },
       { kind: 'waiting for lock', holder: undefined },
       { kind: 'lock acquired', waitedMs: 3200 },
-      { kind: 'planned', scripts: ['V3__add_orders.sql', 'V4__x.sql'] },
+      { kind: 'planned', to: 'run', scripts: ['V3__add_orders.sql', 'V4__x.sql'] },
       started,
       progress,
       {

@@ -15,7 +15,7 @@ export const validate: CliCommand = {
         printProblems(out, problems);
         out.line(
           problems.length > 0
-            ? `${count(problems.length, 'problem')}. \`up\` refuses until they are gone.`
+            ? `Files and history contradict each other: ${count(problems.length, 'problem')}.`
             : `Files and history agree. ${count(pending.length, 'migration')} pending.`,
         );
       },

@@ -35,7 +35,8 @@ export class HumanReporter implements Reporter {
         if (event.waitedMs >= NOTABLE_WAIT_MS) this.#aside(`Got the lock after ${duration(event.waitedMs)}.`);
         break;
       case 'planned':
-        if (event.scripts.length > 0) this.#aside(`${count(event.scripts.length, 'migration')} to run.`);
+        if (event.scripts.length > 0)
+          this.#aside(`${count(event.scripts.length, 'migration')} to ${event.to}.`);
         break;
       case 'started':
       case 'progress':

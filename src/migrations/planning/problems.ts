@@ -20,6 +20,13 @@ export function problemOf(entry: PlanEntry, context: ProblemContext): Problem | 
   return message === undefined ? undefined : { script, state, message: `${script} ${message}` };
 }
 
+/** What is told of a run that failed half-way where the journal knows how far it came: `up` is not refused by it. */
+export function resumableProblemOf({ migration, row, state }: PlanEntry): Problem {
+  const script = migration?.script ?? row?.script ?? '';
+  const message = `${script} failed half-way${row ? on(row) : ''}, and what it had done stays. The next \`up\` goes on where it stopped: first correct the statement that failed, or what it met in the database. To begin anew instead, take back by hand what it had done; then run \`repair\`.`;
+  return { script, state, message };
+}
+
 function explain({ migration, row, state }: PlanEntry, context: ProblemContext): string | undefined {
   switch (state) {
     case 'CHANGED':

@@ -16,8 +16,7 @@ export interface RunStory {
   readonly applied: readonly AppliedScript[];
   /** What it did not come to. */
   readonly left: readonly string[];
-  /** `applied`, `undone`. */
-  readonly verb: string;
+  readonly verb: 'applied' | 'undone' | 'tried';
 }
 
 const LISTED = 5;

@@ -3,7 +3,7 @@ import type { CallbackMoment } from '../events.js';
 import type { AppliedScript } from '../migrator.js';
 import { MigrationApplier, type ApplierParts, type MigrationTask } from './apply-migration.js';
 import { CallbackFailure } from './callbacks.js';
-import { describeFailure } from './describe-failure.js';
+import { describeFailure, type RunStory } from './describe-failure.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import { runSequence } from './umzug-sequence.js';
 
@@ -23,7 +23,7 @@ export interface TaskOptions {
   readonly step?: number | undefined;
   readonly moments: RunMoments;
   /** For messages: `applied`, `undone`. */
-  readonly verb: string;
+  readonly verb: RunStory['verb'];
 }
 
 /** Runs the tasks in their order, with the callbacks around them. Throws what `describeFailure()` makes of a failure. */
@@ -37,7 +37,7 @@ export async function runTasks(
   const applied: AppliedScript[] = [];
   const scripts = tasks.slice(0, step).map(({ migration }) => migration.script);
   let current: string | undefined;
-  emit({ kind: 'planned', scripts });
+  emit({ kind: 'planned', to: verb === 'undone' ? 'undo' : 'run', scripts });
   const release = parts.signals.cancels(session);
   try {
     await callbacks.run(moments.before);

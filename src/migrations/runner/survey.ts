@@ -1,6 +1,8 @@
 import type { AppliedMigration } from '../migration.js';
 import type { Plan, PlanEntry, PlanOptions } from '../planning/plan.js';
+import type { Problem } from '../migrator.js';
 import { plan } from '../planning/make-plan.js';
+import { resumableProblemOf } from '../planning/problems.js';
 import { resolveMigrations } from '../sources/resolve-migrations.js';
 import type { MigrationSources } from '../sources/sources.js';
 import type { RunContext } from './run-context.js';
@@ -13,6 +15,8 @@ export interface Survey {
   readonly plan: Plan;
   /** Of the failed ones those that the journal lets go on. */
   readonly resumable: readonly PlanEntry[];
+  /** Where files and history disagree, with what `up` does about it: it refuses all but the resumable ones. */
+  readonly problems: readonly Problem[];
 }
 
 /** Reads the directories. Throws `InvalidMigrationsError`. */
@@ -40,7 +44,12 @@ export async function survey(
       ? new Set(await journal.scripts(session))
       : new Set();
   const resumable = failed.filter(({ migration }) => begun.has(migration!.script));
-  return { sources, hasHistory, applied, plan: made, resumable };
+  const goesOn = new Map(resumable.map((entry) => [entry.migration!.script, entry]));
+  const problems = made.problems.map((problem) => {
+    const entry = problem.state === 'FAILED' ? goesOn.get(problem.script) : undefined;
+    return entry === undefined ? problem : resumableProblemOf(entry);
+  });
+  return { sources, hasHistory, applied, plan: made, resumable, problems };
 }
 
 /** The highest applied version after a run, whose own session may have been lost at its last COMMIT. */

@@ -29,7 +29,7 @@ export async function withLock<T>(
     onWaiting: (holder) => emit({ kind: 'waiting for lock', holder }),
   });
   try {
-    emit({ kind: 'lock acquired', waitedMs: systemClock.now() - begun });
+    emit({ kind: 'lock acquired', waitedMs: Math.round(systemClock.now() - begun) });
     return await work(lock);
   } finally {
     await lock.release();

@@ -42,16 +42,28 @@ describe.each(engines)('by %s', (driver, use) => {
       const migrator = files.migrator();
       await migrator.up();
       files.write({ 'V1__a.sql': '-- a comment\nCREATE TABLE a (n INT)', 'V2__b.sql': null });
-      expect((await migrator.validate()).problems.map(({ state }) => state).sort()).toEqual([
-        'CHANGED',
-        'MISSING',
-      ]);
+      const { problems } = await migrator.validate();
+      expect(problems.map(({ state }) => state)).toEqual(['CHANGED', 'MISSING']);
+      const [changed] = problems;
       const { changes } = await migrator.repair();
-      expect(changes.join('\n')).toMatch(/checksum of V1__a\.sql.*\nMarked V2__b\.sql as deleted/);
+      const [, was, is] = /its checksum was (-?\d+) and is (-?\d+)/.exec(changed!.message)!;
+      expect(changes).toEqual([
+        `Took over the checksum of V1__a.sql: it was ${was} and is ${is}.`,
+        'Marked V2__b.sql as deleted: it was applied, and its file is gone.',
+      ]);
       expect(await migrator.validate()).toEqual({ problems: [], pending: [] });
       expect((await migrator.repair()).changes).toEqual([]);
       expect((await migrator.up()).applied).toEqual([]);
     });
+  });
+
+  test('repair takes over that a migration is in code now', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+    await files.migrator().up();
+    files.write({ 'V1__a.sql': null, 'V1__a.js': 'exports.up = () => {};' });
+    const { changes } = await files.migrator().repair();
+    expect(changes).toEqual(['Took over the kind of V1__a.js: it was SQL and is code.']);
+    expect((await files.migrator().validate()).problems).toEqual([]);
   });
 
   describe('adopt', () => {

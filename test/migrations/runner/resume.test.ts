@@ -21,9 +21,16 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
     const error = await failHalfWay();
     expect(error).toMatchObject({ effect: 'partial', position: { line: 3, column: 1 } });
     expect(error.message).toContain('Its first statement took effect and stays.');
-    const { entries, pending } = await files.migrator().status();
+    const { entries, pending, problems } = await files.migrator().status();
     expect(entries).toMatchObject([{ script: 'V1__a.sql', state: 'FAILED' }]);
     expect(pending).toEqual(['V1__a.sql']);
+    expect(problems).toMatchObject([
+      {
+        state: 'FAILED',
+        message: expect.stringMatching(/^V1__a\.sql failed half-way.*`up` goes on where it stopped/),
+      },
+    ]);
+    expect(await files.migrator().validate()).toEqual({ problems, pending });
   });
 
   test('goes on at the failed statement, with what comes after it edited', async () => {

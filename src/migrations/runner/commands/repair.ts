@@ -1,5 +1,6 @@
 import type { NewHistoryRow } from '../../migration.js';
 import type { RepairResult } from '../../migrator.js';
+import { differenceOf } from '../../planning/differences.js';
 import type { PlanEntry } from '../../planning/plan.js';
 import { Callbacks } from '../callbacks.js';
 import type { RunContext } from '../run-context.js';
@@ -56,11 +57,18 @@ async function realign({ session, history }: RunContext, { plan }: Survey): Prom
   const changes: string[] = [];
   for (const { state, row, migration } of plan.entries) {
     if (state !== 'CHANGED' || !row || !migration) continue;
-    const { checksum, sha256, description } = migration;
-    await history.update(session, row.installedRank, { checksum, sha256, description });
-    changes.push(
-      `Took over the checksum of ${migration.script}: ${row.checksum ?? 'none'} is ${checksum} now.`,
-    );
+    const { checksum, sha256, description, script } = migration;
+    // The words of the refusal that led here.
+    const { what, applied, found } = differenceOf(migration, row)!;
+    await history.update(session, row.installedRank, {
+      checksum,
+      sha256,
+      description,
+      ...(what === 'kind'
+        ? { type: migration.body.kind === 'code' ? ('JDBC' as const) : ('SQL' as const) }
+        : {}),
+    });
+    changes.push(`Took over the ${what} of ${script}: it was ${applied} and is ${found}.`);
   }
   return changes;
 }

@@ -3,13 +3,14 @@ import { Callbacks } from '../callbacks.js';
 import type { RunContext } from '../run-context.js';
 import { RunSignals } from '../signals.js';
 import { readSources, survey } from '../survey.js';
+import { pendingOf } from './status.js';
 
 /** Whether files and history fit together. Takes no lock. */
 export async function validate(context: RunContext): Promise<ValidateResult> {
   const sources = await readSources(context);
   const callbacks = new Callbacks({ context, signals: new RunSignals({}), callbacks: sources.callbacks });
   await callbacks.run('beforeValidate');
-  const { plan } = await survey(context, sources);
+  const found = await survey(context, sources);
   await callbacks.run('afterValidate');
-  return { problems: plan.problems, pending: plan.pending.map(({ script }) => script) };
+  return { problems: found.problems, pending: pendingOf(found) };
 }
