@@ -69,22 +69,26 @@ export class MysqlProxyConnection extends ProxiedSockets {
 
   private async handleStatement(packet: Buffer, text: string): Promise<void> {
     this.flights += 1;
-    const statement: SeenStatement = {
-      text,
+    const statements = statementsOf(text).map((each): SeenStatement => ({
+      text: each,
       connection: this.id,
       pid: this.pid,
       flight: this.flights,
       protocol: packet[4] === COM_QUERY ? 'simple' : 'extended',
       outcome: 'sent',
-    };
-    this.host.saw(statement);
+    }));
+    for (const statement of statements) this.host.saw(statement);
     for (const armed of this.host.faults) {
-      if (!armed.takes(statement)) continue;
+      const statement = statements.find((each) => armed.takes(each));
+      if (!statement) continue;
       const { fault } = armed;
       if (fault.action !== 'hold' && fault.action !== 'cut-after') statement.outcome = 'faulted';
       if (fault.action === 'cut-after') this.cutAfter = { armed, statement };
       else armed.act(statement);
-      if (fault.action === 'fail') return void this.client.write(errorPacket(fault));
+      if (fault.action === 'fail') {
+        this.refuse(statement, statements, fault);
+        return;
+      }
       if (fault.action === 'cut-before') return this.cut();
       if (fault.action === 'black-hole') return this.lose();
       if (fault.action === 'hold') {
@@ -94,6 +98,15 @@ export class MysqlProxyConnection extends ProxiedSockets {
       }
     }
     this.server.write(packet);
+  }
+
+  /** The server stops at the first statement of a packet that fails. */
+  private refuse(failed: SeenStatement, statements: readonly SeenStatement[], error: ErrorFields): void {
+    const [first, ...behind] = statements;
+    if (failed !== first)
+      throw new Error(`only the first statement of a packet can fail here: ${failed.text}`);
+    for (const statement of behind) statement.outcome = 'skipped';
+    this.client.write(errorPacket(error));
   }
 
   protected onServerData(chunk: Buffer): void {
@@ -111,6 +124,13 @@ export class MysqlProxyConnection extends ProxiedSockets {
       this.toClient.push(() => this.client.write(packet));
     }
   }
+}
+
+/** holdfast sends control statements in one packet with the query behind them, in which there is no semicolon. */
+function statementsOf(text: string): string[] {
+  return /^(?:START TRANSACTION|(?:RELEASE )?SAVEPOINT holdfast_)[^;]*;/.test(text)
+    ? text.split(';')
+    : [text];
 }
 
 /** The server's greeting: protocol 10, its version as a terminated string, the number of the connection. */

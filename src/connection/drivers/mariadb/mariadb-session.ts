@@ -1,5 +1,5 @@
 import { type Readable, finished } from 'node:stream';
-import { MysqlSession } from '../mysql/mysql-session.js';
+import { type Done, MysqlSession } from '../mysql/mysql-session.js';
 import { ServerStatus } from '../mysql/server-status.js';
 import type { MariadbConnection } from './mariadb-types.js';
 
@@ -23,7 +23,9 @@ export class MariadbSession extends MysqlSession<MariadbConnection> {
 
   /** Runs a statement, with `prefix` before it. */
   run<T>({ call }: MariadbStatement<T>, prefix: readonly string[]): Promise<T> {
-    return this.send(() => call(this.connection), prefix);
+    return this.send<T>((tell) => {
+      call(this.connection).then((value) => tell(null, value), tell);
+    }, prefix);
   }
 
   /** {@link run} for a stream: ends when the stream does. */
@@ -53,8 +55,8 @@ export class MariadbSession extends MysqlSession<MariadbConnection> {
     if (this.lost) this.connection.on('error', () => {});
   }
 
-  protected query(text: string): Promise<unknown> {
-    return this.connection.query(text);
+  protected query(text: string, tell: Done<unknown>): void {
+    this.connection.query(text).then(() => tell(null), tell);
   }
 
   protected destroy(): void {

@@ -9,30 +9,33 @@ export interface SessionOptions {
   readonly onRest: () => void;
 }
 
+/** Takes what a driver tells of a call: once, whatever it tells later. */
+export type Done<T> = (error: Error | null | undefined, value?: T) => void;
+
 /** A connection of MySQL or MariaDB while a transaction holds it, whichever driver it is of. */
 export abstract class MysqlSession<C extends { readonly threadId: number | null }> implements DriverSession {
   readonly connection: C;
   lease?: LeaseInfo;
   /** Whether what runs ends when its reader does. */
   protected isStreaming = false;
-  readonly #server: ServerStatus;
+  protected readonly server: ServerStatus;
   readonly #onRest: () => void;
   #busy = false;
   #endedByStatement = false;
   #lost: Error | undefined;
-  /** Rejects what waits for the server's answer. */
-  #fail: (error: Error) => void = () => {};
+  /** Ends the wait for the server's answer. */
+  #fail: (error: Error) => void = nobodyWaits;
 
   constructor(connection: C, { server, onRest }: SessionOptions) {
     this.connection = connection;
-    this.#server = server;
+    this.server = server;
     this.#onRest = onRest;
   }
 
   abstract cancel(): Promise<void>;
   abstract detach(): void;
   /** Sends a statement that takes no values, past everything here. */
-  protected abstract query(text: string): Promise<unknown>;
+  protected abstract query(text: string, done: Done<unknown>): void;
   protected abstract destroy(): void;
   /** Whether nothing can be sent any more after this error. */
   protected abstract isFatal(error: Error): boolean;
@@ -59,11 +62,11 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
 
   status(): SessionStatus {
     if (this.#busy) return 'busy';
-    return this.#server.inTransaction ? 'in transaction' : 'idle';
+    return this.server.inTransaction ? 'in transaction' : 'idle';
   }
 
-  async control(text: string): Promise<void> {
-    await this.#send(() => this.query(text));
+  control(text: string): Promise<void> {
+    return this.#send<unknown>((done) => this.query(text, done), nothingEnds) as Promise<void>;
   }
 
   async commit(): Promise<CommitAnswer> {
@@ -89,17 +92,8 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
   }
 
   /** Sends a statement of the transaction, with `prefix` before it. */
-  protected async send<T>(call: () => Promise<T>, prefix: readonly string[]): Promise<T> {
-    for (const text of prefix) await this.control(text);
-    this.#server.expectTransaction();
-    try {
-      const value = await this.#send(call);
-      this.#endedByStatement ||= this.#server.leftTransaction;
-      return value;
-    } catch (error) {
-      this.#endedByStatement ||= this.#server.leftTransaction && !tellsOfRollback(error);
-      throw error;
-    }
+  protected send<T>(call: (done: Done<T>) => void, prefix: readonly string[]): Promise<T> {
+    return prefix.length === 0 ? this.#sendStatement(call) : this.#sendBehind(prefix, call);
   }
 
   /** From now on nothing is sent, and what waits for an answer is told. */
@@ -113,33 +107,75 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
     this.#lost ??= error;
   }
 
-  /** Sends, and waits until the connection can take the next statement. */
-  async #send<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#lost) throw lostError(this, 'thread');
-    this.#busy = true;
-    try {
-      return await this.#answered(call);
-    } catch (error) {
-      await this.#afterError(error as Error);
-      throw error;
-    } finally {
-      this.#busy = false;
-      this.#fail = () => {};
-      this.#onRest();
-    }
+  async #sendBehind<T>(prefix: readonly string[], call: (done: Done<T>) => void): Promise<T> {
+    for (const text of prefix) await this.control(text);
+    return this.#sendStatement(call);
   }
 
-  #answered<T>(call: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#fail = reject;
-      call().then(resolve, reject);
+  #sendStatement<T>(call: (done: Done<T>) => void): Promise<T> {
+    this.server.expectTransaction();
+    return this.#send(call, this.#noteEnd);
+  }
+
+  readonly #noteEnd = (error: Error | undefined): void => {
+    this.#endedByStatement ||= this.server.leftTransaction && !(error && tellsOfRollback(error));
+  };
+
+  /**
+   * Sends, and waits until the connection can take the next statement. One promise for all of it: under an async
+   * context each costs, and this is done for each statement.
+   */
+  #send<T>(call: (done: Done<T>) => void, noteEnd: (error: Error | undefined) => void): Promise<T> {
+    if (this.#lost) return Promise.reject(lostError(this, 'thread'));
+    this.#busy = true;
+    return new Promise<T>((resolve, reject) => {
+      const rest = (): void => {
+        this.#busy = false;
+        this.#fail = nobodyWaits;
+        this.#onRest();
+      };
+      let answered = false;
+      const done: Done<T> = (error, value) => {
+        if (answered) return;
+        answered = true;
+        if (!error) {
+          rest();
+          noteEnd(undefined);
+          return resolve(value as T);
+        }
+        this.#afterError(error, () => {
+          rest();
+          noteEnd(error);
+          reject(error);
+        });
+      };
+      this.#fail = done;
+      try {
+        call(done);
+      } catch (error) {
+        done(error as Error);
+      }
     });
   }
 
-  async #afterError(error: Error): Promise<void> {
-    if (this.#lost) return;
-    if (this.isFatal(error)) return this.distrust(error);
+  #afterError(error: Error, goOn: () => void): void {
+    if (this.#lost) return goOn();
+    if (this.isFatal(error)) {
+      this.distrust(error);
+      return goOn();
+    }
+    let answered = false;
+    const done = (failure?: Error | null): void => {
+      if (answered) return;
+      answered = true;
+      if (failure) this.distrust(error);
+      goOn();
+    };
+    this.#fail = done;
     // An error carries no status, and some errors end the transaction.
-    await this.#answered(() => this.query('DO 0')).catch(() => this.distrust(error));
+    this.query('DO 0', done);
   }
 }
+
+function nobodyWaits(): void {}
+function nothingEnds(): void {}

@@ -1,33 +1,79 @@
 import type { Clock } from '../../../core/index.js';
 import { runInFrame } from '../../context.js';
-import { MysqlSession } from '../mysql/mysql-session.js';
-import type { MysqlCommand, MysqlConnection, MysqlConnectionClass } from './mysql2-types.js';
+import { type Done, MysqlSession } from '../mysql/mysql-session.js';
+import type { MysqlConnection, MysqlConnectionClass } from './mysql2-types.js';
 import type { RecordedCall } from './recorded-call.js';
-import { statusOf } from './watch-connection.js';
+import { carry, type SeveralStatements } from './several-statements.js';
+import { watch } from './watch-connection.js';
 
 const CANCEL_LIMIT_MS = 2000;
 
 /** A mysql2 connection while a transaction holds it. */
 export class Mysql2Session extends MysqlSession<MysqlConnection> {
   readonly #clock: Clock;
+  readonly #several: SeveralStatements;
 
   constructor(connection: MysqlConnection, { clock, onRest }: { clock: Clock; onRest: () => void }) {
-    super(connection, { server: statusOf(connection), onRest });
+    const { status, several } = watch(connection);
+    super(connection, { server: status, onRest });
     this.#clock = clock;
+    this.#several = several;
     connection.on('error', this.#onError);
     connection.on('end', this.#onEnd);
   }
 
   /** Runs a call, with `prefix` before it. Resolves with what its callback is to be told. */
-  async run(call: RecordedCall, prefix: readonly string[]): Promise<unknown[]> {
-    const send = (): Promise<unknown[]> => {
-      this.isStreaming = !call.callback;
-      // A command that the server does not answer is over as soon as it is added.
-      const answer = call.callback ? call.answer : eventsOf(call.command);
-      for (const command of call.commands) this.connection.addCommand(command);
-      return answer;
+  run(call: RecordedCall, prefix: readonly string[]): Promise<unknown[]> {
+    if (!call.callback) return this.#stream(call, prefix);
+    const [first] = prefix;
+    if (first === undefined || !this.#several.canCarry(call))
+      return this.send<unknown[]>((done) => this.#add(call, done), prefix);
+    // Whether the server takes the level is its answer; the rest has no mistake.
+    if (first.startsWith('SET ')) return this.control(first).then(() => this.run(call, prefix.slice(1)));
+    return this.send<unknown[]>((done) => this.#carry(call, prefix, done), []);
+  }
+
+  #add(call: RecordedCall, done: Done<unknown[]>): void {
+    call.listen((error, ...values) => done(error, values));
+    for (const command of call.commands) this.connection.addCommand(command);
+  }
+
+  /** Sends control statements and a query in one packet. */
+  #carry(call: RecordedCall, control: readonly string[], done: Done<unknown[]>): void {
+    const option = this.#several.switchOn();
+    if (option) this.connection.addCommand(option);
+    const next = ([text, ...left]: readonly string[]): void => {
+      this.server.expectTransaction();
+      if (text === undefined) return this.#add(call, done);
+      this.query(text, (error) => (error ? done(error) : next(left)));
     };
-    return this.send(send, prefix).finally(() => (this.isStreaming = false));
+    carry(call.command, control, {
+      executed: (flags) => {
+        this.server.receive(flags);
+        this.server.expectTransaction();
+      },
+      again: (left) => {
+        this.#several.refuse();
+        next(left);
+      },
+    });
+    this.#add(call, done);
+  }
+
+  /** Runs a call whose caller listens to its events. */
+  async #stream({ command, commands }: RecordedCall, prefix: readonly string[]): Promise<unknown[]> {
+    const send = (done: Done<unknown[]>): void => {
+      this.isStreaming = true;
+      // A command that the server does not answer is over as soon as it is added.
+      command.once('error', done);
+      command.once('end', () => done(null, []));
+      for (const each of commands) this.connection.addCommand(each);
+    };
+    try {
+      return await this.send(send, prefix);
+    } finally {
+      this.isStreaming = false;
+    }
   }
 
   async cancel(): Promise<void> {
@@ -64,12 +110,8 @@ export class Mysql2Session extends MysqlSession<MysqlConnection> {
     if (this.lost) this.connection.on('error', () => {});
   }
 
-  protected query(text: string): Promise<unknown[]> {
-    return new Promise((resolve, reject) => {
-      this.connection.query(text, (error: Error | null, ...values: unknown[]) =>
-        error ? reject(error) : resolve(values),
-      );
-    });
+  protected query(text: string, done: Done<unknown>): void {
+    this.connection.query(text, done);
   }
 
   protected destroy(): void {
@@ -90,12 +132,4 @@ export class Mysql2Session extends MysqlSession<MysqlConnection> {
     stream.once('close', () => setImmediate(() => this.lose(lost)));
     stream.destroy();
   };
-}
-
-/** The end of a command whose caller listens to its events. */
-function eventsOf(command: MysqlCommand): Promise<unknown[]> {
-  return new Promise((resolve, reject) => {
-    command.once('error', reject);
-    command.once('end', () => resolve([]));
-  });
 }

@@ -9,7 +9,11 @@ export type MysqlCallback = (error: Error | null, ...values: unknown[]) => void;
 /** One exchange with the server: a query, a prepare, an execute, a ping. */
 export interface MysqlCommand extends EventEmitter {
   /** The text of a query or of an execute. */
-  readonly sql?: string;
+  sql?: string | undefined;
+  /** What the query was asked for with, besides its text. */
+  readonly _queryOptions?: { readonly attributes?: unknown };
+  /** What reads the next packet; none before it begins. */
+  next?: unknown;
   onResult?: MysqlCallback | undefined;
   /** Reads one packet of the answer; without a packet it begins. True when the command is over. */
   execute: (packet: MysqlPacket | undefined, connection: MysqlConnection) => boolean;
@@ -18,11 +22,22 @@ export interface MysqlCommand extends EventEmitter {
 }
 
 export interface MysqlPacket {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  isError(): boolean;
   isEOF(): boolean;
   eofStatusFlags(): number;
 }
 
+/** What mysql2 needs of a packet to send it. */
+interface OutgoingPacket {
+  readonly buffer: Buffer;
+  length(): number;
+  writeHeader(sequenceId: number): void;
+}
+
 export interface MysqlConnectionConfig {
+  readonly clientFlags?: number;
   readonly pool?: unknown;
   readonly stream?: unknown;
   readonly connectTimeout?: number;
@@ -41,6 +56,8 @@ export interface MysqlConnection extends EventEmitter {
   /** Gone once the pool has given the connection up. */
   readonly _pool: object | null;
   addCommand: (command: MysqlCommand) => MysqlCommand;
+  _resetSequenceId(): void;
+  writePacket(packet: OutgoingPacket): void;
   /** Calls back once the server has let it in, or has not. */
   connect(callback: (error: Error | null) => void): void;
   query(sql: unknown, ...rest: unknown[]): MysqlCommand;

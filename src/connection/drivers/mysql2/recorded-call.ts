@@ -9,15 +9,45 @@ import type {
 } from './mysql2-types.js';
 
 /** A call of a method of mysql2's connection whose commands are not sent yet. */
-export interface RecordedCall {
+export class RecordedCall {
   /** What the method returned: the last command. */
   readonly command: MysqlCommand;
   readonly commands: readonly MysqlCommand[];
   /** The caller's callback; without one it listens to the command's events. */
   readonly callback: MysqlCallback | undefined;
-  /** Settles with what mysql2 tells a callback, once the commands are sent. Pending for ever without a callback. */
-  readonly answer: Promise<unknown[]>;
+  /** Whether it is one text that the server is sent as it is. */
+  readonly isQuery: boolean;
+  readonly #answer: Answer;
+
+  constructor(
+    commands: readonly MysqlCommand[],
+    {
+      callback,
+      answer,
+      isQuery = false,
+    }: { callback: MysqlCallback | undefined; answer: Answer; isQuery?: boolean },
+  ) {
+    this.command = commands.at(-1)!;
+    this.commands = commands;
+    this.callback = callback;
+    this.isQuery = isQuery;
+    this.#answer = answer;
+  }
+
+  /** Has `done` told what mysql2 tells a callback, from now on. Call before the commands are sent. */
+  listen(done: MysqlCallback): void {
+    this.#answer.done = done;
+  }
 }
+
+/** What stands in for the caller's callback until the commands are sent. */
+class Answer {
+  /** Where the connection is lost, its loss is told, and what mysql2 makes of it comes too late for anybody. */
+  done: MysqlCallback = nobodyListens;
+  readonly note: MysqlCallback = (error, ...values) => this.done(error, ...values);
+}
+
+function nobodyListens(): void {}
 
 /** Runs a method of mysql2's connection without a connection: it makes its commands and adds them to the recorder. */
 export function record(
@@ -25,7 +55,8 @@ export function record(
   method: 'query' | 'execute' | 'prepare' | 'ping',
   args: readonly unknown[],
 ): RecordedCall {
-  const { promise, note } = answerOf();
+  const answer = new Answer();
+  const { note } = answer;
   // A query that somebody made before brings its callback along.
   const given = args[0] as Partial<MysqlCommand> | undefined;
   let callback = args.find((arg) => typeof arg === 'function') as MysqlCallback | undefined;
@@ -34,27 +65,16 @@ export function record(
     given.onResult = note;
   }
   const methods = recorder as unknown as Record<typeof method, (...args: unknown[]) => MysqlCommand>;
-  const command = methods[method](...args.map((arg) => (callback && arg === callback ? note : arg)));
-  const { commands } = recorder;
-  return { command, commands, callback, answer: promise };
+  methods[method](...args.map((arg) => (callback && arg === callback ? note : arg)));
+  return new RecordedCall(recorder.commands, { callback, answer, isQuery: method === 'query' });
 }
 
 /** A recorded call that consists of one command which was made elsewhere. */
 export function recordCommand(command: MysqlCommand): RecordedCall {
-  const { promise, note } = answerOf();
+  const answer = new Answer();
   const callback = command.onResult;
-  if (callback) command.onResult = note;
-  return { command, commands: [command], callback, answer: promise };
-}
-
-function answerOf(): { promise: Promise<unknown[]>; note: MysqlCallback } {
-  let note: MysqlCallback = () => {};
-  const promise = new Promise<unknown[]>((resolve, reject) => {
-    note = (error, ...values) => (error ? reject(error) : resolve(values));
-  });
-  // Where the connection is lost, its loss is told, and what mysql2 makes of it comes too late for anybody.
-  promise.catch(() => {});
-  return { promise, note };
+  if (callback) command.onResult = answer.note;
+  return new RecordedCall([command], { callback, answer });
 }
 
 /** What mysql2 tells of a statement without rows, for one that is not sent. */

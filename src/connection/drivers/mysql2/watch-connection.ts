@@ -1,20 +1,36 @@
 import { ServerStatus } from '../mysql/server-status.js';
 import type { MysqlCommand, MysqlConnection } from './mysql2-types.js';
+import { SeveralStatements } from './several-statements.js';
 
-const watched = new WeakMap<MysqlConnection, ServerStatus>();
+/** What is known of a connection that is watched. */
+export interface Watched {
+  readonly status: ServerStatus;
+  readonly several: SeveralStatements;
+}
+
+const watched = new WeakMap<MysqlConnection, Watched>();
 
 /** What the server says of a connection, from the first call for it on. mysql2 reads it and keeps it to itself. */
 export function statusOf(connection: MysqlConnection): ServerStatus {
-  let status = watched.get(connection);
-  if (!status) {
-    status = new ServerStatus();
-    watched.set(connection, status);
-    const { addCommand } = connection;
-    const watching = status;
-    // On the instance: mysql2 puts another one there itself when it closes the connection.
-    connection.addCommand = (command) => addCommand.call(connection, listen(command, watching));
-  }
-  return status;
+  return watch(connection).status;
+}
+
+/** Watches a connection, from the first call for it on. Everything that is sent on it passes by here. */
+export function watch(connection: MysqlConnection): Watched {
+  const known = watched.get(connection);
+  if (known) return known;
+  const status = new ServerStatus();
+  const several = new SeveralStatements(connection);
+  const watching = { status, several };
+  watched.set(connection, watching);
+  const { addCommand } = connection;
+  // On the instance: mysql2 puts another one there itself when it closes the connection.
+  connection.addCommand = (command) => {
+    const first = several.before(command);
+    if (first) addCommand.call(connection, first);
+    return addCommand.call(connection, listen(command, status));
+  };
+  return watching;
 }
 
 function listen(command: MysqlCommand, status: ServerStatus): MysqlCommand {
