@@ -22,7 +22,7 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   readonly #pool: MysqlPool;
   readonly #original: Pick<MysqlPool, 'getConnection' | 'query' | 'execute' | 'releaseConnection'>;
   /** Requests that mysql2 has in its line. When a connection breaks it asks its own `getConnection` once more for one of them. */
-  readonly #waiting = new WeakSet<Callback>();
+  readonly #waiting = new Set<Callback>();
   /** Connections whose session commits by itself, as they were lent. */
   readonly #autocommit = new WeakSet<MysqlConnection>();
   /** True while mysql2's own `query()` or `execute()` asks for its connection: it releases by itself. */

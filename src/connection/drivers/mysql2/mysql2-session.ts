@@ -34,7 +34,7 @@ export class Mysql2Session extends MysqlSession<MysqlConnection> {
   }
 
   #add(call: RecordedCall, done: Done<unknown[]>): void {
-    call.listen((error, ...values) => done(error, values));
+    call.listen(done);
     for (const command of call.commands) this.connection.addCommand(command);
   }
 

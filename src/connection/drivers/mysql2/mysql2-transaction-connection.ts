@@ -1,6 +1,7 @@
-import type { AmbientScope } from '../../ambient-scope.js';
+import type { AmbientScope, SessionWork } from '../../ambient-scope.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
+import type { Session } from '../../session.js';
 import { LentConnection } from '../mysql/lent-connection.js';
 import { readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
@@ -52,50 +53,42 @@ export class Mysql2TransactionConnection {
 
   /** This object behind the face of a mysql2 connection: what it does not do itself goes to the connection. */
   asConnection(): MysqlConnection {
-    const own: Record<PropertyKey, unknown> = {
-      query: (...args: unknown[]) => this.run('query', args),
-      execute: (...args: unknown[]) => this.run('execute', args),
-      prepare: (options: unknown, callback?: MysqlCallback) =>
-        this.run('prepare', [options, callback && this.#handOutStatement(callback, () => face)]),
-      ping: (...args: unknown[]) => this.run('ping', args),
-      addCommand: (command: MysqlCommand) => {
-        this.#submit(recordCommand(command));
-        return command;
-      },
-      release: () => this.#lent.release(),
-      [Symbol.dispose]: () => this.#lent.release(),
-    };
-    for (const method of ['end', 'destroy', 'close', 'changeUser', 'reset'])
-      own[method] = () => this.#lent.refuse(method);
+    const own = new OwnMembers(this, this.#lent);
     const blank = recorderOf(this.#pool);
     const target = (): MysqlConnection => this.#session?.connection ?? blank;
     const face: MysqlConnection = new Proxy<MysqlConnection>(blank, {
-      get: (_, key) => (Object.hasOwn(own, key) ? own[key] : Reflect.get(target(), key)),
+      get: (_, key) => (own.has(key) ? own.get(key) : Reflect.get(target(), key)),
       set: (_, key, value) => {
-        if (Object.hasOwn(own, key)) own[key] = value;
+        if (own.has(key)) own.set(key, value);
         else Reflect.set(target(), key, value);
         return true;
       },
       has: (_, key) => Reflect.has(target(), key),
     });
+    own.face = face;
     return face;
   }
 
+  /** Adds a command that was made elsewhere. */
+  add(command: MysqlCommand): MysqlCommand {
+    this.#submit(recordCommand(command));
+    return command;
+  }
+
   #submit(call: RecordedCall): void {
-    const { command } = call;
-    let sent = false;
-    const running = this.#perform(call, () => (sent = true));
-    const { callback } = call;
-    if (callback) {
+    const { command, callback: asker } = call;
+    const work = new CallWork(call, this.#lent.handWritten);
+    const running = this.#perform(call, work);
+    if (asker) {
       // What then() is given runs in the caller's async context.
       running.then(
-        (values) => process.nextTick(callback, null, ...values),
-        (error: Error) => process.nextTick(callback, error),
+        (values) => tell(asker, null, values),
+        (error: Error) => tell(asker, error, []),
       );
       return;
     }
     running.catch((error: unknown) => {
-      if (sent) return;
+      if (work.sent) return;
       // What the server refuses mysql2 tells itself.
       process.nextTick(() => {
         command.emit('error', error);
@@ -104,33 +97,127 @@ export class Mysql2TransactionConnection {
     });
   }
 
-  async #perform(call: RecordedCall, onSend: () => void): Promise<unknown[]> {
-    const text = call.command.sql;
-    const control = text === undefined ? undefined : readControl(text);
-    if (control && control.verb !== 'commit implicitly') {
-      await this.#lent.control(control);
-      return answerWithoutServer(call);
+  #perform(call: RecordedCall, work: CallWork): Promise<unknown[]> {
+    try {
+      const control = work.text === undefined ? undefined : readControl(work.text);
+      if (control && control.verb !== 'commit implicitly')
+        return this.#lent.control(control).then(() => answerWithoutServer(call));
+      work.commitsImplicitly = control?.statement;
+      return this.#lent.scope.submit(work);
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
-    return this.#lent.scope.submit({
-      text,
-      by: this.#lent.handWritten,
-      commitsImplicitly: control?.statement,
-      mayWrite: () => text === undefined || !READS.test(text),
-      run: (session, prefix) => {
-        onSend();
-        return (session as Mysql2Session).run(call, prefix);
-      },
+  }
+}
+
+/** A callback that throws must not be told of it, nor anybody who waits: it is the process's, as with mysql2. */
+function tell(callback: MysqlCallback, error: Error | null, values: readonly unknown[]): void {
+  try {
+    if (error) callback(error);
+    else callback(null, ...values);
+  } catch (thrown) {
+    process.nextTick(() => {
+      throw thrown;
     });
+  }
+}
+
+/** A call as work of its transaction. */
+class CallWork implements SessionWork<unknown[]> {
+  readonly text: string | undefined;
+  readonly by: object;
+  commitsImplicitly: string | undefined;
+  sent = false;
+  readonly #call: RecordedCall;
+
+  constructor(call: RecordedCall, by: object) {
+    this.#call = call;
+    this.text = call.command.sql;
+    this.by = by;
+  }
+
+  mayWrite(): boolean {
+    return this.text === undefined || !READS.test(this.text);
+  }
+
+  run(session: Session, prefix: readonly string[]): Promise<unknown[]> {
+    this.sent = true;
+    return (session as Mysql2Session).run(this.#call, prefix);
+  }
+}
+
+/** The members of a connection's face that are not the connection's. They are made when they are asked for: few are. */
+class OwnMembers {
+  face: MysqlConnection | undefined;
+  readonly #connection: Mysql2TransactionConnection;
+  readonly #lent: LentConnection;
+  readonly #made = new Map<PropertyKey, unknown>();
+
+  constructor(connection: Mysql2TransactionConnection, lent: LentConnection) {
+    this.#connection = connection;
+    this.#lent = lent;
+  }
+
+  has(key: PropertyKey): boolean {
+    return OWN_KEYS.has(key);
+  }
+
+  get(key: PropertyKey): unknown {
+    if (!this.#made.has(key)) this.#made.set(key, this.#make(key));
+    return this.#made.get(key);
+  }
+
+  set(key: PropertyKey, value: unknown): void {
+    this.#made.set(key, value);
+  }
+
+  #make(key: PropertyKey): unknown {
+    const connection = this.#connection;
+    switch (key) {
+      case 'query':
+      case 'execute':
+      case 'ping':
+        return (...args: unknown[]) => connection.run(key, args);
+      case 'prepare':
+        return (options: unknown, callback?: MysqlCallback) =>
+          connection.run(key, [options, callback && this.#handOutStatement(callback)]);
+      case 'addCommand':
+        return (command: MysqlCommand) => connection.add(command);
+      case 'release':
+      case Symbol.dispose:
+        return () => this.#lent.release();
+      default:
+        return () => this.#lent.refuse(String(key));
+    }
   }
 
   /** mysql2 keeps prepared statements with the physical connection; this one's commands take their turn as all others. */
-  #handOutStatement(callback: MysqlCallback, face: () => MysqlConnection): MysqlCallback {
+  #handOutStatement(callback: MysqlCallback): MysqlCallback {
     return (error, statement) => {
       if (error) return callback(error);
-      callback(null, Object.create(statement as MysqlPreparedStatement, { _connection: { value: face() } }));
+      callback(
+        null,
+        Object.create(statement as MysqlPreparedStatement, { _connection: { value: this.face } }),
+      );
     };
   }
 }
+
+const OWN_KEYS: ReadonlySet<PropertyKey> = new Set<PropertyKey>([
+  'query',
+  'execute',
+  'prepare',
+  'ping',
+  'addCommand',
+  'release',
+  Symbol.dispose,
+  // They would end the connection's life.
+  'end',
+  'destroy',
+  'close',
+  'changeUser',
+  'reset',
+]);
 
 /** A SELECT that locks or calls a function that writes passes for a read. */
 const READS = /^\s*(?:select|show|with|values|describe|explain)\b/i;

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Done } from '../mysql/mysql-session.js';
 import type {
   MysqlCallback,
   MysqlCommand,
@@ -35,7 +36,7 @@ export class RecordedCall {
   }
 
   /** Has `done` told what mysql2 tells a callback, from now on. Call before the commands are sent. */
-  listen(done: MysqlCallback): void {
+  listen(done: Done<unknown[]>): void {
     this.#answer.done = done;
   }
 }
@@ -43,8 +44,8 @@ export class RecordedCall {
 /** What stands in for the caller's callback until the commands are sent. */
 class Answer {
   /** Where the connection is lost, its loss is told, and what mysql2 makes of it comes too late for anybody. */
-  done: MysqlCallback = nobodyListens;
-  readonly note: MysqlCallback = (error, ...values) => this.done(error, ...values);
+  done: Done<unknown[]> = nobodyListens;
+  readonly note: MysqlCallback = (error, ...values) => this.done(error, values);
 }
 
 function nobodyListens(): void {}
@@ -59,13 +60,14 @@ export function record(
   const { note } = answer;
   // A query that somebody made before brings its callback along.
   const given = args[0] as Partial<MysqlCommand> | undefined;
-  let callback = args.find((arg) => typeof arg === 'function') as MysqlCallback | undefined;
+  const at = args.findIndex((arg) => typeof arg === 'function');
+  let callback = args[at] as MysqlCallback | undefined;
   if (!callback && given?.onResult && typeof given.execute === 'function') {
     callback = given.onResult;
     given.onResult = note;
   }
   const methods = recorder as unknown as Record<typeof method, (...args: unknown[]) => MysqlCommand>;
-  methods[method](...args.map((arg) => (callback && arg === callback ? note : arg)));
+  methods[method](...(at === -1 ? args : args.with(at, note)));
   return new RecordedCall(recorder.commands, { callback, answer, isQuery: method === 'query' });
 }
 
@@ -119,23 +121,40 @@ export interface Recorder extends MysqlConnection {
   readonly commands: MysqlCommand[];
 }
 
-const prototypes = new WeakMap<object, object>();
+type RecorderClass = new (config: MysqlConnectionConfig, commands: MysqlCommand[]) => Recorder;
+
+const recorders = new WeakMap<object, RecorderClass>();
 
 /** A recorder for one call. Without a configuration it has the pool's. */
 export function recorderOf(
   pool: MysqlPool,
   config: MysqlConnectionConfig = pool.config.connectionConfig,
 ): Recorder {
-  let prototype = prototypes.get(pool.constructor);
-  if (!prototype) {
-    prototype = withMembers(connectionClassOf(pool).prototype as object, {
-      addCommand(this: Recorder, command: MysqlCommand) {
-        this.commands.push(command);
-        return command;
-      },
-    });
-    prototypes.set(pool.constructor, prototype);
+  let Made = recorders.get(pool.constructor);
+  if (!Made) {
+    Made = recorderClassOf(pool);
+    recorders.set(pool.constructor, Made);
+  }
+  return new Made(config, []);
+}
+
+/** With the methods of mysql2's connection, and without its constructor, which opens one. */
+function recorderClassOf(pool: MysqlPool): RecorderClass {
+  class Made {
+    readonly config: MysqlConnectionConfig;
+    readonly commands: MysqlCommand[];
+
+    constructor(config: MysqlConnectionConfig, commands: MysqlCommand[]) {
+      this.config = config;
+      this.commands = commands;
+    }
+
+    addCommand(command: MysqlCommand): MysqlCommand {
+      this.commands.push(command);
+      return command;
+    }
   }
   // V8 is slow with objects that become a prototype, so no recorder inherits from a connection.
-  return Object.assign(Object.create(prototype), { config, commands: [] }) as Recorder;
+  Object.setPrototypeOf(Made.prototype, connectionClassOf(pool).prototype as object);
+  return Made as unknown as RecorderClass;
 }
