@@ -22,8 +22,8 @@ run(process.execPath, ['scripts/generate-prisma.mjs'], root);
 buildLibrary('holdfast', root);
 const before = valueOf('--before');
 rmSync(new URL('node_modules/holdfast-before', bench), { recursive: true, force: true });
-if (before) buildLibrary('holdfast-before', checkout(before));
 rmSync(new URL('dist', bench), { recursive: true, force: true });
+if (before) buildLibrary('holdfast-before', checkout(before));
 run(process.execPath, [tsc, '-p', 'tsconfig.json'], bench);
 writeFileSync(new URL('dist/package.json', bench), '{ "type": "commonjs" }\n');
 if (args.includes('--compile')) process.exit();
@@ -56,9 +56,12 @@ function buildLibrary(name, from) {
   }
 }
 
-/** The sources of a git revision, beside the installed packages so that their types are found. */
+/**
+ * The sources of a git revision. Not inside node_modules: there TypeScript goes by package.json, and compiles the ES modules
+ * to CommonJS.
+ */
 function checkout(revision) {
-  const folder = new URL('node_modules/.holdfast-before/', bench);
+  const folder = new URL('dist/holdfast-before/', bench);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const wanted = ['src', 'package.json', 'tsconfig.base.json', 'tsconfig.cjs.json', 'tsconfig.esm.json'];
