@@ -23,7 +23,11 @@ buildLibrary('holdfast', root);
 const before = valueOf('--before');
 rmSync(new URL('node_modules/holdfast-before', bench), { recursive: true, force: true });
 rmSync(new URL('dist', bench), { recursive: true, force: true });
-if (before) buildLibrary('holdfast-before', checkout(before));
+if (before) {
+  const sources = checkout(before);
+  buildLibrary('holdfast-before', sources);
+  rmSync(sources, { recursive: true });
+}
 run(process.execPath, [tsc, '-p', 'tsconfig.json'], bench);
 writeFileSync(new URL('dist/package.json', bench), '{ "type": "commonjs" }\n');
 if (args.includes('--compile')) process.exit();
