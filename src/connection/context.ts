@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { InvalidOptionsError, processGlobal } from '../core/index.js';
-import type { AmbientScope } from './ambient-scope.js';
+import type { AmbientScope, ManualSavepoint } from './ambient-scope.js';
 import { DuplicateDataSourceError } from './errors.js';
 
 /** What frames tell data sources apart by: the source itself. */
@@ -21,6 +21,8 @@ export interface Frame {
   readonly source: SourceKey | undefined;
   /** The scope that work on `source` belongs to; `undefined` puts it outside any transaction. */
   readonly scope: AmbientScope | undefined;
+  /** Begins a hand-written transaction instead of {@link scope}, for what runs in this very frame. */
+  beginManual?(): ManualSavepoint;
   /** The method that joined the scope; `undefined` where the frame is of the method that opened it. */
   readonly joinedBy?: string;
   /** The frames of transactions that one call began at once: while one waits for a connection, the others wait with it. */

@@ -1,4 +1,5 @@
 import type { AmbientScope, ManualModes, ManualSavepoint } from './ambient-scope.js';
+import { currentFrame } from './context.js';
 
 /**
  * The transactions that were begun by hand, and not ended yet, on one client or QueryRunner inside a transaction. Each
@@ -18,7 +19,11 @@ export class HandWrittenTransactions {
   }
 
   async begin(scope: AmbientScope, { isolationLevel, readOnly }: ManualModes): Promise<void> {
-    const savepoint = scope.beginManual({ isolationLevel, readOnly, label: this.#label, by: this });
+    const frame = currentFrame();
+    const savepoint =
+      frame?.scope === scope && frame.beginManual
+        ? frame.beginManual()
+        : scope.beginManual({ isolationLevel, readOnly, label: this.#label, by: this });
     this.#open.push(savepoint);
     try {
       await savepoint.begun;

@@ -70,8 +70,8 @@ export class OwnTransactions {
       const start = (): Promise<unknown> => original(action, headers, limitless);
       if (!this.#awaitingBegin.delete(scope)) return start();
       // The nested scope is the savepoint already; it ends as its callback does.
-      const asOpened = withMembers(scope, { beginManual: () => endsByItself });
-      return runInFrame(this.#frame(currentFrame(), asOpened), start);
+      const opened = { source: this.#source, scope, beginManual: () => endsByItself };
+      return runInFrame({ parent: currentFrame(), ...opened }, start);
     };
   }
 
@@ -79,28 +79,13 @@ export class OwnTransactions {
   frameOfRequest(frame: Frame | undefined): Frame | undefined {
     const scope = scopeInFrame(frame, this.#source);
     if (!scope) return frame;
-    let inner: AmbientScope = scope;
-    const leave = (): void => void (inner = scope);
-    return this.#frame(
-      frame,
-      withMembers(scope, {
-        submit: (work) => inner.submit(work),
-        connect: () => inner.connect(),
-        beginManual: () => {
-          const opening = runInFrame(frame, () => this.#open());
-          return {
-            begun: opening.then(({ scope: opened }) => void (inner = opened)),
-            release: () => opening.then((opened) => opened.release()).finally(leave),
-            rollback: () => opening.then((opened) => opened.rollback()).finally(leave),
-          };
-        },
-      }),
-    );
+    // The scope itself and no stand-in for it: most requests begin nothing.
+    return new RequestFrame(frame, { source: this.#source, scope, open: this.#open });
   }
 
   /** Opens a nested scope that is ended by a call, not by the return of a function. */
-  #open(): Promise<OpenedByCall> {
-    return new Promise((resolve, reject) => {
+  readonly #open = (): Promise<OpenedByCall> =>
+    new Promise((resolve, reject) => {
       const undone = new Error('rolled back by Prisma');
       const ended = nestedScope(
         {
@@ -127,10 +112,34 @@ export class OwnTransactions {
       );
       ended.catch(reject);
     });
+}
+
+/** The frame of one request of Prisma. From a BEGIN in it until the end of that transaction it is in the nested scope. */
+class RequestFrame implements Frame {
+  readonly parent: Frame | undefined;
+  readonly source: ManagedSource;
+  scope: AmbientScope;
+  readonly #open: () => Promise<OpenedByCall>;
+
+  constructor(
+    parent: Frame | undefined,
+    opening: { source: ManagedSource; scope: AmbientScope; open: () => Promise<OpenedByCall> },
+  ) {
+    this.parent = parent;
+    this.source = opening.source;
+    this.scope = opening.scope;
+    this.#open = opening.open;
   }
 
-  #frame(parent: Frame | undefined, scope: AmbientScope): Frame {
-    return { parent, source: this.#source, scope };
+  beginManual(): ManualSavepoint {
+    const outer = this.scope;
+    const opening = runInFrame(this.parent, this.#open);
+    const leave = (): void => void (this.scope = outer);
+    return {
+      begun: opening.then(({ scope }) => void (this.scope = scope)),
+      release: () => opening.then((opened) => opened.release()).finally(leave),
+      rollback: () => opening.then((opened) => opened.rollback()).finally(leave),
+    };
   }
 }
 
@@ -162,17 +171,6 @@ function nestedScope<T>(
     // A transaction of Prisma has no such option: in a read-only one it reads, or the server refuses it.
     readOnly: around?.transaction.readOnly ?? false,
     ...(isolationLevel && { isolationLevel: sqlName(isolationLevel) }),
-  });
-}
-
-/** The scope as it is, but for these members. */
-function withMembers(scope: AmbientScope, members: Partial<AmbientScope>): AmbientScope {
-  return new Proxy(scope, {
-    get(target, key) {
-      if (Object.hasOwn(members, key)) return Reflect.get(members, key) as unknown;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
   });
 }
 
