@@ -3,7 +3,7 @@ import type { LeaseInfo } from '../../lease.js';
 import { type CommitAnswer, lostError, type Session, type SessionStatus } from '../../session.js';
 import { submitInOneWrite } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
-import type { PgClient, PgClientConstructor, PgPool, PgQuery } from './pg-types.js';
+import type { PgClient, PgClientConstructor, PgPool, PgQuery, PgQueryResult } from './pg-types.js';
 import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transaction-id.js';
 
 /** How long a connection may take to say ReadyForQuery after an error before it is given up. */
@@ -275,7 +275,7 @@ const ROLLBACK_AS_A_WHOLE = /\b(?:rollback|abort)\b(?!\s+(?:work\s+|transaction\
 /** Whether one of several statements in a text ended the transaction, by the command tags that the server answered. */
 function endsTransaction({ text, _results }: PgQuery): boolean {
   if (!Array.isArray(_results)) return false;
-  const tags = (_results as readonly { command?: string | null }[]).map(({ command }) => command);
+  const tags = (_results as readonly PgQueryResult[]).map(({ command }) => command);
   // ROLLBACK TO SAVEPOINT has the tag of a ROLLBACK.
   return tags.includes('COMMIT') || (tags.includes('ROLLBACK') && ROLLBACK_AS_A_WHOLE.test(text));
 }

@@ -3,6 +3,8 @@ import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
+import type { Session } from '../../session.js';
+import { makeQuery } from './make-query.js';
 import { memberReader } from './member-reader.js';
 import { type PgControl, readControl } from './pg-control.js';
 import type { PgSession } from './pg-session.js';
@@ -17,7 +19,7 @@ export class PgTransactionClient {
   readonly #managed: ManagedPool;
   readonly #pool: PgPool;
   readonly #bound: AmbientScope;
-  readonly #handWritten: ManualTransactions;
+  #given: ManualTransactions | undefined;
   #session: PgSession | undefined;
   #released = false;
 
@@ -29,7 +31,7 @@ export class PgTransactionClient {
     this.#managed = managed;
     this.#pool = pool;
     this.#bound = scope;
-    this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written BEGIN');
+    this.#given = handWritten;
   }
 
   /** Takes the transaction's connection, as `pool.connect()` does. */
@@ -38,10 +40,10 @@ export class PgTransactionClient {
     return this.asClient();
   }
 
-  readonly query = (config: unknown, values?: unknown, callback?: unknown): unknown => {
+  query(config: unknown, values?: unknown, callback?: unknown): unknown {
     if (config == null) throw new TypeError('Client was passed a null or undefined query');
     if (isSubmittable(config)) return this.#submit(config, values, callback);
-    const query = new this.#pool.Client.Query(config, values);
+    const query = makeQuery(this.#pool.Client.Query, config, values);
     const timeout = (config as { query_timeout?: number }).query_timeout;
     if (timeout) query.query_timeout = timeout;
     const done = [callback, values, query.callback].find((candidate) => typeof candidate === 'function');
@@ -49,13 +51,13 @@ export class PgTransactionClient {
     if (!done) return result;
     callBack(result, done as PgCallback);
     return undefined;
-  };
+  }
 
   /**
    * Gives nothing back; a hand-written transaction that is still open is rolled back, as the server would do. With an
    * error, or `true`, the connection is closed when the transaction ends.
    */
-  readonly release = (destroyBecause?: Error | boolean): void => {
+  release(destroyBecause?: Error | boolean): void {
     if (this.#released) {
       throw new LeaseReleasedError(
         'Release called on client which has already been released to the pool. It was lent inside a transaction, ' +
@@ -68,14 +70,14 @@ export class PgTransactionClient {
         destroyBecause instanceof Error ? destroyBecause : new Error('its holder released it as broken'),
       );
     }
-    this.#handWritten.rollBackAll(this.#scope).catch(() => {});
-  };
+    this.#given?.rollBackAll(this.#scope).catch(() => {});
+  }
 
   /** This object behind the face of a `pg` client: what it does not do itself goes to the connection. */
   asClient(): PgClient {
     const own: Record<PropertyKey, unknown> = {
-      query: this.query,
-      release: this.release,
+      query: (...args: Parameters<PgTransactionClient['query']>) => this.query(...args),
+      release: (destroyBecause?: Error | boolean) => this.release(destroyBecause),
       connect: () => Promise.resolve(),
       end: () => {
         throw new TransactionControlError(
@@ -105,22 +107,21 @@ export class PgTransactionClient {
     return ambient?.transaction === this.#bound.transaction ? ambient : this.#bound;
   }
 
-  async #run(query: PgQuery): Promise<unknown> {
+  /** Most clients serve a single statement, and begin nothing. */
+  get #handWritten(): ManualTransactions {
+    return (this.#given ??= new HandWrittenTransactions('a hand-written BEGIN'));
+  }
+
+  #run(query: PgQuery): Promise<unknown> {
     const text = typeof query.text === 'string' ? query.text : undefined;
-    const control = text === undefined ? undefined : readControl(text);
-    if (control) return this.#control(control);
-    const work: SessionWork<unknown> = {
-      text,
-      by: this.#handWritten,
-      mayWrite: () => writes(text) !== 'no',
-      run: (session, prefix) => (session as PgSession).query(query, prefix),
-    };
     try {
-      return await this.#scope.submit(work);
+      const control = text === undefined ? undefined : readControl(text);
+      if (control) return this.#control(control);
+      // As long as nothing was begun by hand, nothing is asked for by whoever began it.
+      const by = this.#given ?? this;
+      return this.#scope.submit(new PgStatement(query, { text, by })).catch(leadToCaller);
     } catch (error) {
-      // A driver error's own stack leads to the socket; this one leads to the caller.
-      if (error instanceof Error && 'severity' in error) Error.captureStackTrace(error);
-      throw error;
+      return Promise.reject(error as Error);
     }
   }
 
@@ -142,7 +143,7 @@ export class PgTransactionClient {
     if (!submittable.callback && done) submittable.callback = done;
     const work: SessionWork<void> = {
       text: undefined,
-      by: this.#handWritten,
+      by: this.#given ?? this,
       run: (session, prefix) => (session as PgSession).submit(submittable, prefix),
     };
     this.#scope.submit(work).catch((error: unknown) => {
@@ -153,6 +154,33 @@ export class PgTransactionClient {
     });
     return submittable;
   }
+}
+
+/** One query of `pg` as a piece of work. */
+class PgStatement implements SessionWork<unknown> {
+  readonly text: string | undefined;
+  readonly by: object;
+  readonly #query: PgQuery;
+
+  constructor(query: PgQuery, { text, by }: { text: string | undefined; by: object }) {
+    this.#query = query;
+    this.text = text;
+    this.by = by;
+  }
+
+  mayWrite(): boolean {
+    return writes(this.text) !== 'no';
+  }
+
+  run(session: Session, prefix: readonly string[]): Promise<unknown> {
+    return (session as PgSession).query(this.#query, prefix);
+  }
+}
+
+/** A driver error's own stack leads to the socket; that of the promise it is told by leads to the caller. */
+function leadToCaller(error: unknown): never {
+  if (error instanceof Error && 'severity' in error) Error.captureStackTrace(error);
+  throw error;
 }
 
 function controlResult(verb: string): object {

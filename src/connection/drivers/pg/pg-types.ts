@@ -12,6 +12,11 @@ export type PgConnectCallback = (
   done: PgRelease,
 ) => void;
 
+/** What a query has been answered so far. */
+export interface PgQueryResult {
+  command?: string | null;
+}
+
 /** pg's `Query`: also what `client.query()` makes of a text or a config object. */
 export interface PgQuery {
   text: string;
@@ -21,8 +26,11 @@ export interface PgQuery {
   queryMode?: string;
   query_timeout?: number;
   callback?: PgCallback;
-  /** What has been answered so far: an array once the text proved to hold several statements. */
-  readonly _results?: readonly { command?: string | null }[] | { command?: string | null };
+  readonly types?: object;
+  readonly _rowMode?: string;
+  readonly _result?: PgQueryResult;
+  /** An array once the text proved to hold several statements. */
+  readonly _results?: readonly PgQueryResult[] | PgQueryResult;
   submit: (this: PgQuery, connection: PgConnection) => Error | null;
   handleDataRow: (this: PgQuery, message: { fields: (Buffer | string | null)[] }) => void;
   handleCommandComplete: (this: PgQuery, message: { text: string }, connection: PgConnection) => void;
