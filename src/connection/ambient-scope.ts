@@ -19,6 +19,15 @@ export interface SessionWork<T> {
   run(session: Session, prefix: readonly string[]): Promise<T>;
 }
 
+/** Runs it. What it throws at once is a rejection like any other. */
+export function runWork<T>(work: SessionWork<T>, session: Session, prefix: readonly string[]): Promise<T> {
+  try {
+    return work.run(session, prefix);
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
 /** A transaction that was begun by hand inside of ours; it is a savepoint. */
 export interface ManualSavepoint {
   /** Settles when it has begun, or could not. */

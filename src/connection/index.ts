@@ -26,6 +26,7 @@ export { isMysql2Pool } from './drivers/mysql2/manage-mysql2-pool.js';
 export type { PgPoolLike } from './drivers/pg/pg-types.js';
 export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
 export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
+export { runWork } from './ambient-scope.js';
 export { HandWrittenTransactions } from './hand-written.js';
 export type { CommitAnswer, Session, SessionStatus } from './session.js';
 export {

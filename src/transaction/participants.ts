@@ -13,40 +13,41 @@ export interface Participant {
 
 /** The participants of one transaction, in the order in which they joined. */
 export class Participants {
-  readonly #byKey = new Map<object, Participant>();
+  /** Most transactions have none. */
+  #byKey: Map<object, Participant> | undefined;
   /** How many were asked to prepare the commit. */
   #asked = 0;
   /** Those that had something to prepare, which is done once. */
   #prepared: Set<Participant> | undefined;
 
   get empty(): boolean {
-    return this.#byKey.size === 0;
+    return this.#byKey === undefined;
   }
 
   /** The participant of `key`, made at its first use in this transaction. */
   of<P extends Participant>(key: object, create: () => P): P {
-    let participant = this.#byKey.get(key) as P | undefined;
+    let participant = this.#byKey?.get(key) as P | undefined;
     if (!participant) {
       participant = create();
-      this.#byKey.set(key, participant);
+      (this.#byKey ??= new Map()).set(key, participant);
     }
     return participant;
   }
 
   /** Whether each was asked to prepare the commit. */
   get prepared(): boolean {
-    return this.#asked === this.#byKey.size;
+    return this.#asked === (this.#byKey?.size ?? 0);
   }
 
   /** Lets each prepare the commit that has anything to prepare, and has not done so before. */
   async beforeCommit(): Promise<void> {
-    for (const participant of this.#byKey.values()) {
+    for (const participant of this.#byKey?.values() ?? []) {
       const preparing = this.#prepared?.has(participant) ? undefined : participant.beforeCommit?.();
       if (!preparing) continue;
       (this.#prepared ??= new Set()).add(participant);
       await preparing;
     }
-    this.#asked = this.#byKey.size;
+    this.#asked = this.#byKey?.size ?? 0;
   }
 
   async tell(
@@ -55,7 +56,7 @@ export class Participants {
   ): Promise<void> {
     const completion = moment === 'afterCommit' ? 'committed' : 'rolled back';
     const followers = new Followers();
-    for (const participant of this.#byKey.values()) {
+    for (const participant of this.#byKey?.values() ?? []) {
       try {
         const telling = runInEndOf(of, () => followers.during(() => participant[moment]?.()));
         if (telling) await telling;

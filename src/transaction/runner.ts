@@ -136,7 +136,20 @@ async function finish<T>(
 ): Promise<T> {
   let completion: Completion = 'rolled back';
   let failure: unknown;
-  const complete = async (): Promise<void> => {
+  try {
+    let value: T | undefined;
+    let thrown: { readonly error: unknown } | undefined;
+    try {
+      value = await unit.orAborted(promiseOf(result), limit);
+      refuseLazyResult(value, name);
+    } catch (error) {
+      if (unit.broken || rollsBackOn(error, options)) {
+        await unit.rollback(error);
+        throw error;
+      }
+      thrown = { error };
+      for (const scope of scopesOf(unit)) scope.thrown = thrown;
+    }
     try {
       // Nothing may come between the last look and commit(), which closes the scope: it would be dropped.
       while (unit.preparesCommit) {
@@ -156,22 +169,8 @@ async function finish<T>(
       if (error instanceof CommitOutcomeUnknownError) completion = 'unknown';
       throw error;
     }
-  };
-  try {
-    let value: T;
-    try {
-      value = await unit.orAborted(promiseOf(result), limit);
-      refuseLazyResult(value, name);
-    } catch (error) {
-      if (unit.broken || rollsBackOn(error, options)) await unit.rollback(error);
-      else {
-        for (const scope of scopesOf(unit)) scope.thrown = { error };
-        await complete();
-      }
-      throw error;
-    }
-    await complete();
-    return value;
+    if (thrown) throw thrown.error;
+    return value as T;
   } catch (error) {
     failure = error;
     throw error;

@@ -177,10 +177,10 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
   }
 
   /** Remembers, in the hand-written transactions that are open, work whose asker was told that it is done. */
-  noteKept({ by, text, mayWrite }: Pick<SessionWork<unknown>, 'by' | 'text' | 'mayWrite'>): void {
+  noteKept(work: Pick<SessionWork<unknown>, 'by' | 'text' | 'mayWrite'>): void {
     for (const open of this.#manual) {
-      if (open.stranger || open.by === by || mayWrite?.() === false) continue;
-      open.stranger = text?.trimStart().split(/\s/, 1)[0] ?? 'a driver object';
+      if (open.stranger || open.by === work.by || work.mayWrite?.() === false) continue;
+      open.stranger = work.text?.trimStart().split(/\s/, 1)[0] ?? 'a driver object';
     }
   }
 

@@ -6,6 +6,7 @@ import {
   type ManagedSource,
   runInEndOf,
   runningTransactions,
+  runWork,
   type Session,
   type SessionStatus,
   type SessionWork,
@@ -126,44 +127,48 @@ export class Transaction implements ScopeOwner {
   }
 
   /** The transaction's connection, borrowed at the first call. Only in turn. */
-  async session(): Promise<Session> {
+  session(): Promise<Session> {
     // What waited behind a failed BEGIN would be applied in autocommit.
-    if (this.broken) throw this.root.closedError();
-    if (!this.#lease) {
-      let lease: TransactionLease;
-      try {
-        lease = await this.pool.acquire({ name: this.name, frame: this.frame });
-      } catch (error) {
-        this.broken ??= error as Error;
+    if (this.broken) return Promise.reject(this.root.closedError());
+    if (this.#lease) return Promise.resolve(this.#lease.session);
+    return this.pool.acquire({ name: this.name, frame: this.frame }).then(
+      (lease) => {
+        if (this.#over) {
+          lease.end();
+          throw this.root.closedError();
+        }
+        this.#lease = lease;
+        return lease.session;
+      },
+      (error: Error) => {
+        this.broken ??= error;
         throw error;
-      }
-      if (this.#over) {
-        lease.end();
-        throw this.root.closedError();
-      }
-      this.#lease = lease;
-    }
-    return this.#lease.session;
+      },
+    );
   }
 
   /** Runs one piece of work in turn, with the control statements that are due in front of it. */
-  async run<T>(work: SessionWork<T>, scope: Scope): Promise<T> {
-    const session = this.#lease && !this.broken ? this.#lease.session : await this.session();
+  run<T>(work: SessionWork<T>, scope: Scope): Promise<T> {
+    // Not async: each promise costs, twice so in an async context.
+    if (this.#lease && !this.broken) return this.#runOn(this.#lease.session, work, scope);
+    return this.session().then((session) => this.#runOn(session, work, scope));
+  }
+
+  #runOn<T>(session: Session, work: SessionWork<T>, scope: Scope): Promise<T> {
     if (work.commitsImplicitly) return this.#runBetween(session, work);
     const prefix = this.#due.take();
     const began = this.#begun;
     this.#begun = true;
-    try {
-      const result = await work.run(session, prefix);
-      if (session.endedByStatement) throw endedByStatement(this.name);
-      return result;
-    } catch (error) {
+    const failed = (error: unknown): never => {
       scope.failure ??= error;
       if (began && session.endedByStatement) this.broken ??= endedByStatement(this.name, error);
       // Still idle: BEGIN itself failed, and by protocol the statement behind it was skipped.
       if (session.lost || session.status() === 'idle') this.broken ??= error as Error;
       throw error;
-    }
+    };
+    const answered = (result: T): T =>
+      session.endedByStatement ? failed(endedByStatement(this.name)) : result;
+    return runWork(work, session, prefix).then(answered, failed);
   }
 
   /** Runs a statement that commits implicitly: what comes after it is in a new transaction. */
@@ -219,22 +224,29 @@ export class Transaction implements ScopeOwner {
    * Commits, or explains why it cannot. Call after the method has returned and its before-commit hooks have run.
    * A rollback that the method itself asked for is no error.
    */
-  async commit(limit?: TimeLimit): Promise<Completion> {
+  commit(limit?: TimeLimit): Promise<Completion> {
     const unfinished = this.root.obstacle();
     this.root.close();
     if (unfinished) return this.#rollBackBecause(unfinished);
-    if (!this.queue.idle) await this.drained();
+    if (this.queue.idle) return this.#commitDrained(limit);
+    return this.drained().then(() => this.#commitDrained(limit));
+  }
+
+  async #commitDrained(limit: TimeLimit | undefined): Promise<Completion> {
     limit?.enforce();
     // What was still on its way when the method returned may have failed.
     const obstacle = this.root.obstacle();
     if (obstacle) return this.#rollBackBecause(obstacle);
-    if (this.root.rollbackOnly) {
-      await this.rollback();
-      return 'rolled back';
-    }
+    if (this.root.rollbackOnly) return this.rollback().then(() => 'rolled back');
     this.#over = true;
-    if (this.#lease && this.#begun) await this.#commitOn(this.#lease.session);
-    else this.#giveBack();
+    if (this.#lease && this.#begun) {
+      this.committing = true;
+      const answer = await this.#lease.session.commit();
+      this.committing = false;
+      if (answer.kind !== 'committed') await this.#readFailure(answer);
+    }
+    // Closed already where its answer was lost.
+    this.#giveBack();
     this.committed = true;
     runningTransactions.end(this);
     return 'committed';
@@ -269,7 +281,10 @@ export class Transaction implements ScopeOwner {
       const waiting = this.queue.drained();
       await settledWithin(systemClock, STREAM_LIMIT_MS, waiting);
       const session = this.#lease?.session;
-      if (!this.queue.idle && session?.streaming) this.#cutOff(session);
+      if (this.queue.idle || !session?.streaming) continue;
+      const open = new LeftOpenError();
+      this.broken ??= open;
+      session.abandon(open);
     }
   }
 
@@ -348,20 +363,6 @@ export class Transaction implements ScopeOwner {
       await settledWithin(systemClock, this.#rollbackLimitMs, rolledBack);
     }
     this.#giveBack();
-  }
-
-  #cutOff(session: Session): void {
-    const open = new LeftOpenError();
-    this.broken ??= open;
-    session.abandon(open);
-  }
-
-  async #commitOn(session: Session): Promise<void> {
-    this.committing = true;
-    const answer = await session.commit();
-    this.committing = false;
-    if (answer.kind === 'committed') this.#giveBack();
-    else await this.#readFailure(answer);
   }
 
   async #rollBackBecause(error: UnexpectedRollbackError): Promise<never> {
