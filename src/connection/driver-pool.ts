@@ -35,6 +35,11 @@ export interface Lent<C extends object> {
   readonly lease: DriverLease<C>;
 }
 
+/** A connection that a transaction holds. */
+interface Opened<C extends object> extends Lent<C> {
+  readonly session: DriverSession;
+}
+
 export interface DriverPoolOptions {
   readonly name: string;
   readonly clock: Clock;
@@ -129,35 +134,53 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     return this.book.observe(observer);
   }
 
-  async acquire(holder: TransactionHolder): Promise<TransactionLease> {
-    const shared = this.#shared();
-    if (shared) return shared.acquire(holder);
-    const borrow = (): Promise<Lent<C> & { readonly session: DriverSession }> =>
-      this.borrow(this.request('transaction', holder.frame, holder.name), ({ connection, lease }) => ({
-        connection,
-        lease,
-        session: this.openSession(connection, waitGraph.reconsider),
-      }));
-    let lent: Awaited<ReturnType<typeof borrow>>;
+  acquire(holder: TransactionHolder): Promise<TransactionLease> {
     try {
-      lent = await borrow();
+      const shared = this.#shared();
+      if (shared) return shared.acquire(holder);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return this.#borrowFor(holder).then(
+      (lent) =>
+        this.isInTransaction(lent.connection) ? this.#another(lent, holder) : this.#grant(lent, holder),
+      (error: unknown) => {
+        throw this.#explain(error, holder);
+      },
+    );
+  }
+
+  #borrowFor({ frame, name }: TransactionHolder): Promise<Opened<C>> {
+    return this.borrow(this.request('transaction', frame, name), ({ connection, lease }) => ({
+      connection,
+      lease,
+      session: this.openSession(connection, waitGraph.reconsider),
+    }));
+  }
+
+  /** Borrows until a connection comes that its last holder left clean. */
+  async #another(first: Opened<C>, holder: TransactionHolder): Promise<TransactionLease> {
+    let lent = first;
+    try {
       for (let tries = this.counts().max; this.isInTransaction(lent.connection); tries--) {
         lent.session.detach();
         this.#discard(lent.lease, tries);
-        lent = await borrow();
+        lent = await this.#borrowFor(holder);
       }
     } catch (error) {
       throw this.#explain(error, holder);
     }
-    const { session, lease } = lent;
+    return this.#grant(lent, holder);
+  }
+
+  #grant({ session, lease }: Opened<C>, { name, frame }: TransactionHolder): TransactionLease {
     session.lease = lease;
-    const { name, frame } = holder;
     waitGraph.granted({ name, frame, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,
       session,
       end: (destroyBecause) => {
-        waitGraph.returned(holder.frame);
+        waitGraph.returned(frame);
         session.detach();
         lease.release(destroyBecause ?? session.distrusted);
       },

@@ -16,9 +16,8 @@ const KNOWN: ReadonlySet<string> = new Set(['text', 'name', 'values', 'rowMode',
 const proven = new WeakMap<PgQueryConstructor, boolean>();
 
 /**
- * Makes pg's `Query` of a text or a config. From 8.22 on pg copies a config property by property with its descriptors,
- * which takes some ten times as long as all else about a query: a config that holds nothing unusual, as Prisma's does,
- * goes around that.
+ * Makes pg's `Query` of a text or a config. pg copies a config by the descriptors of its properties, which takes more than
+ * ten times as long as all else about a query: one that holds nothing unusual, as Prisma's does, goes around that.
  */
 export function makeQuery(Query: PgQueryConstructor, config: unknown, values: unknown): PgQuery {
   if (values !== undefined || !isKnown(config)) return new Query(config, values);

@@ -39,7 +39,7 @@ export class PgSession implements Session {
     this.#onRest = onRest;
     // Without a listener a session that the server terminates while idle ends the process.
     client.on('error', this.#onError);
-    client.once('end', this.#onEnd);
+    client.on('end', this.#onEnd);
     client.connection.on('readyForQuery', onRest);
     // It broke where pg-pool listened: in `onConnect` or `verify`.
     if (client._queryable === false) this.#lost = new Error('it was closed before it was lent');
@@ -114,24 +114,27 @@ export class PgSession implements Session {
     await this.#send(new this.#Query(text));
   }
 
-  async commit(): Promise<CommitAnswer> {
-    if (this.#lost) return { kind: 'rolled back', error: lostError(this, 'pid') };
+  commit(): Promise<CommitAnswer> {
+    if (this.#lost) return Promise.resolve({ kind: 'rolled back', error: lostError(this, 'pid') });
     const query = new this.#Query('COMMIT');
     if (this.#mayHaveWritten && this.#transactionId === undefined) {
       // If the connection breaks during COMMIT, the id is there already.
       const receive = this.#receiveTransactionId;
       attachPrefix(query, { statements: [READ_TRANSACTION_ID], receive, flush: true });
     }
-    try {
-      const result = (await this.#send(query)) as { command?: string };
-      return result.command === 'COMMIT' ? { kind: 'committed' } : { kind: 'rolled back', error: undefined };
-    } catch (thrown) {
-      // The server's own last word, where there is one, says more than that the connection is gone.
-      const error = severityOf(thrown) ? (thrown as Error) : (this.#lost ?? (thrown as Error));
-      return isAnswer(error)
-        ? { kind: 'rolled back', error }
-        : { kind: 'unknown', error, transactionId: this.#transactionId };
-    }
+    return this.#send(query).then(
+      (result) =>
+        (result as { command?: string }).command === 'COMMIT'
+          ? { kind: 'committed' }
+          : { kind: 'rolled back', error: undefined },
+      (thrown: Error) => {
+        // The server's own last word, where there is one, says more than that the connection is gone.
+        const error = severityOf(thrown) ? thrown : (this.#lost ?? thrown);
+        return isAnswer(error)
+          ? { kind: 'rolled back', error }
+          : { kind: 'unknown', error, transactionId: this.#transactionId };
+      },
+    );
   }
 
   async cancel(): Promise<void> {
