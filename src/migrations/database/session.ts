@@ -20,7 +20,7 @@ export interface ServerFacts {
 
 /** A warning of MySQL or MariaDB, or a notice of PostgreSQL. */
 export interface ServerWarning {
-  /** MySQL's number as a string (`1292`), PostgreSQL's SQLSTATE. */
+  /** MySQL's number as a string (`1292`; `0` for those that the server counted and did not keep), PostgreSQL's SQLSTATE. */
   readonly code: string;
   readonly level: 'note' | 'warning' | 'error';
   /** The server's text. It may hold values of the data. */
@@ -33,7 +33,7 @@ export interface StatementOutcome {
   readonly rowCount: number | undefined;
   /** How many warnings the server has for it: MySQL's own count, which is more than it keeps. 0 on PostgreSQL. */
   readonly warningCount: number;
-  /** Those that it kept; on MySQL asked for only when there are any. */
+  /** Those that it kept, and one more that stands for the others; on MySQL asked for only when there are any. */
   readonly warnings: readonly ServerWarning[];
 }
 

@@ -25,8 +25,8 @@ export class RunSignals {
     if (this.isAborted) throw interrupted();
   }
 
-  /** Throws where a statement failed since it was cancelled. */
-  checkCancelled(cause: unknown): void {
+  /** Throws where a statement was ended since the run was cancelled. */
+  checkCancelled(cause?: unknown): void {
     if (this.#cancel?.aborted === true) throw interrupted(cause);
   }
 

@@ -21,6 +21,11 @@ export interface SenderOptions {
 const GROUP = { statements: 1000, length: 1024 * 1024 };
 const PROGRESS_EVERY_MS = 250;
 
+/** What is told of a statement; the rest is counted. A backfill may warn of every row. */
+const TOLD_WARNINGS = 20;
+/** ER_QUERY_INTERRUPTED: a DO that was ended says so as a warning, and no error. */
+const INTERRUPTED = '1317';
+
 /** Sends the statements of a script in groups, reads the answers, and says where something is wrong. */
 export class StatementSender {
   readonly #options: SenderOptions;
@@ -88,10 +93,15 @@ export class StatementSender {
   }
 
   #read({ warnings, warningCount }: StatementOutcome, statement: Statement): void {
-    const { emit, script, allowWarnings } = this.#options;
-    for (const warning of warnings) emit({ kind: 'warning', script, line: statement.start.line, warning });
+    const { emit, script, allowWarnings, signals } = this.#options;
+    const { line } = statement.start;
+    for (const warning of warnings.slice(0, TOLD_WARNINGS)) emit({ kind: 'warning', script, line, warning });
+    const untold = Math.max(warnings.length, warningCount) - TOLD_WARNINGS;
+    if (untold > 0)
+      emit({ kind: 'note', script, message: `${untold} more warnings of the statement in line ${line}.` });
     // PostgreSQL counts none: its notices are words of the server, not signs of lost data.
     if (warningCount === 0) return;
+    if (warnings.some(({ code }) => code === INTERRUPTED)) signals.checkCancelled();
     const bad = warnings.filter(({ level, code }) => level !== 'note' && !allowWarnings.has(code));
     if (bad.length === 0) return;
     throw new ScriptProblem(warningText(bad, warningCount), {

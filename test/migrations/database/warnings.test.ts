@@ -78,12 +78,20 @@ describe.each(MYSQL_DRIVERS)('warnings on %s', (driver) => {
     expect(await server.query('SELECT count(*) AS count FROM item')).toEqual([{ count: 41 }]);
   });
 
-  test('all of a statement are counted, also those that the server did not keep', async () => {
+  test.each([
+    ['are all kept', { keeps: 1024, count: 1024, warnings: 1024 }],
+    ['are more than the server keeps', { keeps: 1024, count: 1025, warnings: 1025 }],
+    ['are kept as many as the migration asks for', { keeps: 3, count: 5, warnings: 4 }],
+    ['are not kept at all', { keeps: 0, count: 2, warnings: 1 }],
+  ])('of a statement are counted where they %s', async (_, { keeps, count, warnings }) => {
     const session = await server.open();
-    const rows = Array.from({ length: 100 }, (_, index) => `(${index}, 'abcdef')`).join();
-    const [outcome] = await session.run(statements(`INSERT IGNORE INTO item VALUES ${rows}`));
-    expect(outcome!.warningCount).toBe(100);
-    expect(outcome!.warnings).toHaveLength(64);
+    if (keeps !== 1024) await session.run(statements(`SET SESSION max_error_count = ${keeps}`));
+    const [outcome] = await session.run(
+      statements(`INSERT IGNORE INTO item SELECT seq, 'abcdef' FROM seq_1_to_${count}`),
+    );
+    expect(outcome!.warningCount).toBe(count);
+    expect(outcome!.warnings).toHaveLength(warnings);
+    expect(outcome!.warnings.filter(({ code }) => code === '0')).toHaveLength(count > keeps ? 1 : 0);
   });
 
   test('a recursion that was cut off is told', async () => {

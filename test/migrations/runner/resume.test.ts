@@ -145,6 +145,27 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
       expect(await engine.tables()).toEqual(['a', 'b']);
     });
 
+    test('that are more than the server keeps are not taken for allowed', async () => {
+      const tooLong = (rows: number): string => `INSERT IGNORE INTO a SELECT 1000 FROM seq_1_to_${rows}`;
+      files.write({ 'V1__a.sql': 'CREATE TABLE a (n TINYINT)', 'V2__b.sql': tooLong(1024) });
+      const migrator = files.migrator({ allowWarnings: [1264] });
+      await migrator.up();
+      expect(files.events.filter(({ kind }) => kind === 'warning')).toHaveLength(20);
+      expect(notesOf(files.events)).toContain('1004 more warnings of the statement in line 1.');
+      files.write({ 'V3__c.sql': tooLong(1025) });
+      const error = await failureOf<MigrationWarningError>(migrator.up());
+      expect(error).toBeInstanceOf(MigrationWarningError);
+      expect(error).toMatchObject({ effect: 'rolled back' });
+      expect(error.message).toMatch(
+        /^V3__c\.sql:1:1: the server took it with a warning, 0: the server counted 1025 and kept the first 1024\..*max_error_count = 65535/,
+      );
+      files.write({ 'V3__c.sql': `SET SESSION max_error_count = 65535; ${tooLong(65_534)}` });
+      await migrator.up();
+      files.write({ 'V4__d.sql': `SET SESSION max_error_count = 65535; ${tooLong(65_536)}` });
+      expect((await failureOf(migrator.up())).message).toContain('counts no further than 65535');
+      expect(await engine.query('SELECT COUNT(*) AS n FROM a')).toEqual([{ n: 1024 + 65_534 }]);
+    });
+
     test('notes are none', async () => {
       files.write({ 'V1__a.sql': 'DROP TABLE IF EXISTS nowhere;\nCREATE TABLE a (n INT);' });
       await files.migrator().up();

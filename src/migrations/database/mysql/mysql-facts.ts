@@ -5,6 +5,8 @@ export interface MysqlFacts {
   readonly server: ServerFacts;
   readonly backendId: number;
   readonly maxPacketBytes: number;
+  /** How many warnings of a statement the server keeps. */
+  readonly maxErrorCount: number;
   readonly sqlMode: string;
   readonly globalSqlMode: string;
 }
@@ -13,6 +15,7 @@ type Query = <Row extends object>(text: string) => Promise<Row[]>;
 
 const VARIABLES = [
   'max_allowed_packet',
+  'max_error_count',
   'read_only',
   'sql_mode',
   'super_read_only',
@@ -42,6 +45,7 @@ export async function readMysqlFacts(query: Query): Promise<MysqlFacts> {
   return {
     backendId: id,
     maxPacketBytes: Number(variables.get('max_allowed_packet') ?? 1_048_576),
+    maxErrorCount: Number(variables.get('max_error_count') ?? 0),
     sqlMode: variables.get('sql_mode') ?? '',
     globalSqlMode: globalMode,
     server: {

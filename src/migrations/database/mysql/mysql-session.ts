@@ -20,6 +20,10 @@ import { IN_TRANSACTION, type MysqlWire, type WireAnswer } from './mysql-wire.js
 const CHUNK = { statements: 500, length: 512 * 1024 };
 /** For the header of the packet and the separators. */
 const PACKET_MARGIN = 1024;
+/** By itself a server keeps 64 warnings of a statement, or 1024: too few to tell whether one of them is not allowed. */
+const KEPT_WARNINGS = 1024;
+/** The number of warnings in an answer has 16 bits. */
+const MOST_COUNTED = 65_535;
 
 /** A connection of `mysql2` or of the mariadb connector that is held for the run. */
 export class MysqlSession implements MigrationSession {
@@ -116,6 +120,7 @@ export class MysqlSession implements MigrationSession {
     this.#facts = await readMysqlFacts((text) => this.query(text));
     this.#isStrict = isStrictMode(this.#facts.sqlMode);
     const mode = withoutIgnoreSpace(this.#facts);
+    await this.query(`SET SESSION max_error_count = ${Math.max(KEPT_WARNINGS, this.#facts.maxErrorCount)}`);
     if (mode !== undefined) await this.query('SET SESSION sql_mode = ?', [mode]);
   }
 
@@ -205,11 +210,23 @@ export class MysqlSession implements MigrationSession {
 }
 
 function completeOutcome({ rowCount, warningCount = 0, warnings }: PacketOutcome): StatementOutcome {
+  if (warnings === undefined)
+    return { rowCount, warningCount, warnings: warningCount > 0 ? [forgotten(warningCount)] : [] };
+  const isAllKept = warnings.length >= warningCount && warningCount < MOST_COUNTED;
   return {
     rowCount,
     warningCount,
-    warnings: warnings ?? (warningCount > 0 ? [forgotten(warningCount)] : []),
+    warnings: isAllKept ? warnings : [...warnings, notKept(warningCount, warnings.length)],
   };
+}
+
+/** Where all that were kept are allowed, one of these may not be. */
+function notKept(count: number, kept: number): ServerWarning {
+  const message =
+    count < MOST_COUNTED
+      ? `the server counted ${count} and kept the first ${kept}. Nobody can say what the others are: put SET SESSION max_error_count = ${MOST_COUNTED} in front of the statement to keep them all, or split it`
+      : `the server counts no further than ${MOST_COUNTED}, so that there may be others. Split the statement`;
+  return { code: '0', level: 'warning', message };
 }
 
 /** Others followed it in its packet, which could not be undone and sent again. */
