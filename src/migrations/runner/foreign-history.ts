@@ -1,4 +1,4 @@
-import { InvalidMigrationsError } from '../errors.js';
+import { InvalidOptionsError } from '../../core/index.js';
 import { PrismaHistory } from '../history/prisma-history.js';
 import { RankedHistory } from '../history/ranked-history.js';
 import { tableExists } from '../history/table-dialect.js';
@@ -72,18 +72,30 @@ const READERS: Readonly<Record<Adoptable, Read>> = {
   },
 };
 
-/** Reads another tool's table, and changes nothing of it. Throws `InvalidMigrationsError` where it is not there. */
+/** Reads another tool's table, and changes nothing of it. Throws `InvalidOptionsError` where it is not there. */
 export async function readForeignHistory(
   session: MigrationSession,
   from: Adoptable,
   place: ForeignPlace,
 ): Promise<readonly ForeignRow[]> {
-  if (!(await tableExists(session, place))) {
-    throw new InvalidMigrationsError(
-      `There is no table ${session.quote(place.schema)}.${session.quote(place.name)}, which ${from} keeps its history in. Name its table where it has another one: \`adopt --from ${from} --table NAME\`.`,
-    );
-  }
+  if (!(await tableExists(session, place))) throw await noTable(session, from, place);
   return READERS[from](session, place);
+}
+
+async function noTable(
+  session: MigrationSession,
+  from: Adoptable,
+  { schema, name }: ForeignPlace,
+): Promise<InvalidOptionsError> {
+  const others: string[] = [];
+  for (const [tool, table] of Object.entries(FOREIGN_TABLES))
+    if (await tableExists(session, { schema, name: table }))
+      others.push(`"${table}" is there, of ${tool}: \`adopt --from ${tool}\`.`);
+  const found =
+    others.length > 0 ? others.join(' ') : 'No table of another tool that is known here is there either.';
+  return new InvalidOptionsError(
+    `There is no table "${name}" in the schema "${schema}", which ${from} keeps its history in. ${found} If it has another name: \`adopt --from ${from} --table NAME\`; if it is in another schema or database, \`--history-schema\` or the url has to name that.`,
+  );
 }
 
 /** Which file here a row of theirs is: by its name, else by its version. */

@@ -66,6 +66,22 @@ describe.each(engines)('by %s', (driver, use) => {
     expect((await files.migrator().validate()).problems).toEqual([]);
   });
 
+  test.each([
+    ['CRLF', 'LF', '\r\n', '\n'],
+    ['LF', 'CRLF', '\n', '\r\n'],
+  ])("Prisma's table: applied with %s and checked out with %s is no edit", async (_, __, was, is) => {
+    const file = (end: string): string => `CREATE TABLE a (${end}  n INT${end});${end}`;
+    const script = '20240101000000_a/migration.sql';
+    files.write({ [script]: file(was) });
+    await files.migrator({ history: 'prisma' }).up();
+    files.write({ [script]: file(is) });
+    expect(await files.migrator({ history: 'prisma' }).validate()).toEqual({ problems: [], pending: [] });
+    files.write({ [script]: `${file(is)}-- edited` });
+    expect((await files.migrator({ history: 'prisma' }).validate()).problems).toMatchObject([
+      { state: 'CHANGED' },
+    ]);
+  });
+
   describe('adopt', () => {
     const adopted = async (
       files_: Record<string, string>,
@@ -140,10 +156,21 @@ describe.each(engines)('by %s', (driver, use) => {
       expect(result.problems).toEqual([]);
     });
 
-    test('names the table that is not there', async () => {
+    test('names the table that is not there, and the one that is', async () => {
       files.write({ 'V1__a.sql': 'SELECT 1' });
-      expect((await failureOf(files.migrator().adopt({ from: 'umzug' }))).message).toContain('SequelizeMeta');
-      expect(await engine.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      const adoptUmzug = async (): Promise<Error> => failureOf(files.migrator().adopt({ from: 'umzug' }));
+      const error = await adoptUmzug();
+      expect(error).toMatchObject({ code: 'INVALID_OPTIONS' });
+      expect(error.message).toMatch(/^There is no table "SequelizeMeta" in the schema ".+".*--table NAME/);
+      expect(error.message).toContain('No table of another tool');
+      await engine.query('CREATE TABLE schema_migrations (version VARCHAR(50))');
+      expect((await adoptUmzug()).message).toContain(
+        '"schema_migrations" is there, of dbmate: `adopt --from dbmate`.',
+      );
+      await engine.query(`CREATE TABLE their_own (name VARCHAR(200))`);
+      expect(await files.migrator().adopt({ from: 'umzug', table: 'their_own' })).toMatchObject({
+        adopted: [],
+      });
     });
   });
 
