@@ -17,8 +17,16 @@ export async function runOwn(
   return outcomes.flatMap(({ warnings }) => warnings);
 }
 
+/**
+ * PostgreSQL: in READ COMMITTED, whatever the server's default is. Above it a migration that takes longer than a third of
+ * a lease could never commit: the heartbeat renews the row of the lease, and to lock a row that has changed since the
+ * snapshot is an error there (40001). A file that needs more begins with SET TRANSACTION ISOLATION LEVEL, for nothing that
+ * takes a snapshot is sent before it. MySQL's FOR UPDATE reads the newest row in every isolation level.
+ */
+const BEGIN = { postgres: 'BEGIN ISOLATION LEVEL READ COMMITTED', mysql: 'START TRANSACTION' } as const;
+
 export async function begin(session: MigrationSession): Promise<void> {
-  await session.query(session.dialect === 'mysql' ? 'START TRANSACTION' : 'BEGIN');
+  await session.query(BEGIN[session.dialect]);
 }
 
 /** What a rollback achieved. */

@@ -1,0 +1,38 @@
+import { usePostgres, useWorkspace } from './workspace.js';
+
+describe('on a PostgreSQL whose transactions are SERIALIZABLE by default', () => {
+  const engine = usePostgres();
+  const files = useWorkspace(engine);
+  beforeAll(async () => {
+    await engine.query(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$",
+    );
+  });
+  const tell = "INSERT INTO told VALUES (current_setting('transaction_isolation'))";
+
+  test('a migration runs in READ COMMITTED, unless it says at its head what it needs', async () => {
+    files.write({
+      'V1__a.sql': 'CREATE TABLE told (level TEXT)',
+      'V2__b.sql': tell,
+      'V3__c.sql': `-- lock-timeout: 5s\nSET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\n${tell}`,
+      'V4__d.js': `exports.up = ({ sql }) => sql("${tell}")`,
+      'V5__e.sql': `-- no-transaction\n${tell}`,
+    });
+    await files.migrator({ statementTimeoutMs: 60_000 }).up();
+    expect((await engine.query('SELECT level FROM told')).map(({ level }) => level)).toEqual([
+      'read committed',
+      'repeatable read',
+      'read committed',
+      'read committed',
+    ]);
+  });
+
+  test('a lease that is renewed while the migration runs is still ours at its COMMIT', async () => {
+    const renewed = 'SELECT expires FROM holdfast_migration_lock';
+    files.write({
+      'V1__a.sql': `CREATE TABLE a AS ${renewed}; SELECT pg_sleep(2); INSERT INTO a ${renewed};`,
+    });
+    await files.migrator({ lock: { kind: 'lease', leaseMs: 1000 } }).up();
+    expect(await engine.query('SELECT count(DISTINCT expires)::int AS times FROM a')).toEqual([{ times: 2 }]);
+  });
+});
