@@ -9,18 +9,18 @@ const LONGEST_MARKER = 256;
 
 /**
  * dbmate's `-- migrate:up transaction:false`, node-pg-migrate's `-- Up Migration`, and goose's and sql-migrate's
- * `-- +goose Up`, `-- +migrate Up notransaction`.
+ * `-- +goose Up`, `-- +migrate Up notransaction`. goose's `-- +goose NO TRANSACTION` begins no section: it is for both.
  */
 const MARKER =
-  /^--[ \t-]*(?:migrate:(up|down)\b|(up|down)[ \t]+migration\b|\+(?:goose|migrate)[ \t]+(up|down)\b).*$/gim;
-const WITHOUT_TRANSACTION = /\btransaction:\s*false\b|\bnotransaction\b/i;
+  /^--[ \t-]*(?:migrate:(up|down)\b|(up|down)[ \t]+migration\b|\+(?:goose|migrate)[ \t]+(up|down|no[ \t]+transaction)\b).*$/gim;
+const WITHOUT_TRANSACTION = /\btransaction:\s*false\b|\bno[ \t]*transaction\b/i;
 /** Holds a marker with both ends of its line. */
 const SEAM = LONGEST_MARKER + 2;
 const LINE_END = Buffer.from('\n');
 const DIRECTIVE = '-- no-transaction';
 
-const sectionOf = ([, ...words]: RegExpExecArray): Section =>
-  words.some((word) => word?.toLowerCase() === 'up') ? 'up' : 'down';
+const sectionOf = ([, ...words]: RegExpExecArray): Section | undefined =>
+  (['up', 'down'] as const).find((section) => words.some((word) => word?.toLowerCase() === section));
 
 /** Finds out, while a file is read, which sections it has. */
 export class SectionFinder {
@@ -49,7 +49,10 @@ export class SectionFinder {
         const end = text.search(/[\r\n]/);
         // Without an end it is too long, or goes on in the next chunk.
         if (end < 0) continue;
-        for (const marker of text.slice(0, end).matchAll(MARKER)) this.#found.add(sectionOf(marker));
+        for (const marker of text.slice(0, end).matchAll(MARKER)) {
+          const section = sectionOf(marker);
+          if (section !== undefined) this.#found.add(section);
+        }
       }
     }
   }
@@ -106,8 +109,10 @@ class SectionSplitter {
       const [line] = marker;
       if ((marker.index === 0 && this.#insideLine) || line.length > LONGEST_MARKER) continue;
       result += this.#keep(text.slice(from, marker.index));
-      this.#current = sectionOf(marker);
-      result += this.#keep((WITHOUT_TRANSACTION.test(line) ? DIRECTIVE : '').padEnd(line.length));
+      const section = sectionOf(marker);
+      this.#current = section ?? this.#current;
+      const directive = (WITHOUT_TRANSACTION.test(line) ? DIRECTIVE : '').padEnd(line.length);
+      result += section === undefined ? directive : this.#keep(directive);
       from = marker.index + line.length;
     }
     return result + this.#keep(text.slice(from));

@@ -42,6 +42,20 @@ describe('a marker', () => {
     );
   });
 
+  test.each(['-- +goose NO TRANSACTION', '-- +goose no transaction', '--+goose NO  TRANSACTION'])(
+    '%s is for both sections',
+    async (line) => {
+      const file = `${line}\n-- +goose Up\na;\n-- +goose Down\nb;`;
+      expect(found(line)).toEqual([]);
+      expect(found(file)).toEqual(['down', 'up']);
+      for (const which of ['up', 'down'] as const)
+        expect(await section(file, which)).toMatch(/^-- no-transaction *\n/);
+      expect((await section(`-- +goose Up\na;\n${line}\n-- +goose Down\nb;`, 'down')).trim()).toMatch(
+        /^-- no-transaction\s+b;$/,
+      );
+    },
+  );
+
   test.each([
     'SELECT 1; -- migrate:down',
     "'-- migrate:down'",
