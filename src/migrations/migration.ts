@@ -39,6 +39,11 @@ export interface ResolvedMigration {
   readonly checksum: number;
   /** SHA-256 of the file's bytes in hex, as Prisma keeps it. */
   readonly sha256: string;
+  /**
+   * The same with LF and with CRLF at the end of each line: what Prisma would have kept of another checkout. Only of a
+   * file that is read in one piece: of SQL up to 256 KiB.
+   */
+  readonly sha256OfLineEnds?: readonly string[];
   readonly body: MigrationBody;
 }
 

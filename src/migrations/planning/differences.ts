@@ -36,12 +36,13 @@ export function isRenamed(file: ResolvedMigration, row: AppliedMigration): boole
 
 /**
  * Undefined when the row has none. The CRC32 goes first: it does not see line ends, which git may change at a checkout;
- * SHA-256 is for rows that have nothing else, as Prisma's.
+ * SHA-256 is for rows that have nothing else, as Prisma's, and taken of both kinds of line ends.
  */
 function compareChecksums(file: ResolvedMigration, row: AppliedMigration): Difference | 'equal' | undefined {
   const [applied, found] =
     row.checksum === undefined ? [row.sha256, file.sha256] : [row.checksum, file.checksum];
   if (applied === undefined) return undefined;
+  if (file.sha256OfLineEnds?.includes(String(applied))) return 'equal';
   return applied === found ? 'equal' : { what: 'checksum', applied: String(applied), found: String(found) };
 }
 

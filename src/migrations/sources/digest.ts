@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { ResolvedMigration } from '../migration.js';
 
-export type FileDigest = Pick<ResolvedMigration, 'checksum' | 'sha256'>;
+export type FileDigest = Pick<ResolvedMigration, 'checksum' | 'sha256' | 'sha256OfLineEnds'>;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -18,11 +18,14 @@ export class Digester {
   #crc = 0;
   #atStart = true;
   #kept = Buffer.alloc(0);
+  /** Of the first chunk; gone once another follows. */
+  #ofLineEnds: readonly string[] | undefined;
 
   /** The first chunk holds at least three bytes, where the file has as many: a BOM is one piece. */
   update(chunk: Buffer): void {
     this.#sha256.update(chunk);
     const from = this.#atStart && startsWithBom(chunk) ? 3 : 0;
+    this.#ofLineEnds = this.#atStart ? sha256OfLineEnds(chunk) : undefined;
     if (chunk.length > 0) this.#atStart = false;
     if (this.#kept.length < chunk.length) this.#kept = Buffer.allocUnsafe(chunk.length);
     const kept = this.#kept;
@@ -36,8 +39,20 @@ export class Digester {
 
   finish(): FileDigest {
     // Java's (int) of the unsigned value.
-    return { checksum: this.#crc | 0, sha256: this.#sha256.digest('hex') };
+    return {
+      checksum: this.#crc | 0,
+      sha256: this.#sha256.digest('hex'),
+      ...(this.#ofLineEnds && { sha256OfLineEnds: this.#ofLineEnds }),
+    };
   }
+}
+
+/** The digests of a file's two forms, as git may check it out. */
+function sha256OfLineEnds(bytes: Buffer): readonly string[] {
+  const lf = bytes.toString('latin1').replaceAll('\r\n', '\n');
+  return [lf, lf.replaceAll('\n', '\r\n')].map((text) =>
+    createHash('sha256').update(text, 'latin1').digest('hex'),
+  );
 }
 
 /** Whether bytes begin with the UTF-8 form of U+FEFF. */

@@ -76,3 +76,10 @@ test('SHA-256 is that of the bytes as they are, BOM and line ends included', () 
   // FIPS 180-2, of nothing.
   expect(digest().sha256).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
 });
+
+test('SHA-256 of a file in one piece is told of both kinds of line ends as well', () => {
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+  for (const text of ['é\nb\n', 'é\r\nb\r\n', 'é\nb\r\n'])
+    expect(digest(text).sha256OfLineEnds).toEqual([sha256('é\nb\n'), sha256('é\r\nb\r\n')]);
+  expect(digest('aaa\n', 'b').sha256OfLineEnds).toBeUndefined();
+});

@@ -24,6 +24,7 @@ async function problemOf(root: string, options?: Partial<SourceOptions>): Promis
 
 test('a file becomes a migration with its version, both checksums and its path', async () => {
   const root = directoryOf({ 'orders/V1_2__add_orders.sql': 'SELECT 1;\r\n' });
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
   const { migrations } = await resolve(root);
   expect(migrations).toEqual([
     {
@@ -32,7 +33,8 @@ test('a file becomes a migration with its version, both checksums and its path',
       description: 'add orders',
       script: 'orders/V1_2__add_orders.sql',
       checksum: expect.any(Number),
-      sha256: createHash('sha256').update('SELECT 1;\r\n').digest('hex'),
+      sha256: sha256('SELECT 1;\r\n'),
+      sha256OfLineEnds: [sha256('SELECT 1;\n'), sha256('SELECT 1;\r\n')],
       body: { kind: 'sql', path: path.join(root, 'orders/V1_2__add_orders.sql') },
     },
   ]);
