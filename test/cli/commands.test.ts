@@ -99,6 +99,21 @@ describe.each(servers)('on $name', (server) => {
       expect([before.exitCode, after.exitCode]).toEqual([2, 0]);
     });
 
+    test('tells when it was applied in UTC, whatever the time zone of the process is', async () => {
+      const at = project(shop);
+      await at.run(['up'], { env: { ...env(), TZ: 'Asia/Seoul' } });
+      const zones = ['Asia/Seoul', 'America/New_York', 'UTC'];
+      const told: unknown[] = [];
+      for (const TZ of zones) {
+        const { last } = await at.json(['status'], { env: { ...env(), TZ } });
+        told.push((last['entries'] as { installedOn: string }[])[0]!.installedOn);
+      }
+      const appliedAt = Date.parse(String(told[0]));
+
+      expect(told).toEqual(zones.map(() => new Date(appliedAt).toISOString()));
+      expect(Math.abs(appliedAt - Date.now())).toBeLessThan(15 * 60_000);
+    });
+
     test('exit code 5 when an applied file was edited, which it names', async () => {
       const at = project(shop);
       await run(at, 'up');

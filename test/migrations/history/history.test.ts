@@ -108,6 +108,22 @@ describe.each(drivers)('the history by %s', (driver, url) => {
     });
   });
 
+  // Flyway's column on PostgreSQL has no time zone, so there it takes a session like the one that wrote it.
+  test.each(driver === 'pg' ? (['prisma'] as const) : (['holdfast', 'flyway', 'prisma'] as const))(
+    '%s is read in another time zone than it was written in',
+    async (format) => {
+      const history = await open(format);
+      const moments: number[] = [];
+      for (const zone of ['+09:00', '-05:00', '+00:00']) {
+        await session.query(driver === 'pg' ? `SET TIME ZONE '${zone}'` : `SET time_zone = '${zone}'`);
+        if (moments.length === 0) await history.add(session, row);
+        moments.push((await history.list(session))[0]!.installedOn.getTime());
+      }
+      expect(Math.abs(moments[0]! - Date.now())).toBeLessThan(60_000);
+      expect(new Set(moments).size).toBe(1);
+    },
+  );
+
   test.each(['holdfast', 'flyway'] as const)('%s keeps every field', async (format) => {
     const history = await open(format);
     await history.add(session, row);
