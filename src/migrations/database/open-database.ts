@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isMysql2Pool } from '../../connection/index.js';
 import { InvalidOptionsError } from '../../core/index.js';
 import type { ParsedMigratorOptions } from '../options.js';
 import { readConnectionUrl } from './connection-url.js';
@@ -60,7 +59,9 @@ function databaseOfUrl(url: string, { driver: wanted, cwd }: DatabaseOptions): D
   }
 }
 
-function databaseOfPool(pool: object): Database {
+async function databaseOfPool(pool: object): Promise<Database> {
+  // Only who brings a pool has loaded the pools of this library anyway.
+  const { isMysql2Pool } = await import('../../connection/index.js');
   if (isMysql2Pool(pool)) return mysql2DatabaseOfPool(pool);
   if (has(pool, 'getConnection', 'taskQueueSize')) return mariadbDatabaseOfPool(pool as never);
   if (has(pool, 'connect', 'query', 'totalCount')) return pgDatabaseOfPool(pool as PgPool);

@@ -6,16 +6,6 @@ import { Journal } from '../history/journal.js';
 import { openHistory } from '../history/open-history.js';
 import type { Migrator } from '../migrator.js';
 import { type MigratorOptions, type ParsedMigratorOptions, readMigratorOptions } from '../options.js';
-import { adopt } from './commands/adopt.js';
-import { baseline } from './commands/baseline.js';
-import { doctor } from './commands/doctor.js';
-import { dryRun } from './commands/dry-run.js';
-import { repair } from './commands/repair.js';
-import { status } from './commands/status.js';
-import { undo } from './commands/undo.js';
-import { lockHolder, unlock } from './commands/unlock.js';
-import { up } from './commands/up.js';
-import { validate } from './commands/validate.js';
 import { searchPath } from './postgres-settings.js';
 import type { RunContext } from './run-context.js';
 
@@ -35,6 +25,7 @@ export function createMigrator(options: MigratorOptions): Migrator {
   return new DatabaseMigrator(readMigratorOptions(options));
 }
 
+/** A command is loaded when it is called: `status` does not wait for what only `up` needs. */
 class DatabaseMigrator implements Migrator {
   readonly #options: ParsedMigratorOptions;
   readonly #emit: MigrationListener;
@@ -45,18 +36,29 @@ class DatabaseMigrator implements Migrator {
     this.#emit = guarded(options.onEvent);
   }
 
-  up: Migrator['up'] = (options) => this.#with((context) => up(context, options));
-  undo: Migrator['undo'] = (options) => this.#with((context) => undo(context, options));
-  status: Migrator['status'] = () => this.#with(status);
-  validate: Migrator['validate'] = () => this.#with(validate);
-  repair: Migrator['repair'] = () => this.#with(repair);
-  baseline: Migrator['baseline'] = (options) => this.#with((context) => baseline(context, options));
-  adopt: Migrator['adopt'] = (options) => this.#with((context) => adopt(context, options));
-  dryRun: Migrator['dryRun'] = (options) => this.#with((context) => dryRun(context, options));
-  lockHolder: Migrator['lockHolder'] = () => this.#with(lockHolder);
-  unlock: Migrator['unlock'] = () => this.#with(unlock);
+  up: Migrator['up'] = (options) =>
+    this.#with(async (context) => (await import('./commands/up.js')).up(context, options));
+  undo: Migrator['undo'] = (options) =>
+    this.#with(async (context) => (await import('./commands/undo.js')).undo(context, options));
+  status: Migrator['status'] = () =>
+    this.#with(async (context) => (await import('./commands/status.js')).status(context));
+  validate: Migrator['validate'] = () =>
+    this.#with(async (context) => (await import('./commands/validate.js')).validate(context));
+  repair: Migrator['repair'] = () =>
+    this.#with(async (context) => (await import('./commands/repair.js')).repair(context));
+  baseline: Migrator['baseline'] = (options) =>
+    this.#with(async (context) => (await import('./commands/baseline.js')).baseline(context, options));
+  adopt: Migrator['adopt'] = (options) =>
+    this.#with(async (context) => (await import('./commands/adopt.js')).adopt(context, options));
+  dryRun: Migrator['dryRun'] = (options) =>
+    this.#with(async (context) => (await import('./commands/dry-run.js')).dryRun(context, options));
+  lockHolder: Migrator['lockHolder'] = () =>
+    this.#with(async (context) => (await import('./commands/unlock.js')).lockHolder(context));
+  unlock: Migrator['unlock'] = () =>
+    this.#with(async (context) => (await import('./commands/unlock.js')).unlock(context));
 
   async doctor(): ReturnType<Migrator['doctor']> {
+    const { doctor } = await import('./commands/doctor.js');
     return doctor({
       options: this.#options,
       openDatabase: () => this.#open(),

@@ -22,8 +22,8 @@ export interface ScriptSource {
   readonly body: Extract<MigrationBody, { kind: 'sql' }>;
 }
 
-/** Scripts whose text is no longer than this (UTF-16 units) are split once; larger ones a second time while they run. */
-const KEPT_LENGTH = 2 * 1024 * 1024;
+/** Files of no more bytes are split once, which takes up to 40 MB; larger ones a second time while they run. */
+const KEPT_BYTES = 8 * 1024 * 1024;
 
 /**
  * A file of SQL. It is read twice: once to know what it holds, and once to run it, so that one that is larger than
@@ -52,7 +52,7 @@ export class Script {
     try {
       const { size } = await stat(body.path);
       const builder = new ProfileBuilder({ script, bytes: size });
-      let kept: ScriptStatement[] | undefined = size <= KEPT_LENGTH ? [] : undefined;
+      let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
       const onUndeclared = (name: string, { line }: SourcePosition): void =>
         context.emit({
           kind: 'note',
