@@ -1,18 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as main from 'holdfast';
+import * as migrations from 'holdfast/migrations';
 import * as prisma from 'holdfast/prisma';
 import * as testing from 'holdfast/testing';
 import * as typeorm from 'holdfast/typeorm';
 import * as dropIn from 'holdfast/typeorm-transactional';
 import { setLogger } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
+import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { blocksOf, root, sectionOf, tableBelow } from './markdown.js';
 import { provocations } from './provocations.js';
 import { docsSchema } from './schema.js';
 
 const file = 'docs/errors.md';
 const db = useDatabase({ schema: docsSchema });
+const mariadb = useMysqlDatabase([]);
 const silent = (): void => undefined;
 
 beforeAll(() => setLogger({ debug: silent, info: silent, warn: silent, error: silent }));
@@ -26,7 +29,7 @@ function exportedErrors(): string[] {
   return doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []);
 }
 
-const classes = { ...main, ...prisma, ...testing, ...typeorm, ...dropIn } as unknown as Record<
+const classes = { ...main, ...migrations, ...prisma, ...testing, ...typeorm, ...dropIn } as unknown as Record<
   string,
   { readonly code: string }
 >;
@@ -49,7 +52,7 @@ describe.each(tableBelow(file, 'Errors'))('%s', (code, link, retryable) => {
     )?.code;
 
     const error: unknown = await Promise.resolve()
-      .then(() => provoke?.(db))
+      .then(() => provoke?.(db, mariadb))
       .catch((thrown: unknown) => thrown);
 
     expect(error).toMatchObject({ name, code, retryable: retryable === 'yes' });
@@ -72,7 +75,11 @@ function lineIsIn(line: number, heading: string): boolean {
   return line > start && (end === -1 || line <= end);
 }
 
-/** Process and transaction ids differ from run to run. */
+/** Processes, transactions, machines, folders and days differ from run to run. */
 function anyNumber(message: string): string {
-  return message.replace(/(pid |pg_xact_status\(')\d+/g, '$1N');
+  return message
+    .replaceAll(/(pid |process |session |pg_xact_status\(')\d+/g, '$1N')
+    .replaceAll(/\/\S+\/(?=V\d)/g, 'FOLDER/')
+    .replaceAll(/host [\w.-]+/g, 'host H')
+    .replaceAll(/\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?/g, 'DAY');
 }

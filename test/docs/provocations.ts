@@ -9,9 +9,13 @@ import { manageDataSource } from 'holdfast/typeorm';
 import { runOnTransactionCommit } from 'holdfast/typeorm-transactional';
 import { PrismaClient } from '../prisma/generated/client.js';
 import type { TestDatabase } from '../harness/database.js';
+import type { MysqlDatabase } from '../harness/mysql-database.js';
+import { migrationProvocations } from './migration-provocations.js';
 
 /** How each error that docs/errors.md describes comes about: by its class, the way there. Each rejects with it. */
-export type Provocations = Readonly<Record<string, (db: TestDatabase) => Promise<unknown>>>;
+export type Provocations = Readonly<
+  Record<string, (db: TestDatabase, mariadb: MysqlDatabase) => Promise<unknown>>
+>;
 
 class Orders {
   constructor(private readonly pool: Pool) {}
@@ -80,6 +84,7 @@ const insert = (pool: Pool): Promise<unknown> =>
   pool.query(`INSERT INTO orders (item, quantity) VALUES ('pen', 1)`);
 
 export const provocations: Provocations = {
+  ...migrationProvocations,
   InvalidOptionsError: async () => Transactional({ timeoutMS: 50 } as object),
   UnknownDataSourceError: async (db) => {
     managedPool(db);
