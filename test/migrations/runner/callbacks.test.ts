@@ -1,0 +1,66 @@
+import { CALLBACK_MOMENTS } from '../../../src/migrations/events.js';
+import { failureOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+
+const engines = [
+  ['pg', usePostgres],
+  ['mariadb', () => useMariadb('mariadb')],
+] as const;
+
+describe.each(engines)('callbacks by %s', (_, use) => {
+  const engine = use();
+  const files = useWorkspace(engine);
+  const told = async (): Promise<unknown[]> => {
+    const rows = await engine.query('SELECT moment FROM told ORDER BY id');
+    await engine.query('DELETE FROM told');
+    return rows.map(({ moment }) => moment);
+  };
+
+  test('run at each of their moments, and at no other', async () => {
+    const id = engine.driver === 'pg' ? 'SERIAL' : 'INT AUTO_INCREMENT';
+    await engine.query(`CREATE TABLE told (id ${id} PRIMARY KEY, moment VARCHAR(50))`);
+    files.write(
+      Object.fromEntries(
+        CALLBACK_MOMENTS.map((moment) => [
+          `${moment}.sql`,
+          `INSERT INTO told (moment) VALUES ('${moment}');`,
+        ]),
+      ),
+    );
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'U1__a.sql': 'DROP TABLE a' });
+    const migrator = files.migrator();
+    const seen = new Set<unknown>();
+    const expectTold = async (...moments: readonly string[]): Promise<void> => {
+      const now = await told();
+      for (const moment of now) seen.add(moment);
+      expect(now).toEqual(moments);
+    };
+
+    await migrator.baseline({ version: '0' });
+    await expectTold('beforeBaseline', 'afterBaseline');
+    await migrator.status();
+    await expectTold();
+    await migrator.validate();
+    await expectTold('beforeValidate', 'afterValidate');
+    await migrator.up();
+    await expectTold(
+      'beforeMigrate',
+      'beforeEachMigrate',
+      'afterEachMigrate',
+      'afterMigrateApplied',
+      'afterMigrate',
+    );
+    await migrator.undo();
+    await expectTold('beforeUndo', 'beforeEachUndo', 'afterEachUndo', 'afterUndo');
+    await migrator.repair();
+    await expectTold('beforeRepair', 'afterRepair');
+    files.write({ 'V1__a.sql': 'SELECT n FROM nowhere' });
+    await failureOf(migrator.up());
+    await expectTold('beforeMigrate', 'beforeEachMigrate', 'afterEachMigrateError', 'afterMigrateError');
+    files.write({ 'V1__a.sql': 'SELECT 1', 'U1__a.sql': 'SELECT n FROM nowhere' });
+    await migrator.up();
+    await told();
+    await failureOf(migrator.undo());
+    await expectTold('beforeUndo', 'beforeEachUndo', 'afterUndoError');
+    expect([...seen].sort()).toEqual([...CALLBACK_MOMENTS].sort());
+  });
+});
