@@ -4,14 +4,7 @@ import { InvalidOptionsError } from '../../core/index.js';
 import type { ParsedMigratorOptions } from '../options.js';
 import { readConnectionUrl } from './connection-url.js';
 import { type DriverName, findDriver, loadDriver } from './load-driver.js';
-import {
-  mariadbDatabaseOfPool,
-  mariadbDatabaseOfUrl,
-  type MariadbModule,
-  mysql2DatabaseOfPool,
-  mysql2DatabaseOfUrl,
-  type Mysql2Module,
-} from './mysql/mysql-database.js';
+import type { MariadbModule, Mysql2Module } from './mysql/mysql-database.js';
 import { pgDatabaseOfPool, pgDatabaseOfUrl } from './pg/pg-database.js';
 import type { PgModule, PgPool } from './pg/pg-types.js';
 import type { Database } from './session.js';
@@ -39,7 +32,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 /** Which drivers open a url, the preferred one first: the mariadb connector has the better speed on both servers. */
 const DRIVERS = { postgres: ['pg'], mysql: ['mariadb', 'mysql2'] } as const;
 
-function databaseOfUrl(url: string, { driver: wanted, cwd }: DatabaseOptions): Database {
+async function databaseOfUrl(url: string, { driver: wanted, cwd }: DatabaseOptions): Promise<Database> {
   const parsed = readConnectionUrl(url);
   const drivers: readonly DriverName[] = DRIVERS[parsed.dialect];
   if (wanted !== undefined && !drivers.includes(wanted)) {
@@ -49,19 +42,16 @@ function databaseOfUrl(url: string, { driver: wanted, cwd }: DatabaseOptions): D
   }
   const driver = wanted ?? drivers.find((name) => findDriver(name, cwd) !== undefined) ?? drivers.at(-1)!;
   const module = loadDriver(driver, cwd);
-  switch (driver) {
-    case 'pg':
-      return pgDatabaseOfUrl(url, parsed, module as PgModule);
-    case 'mysql2':
-      return mysql2DatabaseOfUrl(parsed, module as Mysql2Module);
-    case 'mariadb':
-      return mariadbDatabaseOfUrl(parsed, module as MariadbModule);
-  }
+  if (driver === 'pg') return pgDatabaseOfUrl(url, parsed, module as PgModule);
+  const { mariadbDatabaseOfUrl, mysql2DatabaseOfUrl } = await import('./mysql/mysql-database.js');
+  return driver === 'mysql2'
+    ? mysql2DatabaseOfUrl(parsed, module as Mysql2Module)
+    : mariadbDatabaseOfUrl(parsed, module as MariadbModule);
 }
 
 async function databaseOfPool(pool: object): Promise<Database> {
-  // Only who brings a pool has loaded the pools of this library anyway.
   const { isMysql2Pool } = await import('../../connection/index.js');
+  const { mariadbDatabaseOfPool, mysql2DatabaseOfPool } = await import('./mysql/mysql-database.js');
   if (isMysql2Pool(pool)) return mysql2DatabaseOfPool(pool);
   if (has(pool, 'getConnection', 'taskQueueSize')) return mariadbDatabaseOfPool(pool as never);
   if (has(pool, 'connect', 'query', 'totalCount')) return pgDatabaseOfPool(pool as PgPool);

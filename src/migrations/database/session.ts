@@ -37,6 +37,17 @@ export interface StatementOutcome {
   readonly warnings: readonly ServerWarning[];
 }
 
+/** A statement of ours that has no round trip of its own. */
+export interface DeferredStatement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  /** Whether it begins a transaction. */
+  readonly begins?: boolean;
+}
+
+/** Whether a statement of ours is sent at once, or {@link MigrationSession.defer deferred}. */
+export type WhenSent = 'now' | 'with what is next';
+
 /** One connection that is held for the whole run: locks and settings live on it. */
 export interface MigrationSession {
   readonly server: ServerFacts;
@@ -50,7 +61,7 @@ export interface MigrationSession {
   readonly backendId: number;
   /** Why nothing can be sent any more, once that is so. */
   readonly lost: Error | undefined;
-  /** Whether the server is inside a transaction, by protocol status. */
+  /** Whether the server is inside a transaction, by protocol status, or will be with what is sent next. */
   readonly inTransaction: boolean;
 
   /** One statement of ours. Parameters are written `$1`, `$2` … on PostgreSQL and `?` on MySQL: see {@link placeholder}. */
@@ -58,6 +69,11 @@ export interface MigrationSession {
     text: string,
     values?: readonly unknown[],
   ): Promise<Row[]>;
+  /**
+   * Has a statement of ours travel in front of what is sent next, in the same packet where the driver allows. Should it
+   * fail, what it travels with is not run, and fails with its error.
+   */
+  defer(statement: DeferredStatement): void;
   /** How the parameter of that number (from 1) is written. */
   placeholder(number: number): string;
   /** A quoted identifier. */

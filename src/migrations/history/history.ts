@@ -1,4 +1,4 @@
-import type { MigrationSession } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { AppliedMigration, NewHistoryRow } from '../migration.js';
 
 /** Which table keeps what was applied. */
@@ -24,7 +24,7 @@ export interface History {
    * Writes a row; within the migration's own transaction where there is one. Throws `InvalidMigrationsError` for what
    * the format has no word for.
    */
-  add(session: MigrationSession, row: NewHistoryRow): Promise<void>;
+  add(session: MigrationSession, row: NewHistoryRow, when?: WhenSent): Promise<void>;
   /** Sets what `repair` and a resumed migration change of a row that {@link list} returned. */
   update(session: MigrationSession, installedRank: number, change: HistoryChange): Promise<void>;
   /** Takes out a row that {@link list} returned: a failed one, by `repair`. */

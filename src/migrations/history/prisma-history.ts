@@ -23,8 +23,10 @@ interface PrismaDialect {
   readonly options: string;
   readonly now: string;
   readonly epochOf: (column: string) => string;
-  /** The time so many microseconds ago. */
-  readonly before: (microseconds: string) => string;
+  /** A time so many microseconds before another. */
+  readonly before: (time: string, microseconds: string) => string;
+  /** The time of milliseconds since 1970. */
+  readonly timeOf: (epochMs: number) => string;
 }
 
 const DIALECTS: Readonly<Record<MigrationSession['dialect'], PrismaDialect>> = {
@@ -34,7 +36,8 @@ const DIALECTS: Readonly<Record<MigrationSession['dialect'], PrismaDialect>> = {
     options: '',
     now: 'clock_timestamp()',
     epochOf: (column) => `(extract(epoch FROM ${column}) * 1000)::float8`,
-    before: (microseconds) => `clock_timestamp() - ${microseconds} * interval '1 microsecond'`,
+    before: (time, microseconds) => `${time} - ${microseconds} * interval '1 microsecond'`,
+    timeOf: (epochMs) => `to_timestamp(${epochMs}::float8 / 1000)`,
   },
   mysql: {
     time: 'DATETIME(3)',
@@ -43,7 +46,8 @@ const DIALECTS: Readonly<Record<MigrationSession['dialect'], PrismaDialect>> = {
     // Prisma writes UTC into a column that knows no time zone.
     now: 'UTC_TIMESTAMP(3)',
     epochOf: (column) => `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) / 1000)`,
-    before: (microseconds) => `UTC_TIMESTAMP(3) - INTERVAL ${microseconds} MICROSECOND`,
+    before: (time, microseconds) => `${time} - INTERVAL ${microseconds} MICROSECOND`,
+    timeOf: (epochMs) => `TIMESTAMP('1970-01-01') + INTERVAL ${epochMs * 1000} MICROSECOND`,
   },
 };
 
@@ -108,11 +112,12 @@ export class PrismaHistory implements History {
           'Set history to "holdfast" and take over its rows with `adopt --from prisma`.',
       );
     }
-    const { now, before } = this.#dialect;
+    const { now, before, timeOf } = this.#dialect;
+    const end = row.installedOn === undefined ? now : timeOf(row.installedOn.getTime());
     const parameter = (number: number): string => session.placeholder(number);
     await session.query(
       `INSERT INTO ${this.table} (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
-       VALUES (${parameter(1)}, ${parameter(2)}, ${parameter(3)}, ${before(parameter(4))}, ${row.success ? now : 'NULL'}, ${parameter(5)})`,
+       VALUES (${parameter(1)}, ${parameter(2)}, ${parameter(3)}, ${before(end, parameter(4))}, ${row.success ? end : 'NULL'}, ${parameter(5)})`,
       [
         randomUUID(),
         row.sha256 ?? '',

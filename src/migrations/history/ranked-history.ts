@@ -1,4 +1,4 @@
-import type { MigrationSession } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { AppliedMigration, HistoryType, NewHistoryRow } from '../migration.js';
 import { parseVersion } from '../version.js';
 import type { History, HistoryChange } from './history.js';
@@ -103,7 +103,7 @@ export class RankedHistory implements History {
     return rows.map(appliedOf);
   }
 
-  async add(session: MigrationSession, row: NewHistoryRow): Promise<void> {
+  async add(session: MigrationSession, row: NewHistoryRow, when: WhenSent = 'now'): Promise<void> {
     // A derived table, for MySQL lets no statement read the table that it writes.
     const rank = `(SELECT r FROM (SELECT COALESCE(MAX(installed_rank), 0) + 1 AS r FROM ${this.table}) AS next_rank)`;
     const values: unknown[] = [
@@ -117,11 +117,17 @@ export class RankedHistory implements History {
       row.success,
     ];
     if (this.format === 'holdfast') values.push(row.sha256 ?? null);
-    await session.query(
-      `INSERT INTO ${this.table} (installed_rank, ${this.#columns.join(', ')})
-       VALUES (${rank}, ${parameters(session, { count: values.length })})`,
-      values,
-    );
+    const columns = ['installed_rank', ...this.#columns];
+    const expressions = [rank, parameters(session, { count: values.length })];
+    if (row.installedOn !== undefined) {
+      columns.push('installed_on');
+      expressions.push(
+        this.#dialect.timestampOf(session.placeholder(values.push(row.installedOn.getTime()))),
+      );
+    }
+    const text = `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES (${expressions.join(', ')})`;
+    if (when === 'now') await session.query(text, values);
+    else session.defer({ text, values });
   }
 
   async update(session: MigrationSession, installedRank: number, change: HistoryChange): Promise<void> {

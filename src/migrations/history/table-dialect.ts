@@ -11,6 +11,8 @@ export interface TableDialect {
   readonly tableOptions: string;
   /** Milliseconds since 1970 of a `timestamp` column that was written in the session's time zone. */
   readonly epochOf: (column: string) => string;
+  /** The reverse: what such a column holds for milliseconds since 1970. */
+  readonly timestampOf: (epochMs: string) => string;
   /** How many tables of that schema and name there are: two parameters. */
   readonly countTables: string;
   readonly quote: (name: string) => string;
@@ -24,6 +26,8 @@ const postgres: TableDialect = {
   // Flyway's column has no time zone: what stands in it is the time of the zone that the writing session had.
   epochOf: (column) =>
     `(extract(epoch FROM (${column})::timestamp AT TIME ZONE current_setting('TimeZone')) * 1000)::float8`,
+  timestampOf: (epochMs) =>
+    `to_timestamp(${epochMs}::float8 / 1000) AT TIME ZONE current_setting('TimeZone')`,
   countTables: `SELECT count(*)::int AS "count" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
@@ -35,6 +39,7 @@ const mysql: TableDialect = {
   timeType: 'DATETIME(6)',
   tableOptions: ' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
   epochOf: (column) => `(UNIX_TIMESTAMP(${column}) * 1000)`,
+  timestampOf: (epochMs) => `FROM_UNIXTIME(${epochMs} / 1000)`,
   countTables:
     'SELECT COUNT(*) AS `count` FROM information_schema.tables WHERE table_schema = ? AND table_name = ?',
   quote: (name) => `\`${name.replaceAll('`', '``')}\``,

@@ -1,3 +1,5 @@
+import type { WhenSent } from '../database/session.js';
+
 /** Who holds the lock of a history table. */
 export interface LockHolder {
   /** The server's id of the session, where the lock belongs to one. */
@@ -20,8 +22,8 @@ export interface MigrationLock {
   acquire(options: AcquireLockOptions): Promise<void>;
   /** Throws `LockLostError` when it is no longer ours; called before each migration, and inside its transaction before the history row. */
   assertHeld(): Promise<void>;
-  /** Lets other deployers see what is applied now. Never rejects. */
-  announce(migration: string | undefined): Promise<void>;
+  /** Lets other deployers see what is applied now; where the session itself says it, maybe with its next statement. Never rejects. */
+  announce(migration: string | undefined, when?: WhenSent): Promise<void>;
   /** Never rejects. */
   release(): Promise<void>;
   /** Who has it now, this run included. `{}` where the database user may not see who. */

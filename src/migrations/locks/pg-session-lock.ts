@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/index.js';
-import type { Database, MigrationSession } from '../database/session.js';
+import type { Database, MigrationSession, WhenSent } from '../database/session.js';
 import type { LockLostError } from '../errors.js';
 import { type Deployer, deployerLabel, readDeployerLabel } from './deployer.js';
 import { refuseSharedSessions } from './detect-pooler.js';
@@ -63,10 +63,15 @@ export class PgSessionLock implements MigrationLock {
       );
   }
 
-  async announce(migration: string | undefined): Promise<void> {
-    await this.#session
-      .query("SELECT set_config('application_name', $1, false)", [deployerLabel(this.#deployer, migration)])
-      .catch(() => undefined);
+  async announce(migration: string | undefined, when: WhenSent = 'now'): Promise<void> {
+    const label = deployerLabel(this.#deployer, migration);
+    // The SELECT would take a snapshot in the migration's transaction, which may begin with SET TRANSACTION.
+    if (when === 'with what is next')
+      this.#session.defer({ text: 'SET application_name = $1', values: [label] });
+    else
+      await this.#session
+        .query("SELECT set_config('application_name', $1, false)", [label])
+        .catch(() => undefined);
   }
 
   async release(): Promise<void> {

@@ -7,7 +7,7 @@ import { problemOf } from './problem-of.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import { StatementSender } from './statement-sender.js';
-import { begin, rollBack } from './transaction.js';
+import { beginWithNext, rollBack } from './transaction.js';
 import { verify } from './verify.js';
 
 /** How long the server may take to end a transaction whose client is gone, before its outcome is called unknown. */
@@ -20,7 +20,7 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
   const begun = new Date();
   let isCommitting = false;
   try {
-    await begin(session);
+    beginWithNext(session);
     await applySettings(run);
     await verify(run, 'before');
     for await (const { statement, traits } of script.statements()) {
@@ -31,7 +31,7 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     const last = await sender.flush();
     if (last.length > 0) requireTransaction(session, undefined);
     await verify(run, 'after');
-    await settings.restore(session);
+    await settings.restore(session, 'with what is next');
     await run.finish();
     isCommitting = true;
     await session.query('COMMIT');
@@ -43,7 +43,8 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
       return sender.sent;
     }
     // A COMMIT that the server refused has rolled back: a deferred constraint, a conflict between nodes.
-    const rolledBack = isCommitting ? 'all' : await rollBack(session);
+    const isOver = isCommitting && !session.inTransaction;
+    const rolledBack = isOver ? 'all' : await rollBack(session);
     if (!session.lost) await settings.restore(session);
     throw rolledBack === 'all'
       ? new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(session) })

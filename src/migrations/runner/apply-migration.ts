@@ -47,7 +47,7 @@ export class MigrationApplier {
   async apply(task: MigrationTask): Promise<AppliedScript> {
     const { lock } = this.#parts;
     const { migration } = task;
-    await lock.announce(migration.script);
+    await lock.announce(migration.script, 'with what is next');
     const begun = systemClock.now();
     const row = (success: boolean): NewHistoryRow =>
       this.#rowOf(task, { success, executionTimeMs: systemClock.now() - begun });
@@ -95,7 +95,8 @@ export class MigrationApplier {
 
   async #writeRow({ failedRow }: MigrationTask, row: NewHistoryRow): Promise<void> {
     const { history, session } = this.#parts.context;
-    if (failedRow === undefined) return history.add(session, row);
+    // With the COMMIT.
+    if (failedRow === undefined) return history.add(session, row, 'with what is next');
     const { checksum, sha256, executionTimeMs, success, description } = row;
     await history.update(session, failedRow.installedRank, {
       description,

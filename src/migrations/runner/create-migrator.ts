@@ -7,6 +7,7 @@ import { openHistory } from '../history/open-history.js';
 import type { Migrator } from '../migrator.js';
 import { type MigratorOptions, type ParsedMigratorOptions, readMigratorOptions } from '../options.js';
 import { searchPath } from './postgres-settings.js';
+import { HiddenValues } from './hide-values.js';
 import type { RunContext } from './run-context.js';
 
 /**
@@ -33,7 +34,7 @@ class DatabaseMigrator implements Migrator {
 
   constructor(options: ParsedMigratorOptions) {
     this.#options = options;
-    this.#emit = guarded(options.onEvent);
+    this.#emit = guarded(withoutValues(options));
   }
 
   up: Migrator['up'] = (options) =>
@@ -98,6 +99,16 @@ class DatabaseMigrator implements Migrator {
     this.#database ??= openDatabase(this.#options);
     return this.#database;
   }
+}
+
+/** The server's words are in a warning; a note is ours. */
+function withoutValues({ onEvent, placeholders }: ParsedMigratorOptions): MigrationListener {
+  const hidden = new HiddenValues(placeholders);
+  return (event) => {
+    if (event.kind !== 'warning') return onEvent(event);
+    const { warning } = event;
+    onEvent({ ...event, warning: { ...warning, message: hidden.in(warning.message) } });
+  };
 }
 
 /** A listener that throws loses the event; it never disturbs what it is told about. */

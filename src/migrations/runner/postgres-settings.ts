@@ -1,4 +1,4 @@
-import type { MigrationSession } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { ScriptSettings, SessionSettings } from './session-settings.js';
 import { runOwn } from './transaction.js';
 
@@ -32,8 +32,9 @@ export class PostgresSettings implements SessionSettings {
     return [];
   }
 
-  async restore(session: MigrationSession): Promise<void> {
-    await runOwn(session, this.#after);
+  async restore(session: MigrationSession, when: WhenSent = 'now'): Promise<void> {
+    if (when === 'with what is next') for (const text of this.#after) session.defer({ text });
+    else await runOwn(session, this.#after);
   }
 }
 

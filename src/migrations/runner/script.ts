@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import type { MigrationBody } from '../migration.js';
 import { readSqlBody } from '../sources/read-text.js';
 import { replacePlaceholders } from '../sql/placeholders.js';
@@ -50,7 +50,7 @@ export class Script {
     const { context, script, body } = source;
     const language = languageOf(context.session);
     try {
-      const { size } = await stat(body.path);
+      const { size } = statSync(body.path);
       const builder = new ProfileBuilder({ script, bytes: size });
       let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
       const onUndeclared = (name: string, { line }: SourcePosition): void =>

@@ -1,4 +1,4 @@
-import type { MigrationSession } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import { MysqlSettings } from './mysql-settings.js';
 import { PostgresSettings } from './postgres-settings.js';
 
@@ -19,7 +19,7 @@ export interface SessionSettings {
   /** Before the first statement; inside the transaction where there is one. Resolves to what cannot be honoured. */
   apply(session: MigrationSession, settings: ScriptSettings): Promise<readonly string[]>;
   /** After the last one, before the row of the history is written. */
-  restore(session: MigrationSession): Promise<void>;
+  restore(session: MigrationSession, when?: WhenSent): Promise<void>;
 }
 
 export function settingsFor(session: MigrationSession, schema: string | undefined): SessionSettings {

@@ -25,6 +25,11 @@ export async function runOwn(
  */
 const BEGIN = { postgres: 'BEGIN ISOLATION LEVEL READ COMMITTED', mysql: 'START TRANSACTION' } as const;
 
+/** Begins with what is sent next. */
+export function beginWithNext(session: MigrationSession): void {
+  session.defer({ text: BEGIN[session.dialect], begins: true });
+}
+
 export async function begin(session: MigrationSession): Promise<void> {
   await session.query(BEGIN[session.dialect]);
 }

@@ -51,7 +51,8 @@ function compile(name: string, folder: string): void {
     const target = join(folder, name, entry.replace(/\.ts$/, '.js'));
     const { code } = transformSync(readFileSync(join(SOURCE, name, entry), 'utf8'), {
       jsc: { target: 'es2022', parser: { syntax: 'typescript' }, keepClassNames: true },
-      module: { type: 'commonjs', ignoreDynamic: true },
+      // As tsc does: an import() finds the exports of CommonJS by reading it.
+      module: { type: 'commonjs', ignoreDynamic: true, exportInteropAnnotation: true },
     });
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, code);

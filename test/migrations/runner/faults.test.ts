@@ -29,7 +29,7 @@ describe.each(engines)('when the database goes away, by %s', (driver, use) => {
     files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (1)' });
     await files.migrator().up({ to: '1' });
     const proxy = await engine.db.proxy();
-    const armed = proxy.arm(/^COMMIT$/, { action: 'cut-after' }, { times: 1 });
+    const armed = proxy.arm(/(?:^|\n)COMMIT$/, { action: 'cut-after' }, { times: 1 });
     const { applied } = await files.migrator({ url: proxy.url(engine.url) }).up();
     expect(armed.hits).toHaveLength(1);
     expect(applied.map(({ script }) => script)).toEqual(['V2__b.sql']);
@@ -41,7 +41,7 @@ describe.each(engines)('when the database goes away, by %s', (driver, use) => {
     files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (1)' });
     await files.migrator().up({ to: '1' });
     const proxy = await engine.db.proxy();
-    proxy.arm(/^COMMIT$/, { action: 'cut-before' }, { times: 1 });
+    proxy.arm(/(?:^|\n)COMMIT$/, { action: 'cut-before' }, { times: 1 });
     const error = await failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
     expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'rolled back' });
     expect(await engine.query('SELECT n FROM a')).toEqual([]);
@@ -51,7 +51,7 @@ describe.each(engines)('when the database goes away, by %s', (driver, use) => {
     files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (1)' });
     await files.migrator().up({ to: '1' });
     const proxy = await engine.db.proxy();
-    const armed = proxy.arm(/^COMMIT$/, { action: 'cut-after' }, { times: 1 });
+    const armed = proxy.arm(/(?:^|\n)COMMIT$/, { action: 'cut-after' }, { times: 1 });
     void armed.fired.then(() => proxy.refuse());
     const error = await failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
     expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'unknown' });

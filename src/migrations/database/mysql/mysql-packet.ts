@@ -43,10 +43,11 @@ export type AskedForWarnings = 'all' | 'those that often warn';
 export class MysqlPacket {
   readonly #statements: readonly SqlStatement[];
   /** Of each result that is to come: the statement, and what it is of it. */
-  readonly #expected: { readonly at: number; readonly is: 'outcome' | 'warnings' | 'savepoint' }[] = [];
+  readonly #expected: { readonly at: number; readonly is: 'outcome' | 'warnings' | 'ours' }[] = [];
   readonly sql: string;
 
-  constructor(statements: readonly SqlStatement[], asked: AskedForWarnings) {
+  /** `before` are statements of ours that travel in front. */
+  constructor(statements: readonly SqlStatement[], asked: AskedForWarnings, before: readonly string[] = []) {
     this.#statements = statements;
     const parts: string[] = [];
     let isEachAsked = true;
@@ -63,8 +64,10 @@ export class MysqlPacket {
     }
     if (!isEachAsked) {
       parts.unshift('SAVEPOINT holdfast_packet');
-      this.#expected.unshift({ at: 0, is: 'savepoint' });
+      this.#expected.unshift({ at: 0, is: 'ours' });
     }
+    parts.unshift(...before);
+    this.#expected.unshift(...before.map(() => ({ at: 0, is: 'ours' }) as const));
     this.sql = parts.join(SEPARATOR);
   }
 

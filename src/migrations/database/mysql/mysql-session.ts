@@ -3,7 +3,13 @@ import { StatementFailedError } from '../../errors.js';
 import type { SqlStatement, Statement } from '../../sql/statement.js';
 import { takeChunk } from '../chunks.js';
 import { explainDatabaseError } from '../explain-error.js';
-import type { MigrationSession, ServerFacts, ServerWarning, StatementOutcome } from '../session.js';
+import type {
+  DeferredStatement,
+  MigrationSession,
+  ServerFacts,
+  ServerWarning,
+  StatementOutcome,
+} from '../session.js';
 import { offsetOfError, withoutFollowing } from './mysql-error-place.js';
 import { isStrictMode, type MysqlFacts, readMysqlFacts, withoutIgnoreSpace } from './mysql-facts.js';
 import {
@@ -11,6 +17,7 @@ import {
   MysqlPacket,
   type PacketOutcome,
   readWarnings,
+  SEPARATOR,
   travelsAlone,
   UNDO_PACKET,
 } from './mysql-packet.js';
@@ -35,6 +42,7 @@ export class MysqlSession implements MigrationSession {
   #isStrict = false;
   #ended: Promise<void> | undefined;
   #inTransaction = false;
+  #deferred: readonly DeferredStatement[] = [];
 
   private constructor(wire: MysqlWire, kill: (backendId: number) => Promise<void>) {
     this.#wire = wire;
@@ -77,15 +85,21 @@ export class MysqlSession implements MigrationSession {
   }
 
   get inTransaction(): boolean {
-    return this.#inTransaction && !this.lost;
+    return !this.lost && (this.#inTransaction || this.#deferred.some(({ begins }) => begins));
   }
 
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const { results, error } = await this.#send(withValues(text, values, this.#wire.status), () => true);
+    const before = await this.#takeDeferred();
+    const sql = [...before, withValues(text, values, this.#wire.status)].join(SEPARATOR);
+    const { results, error } = await this.#send(sql, (place) => place >= before.length);
     if (error) throw error;
-    const { columns, rows } = results[0] ?? {};
+    const { columns, rows } = results[before.length] ?? {};
     if (!columns || !rows) return [];
     return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])) as Row);
+  }
+
+  defer(statement: DeferredStatement): void {
+    this.#deferred = [...this.#deferred, statement];
   }
 
   placeholder(): string {
@@ -133,6 +147,18 @@ export class MysqlSession implements MigrationSession {
     return answer;
   }
 
+  /** The texts that are to travel in front of what is sent now. */
+  async #takeDeferred(): Promise<readonly string[]> {
+    const texts = this.#deferred.map(({ text, values = [] }) => withValues(text, values, this.#wire.status));
+    this.#deferred = [];
+    if (this.#wire.takesSeveral) return texts;
+    for (const text of texts) {
+      const { error } = await this.#send(text, () => false);
+      if (error) throw error;
+    }
+    return [];
+  }
+
   #nextChunk(statements: readonly Statement[], first: number): readonly SqlStatement[] {
     const next = statements[first]!;
     const { maxPacketBytes } = this.#facts!;
@@ -155,7 +181,7 @@ export class MysqlSession implements MigrationSession {
 
   async #sendChunk(chunk: readonly SqlStatement[], before: number): Promise<StatementOutcome[]> {
     const send = async (asked: AskedForWarnings) => {
-      const packet = new MysqlPacket(chunk, asked);
+      const packet = new MysqlPacket(chunk, asked, await this.#takeDeferred());
       const answer = await this.#send(packet.sql, (place) => packet.keepsRows(place));
       if (answer.error) throw this.#failed(answer.error, packet.failedAt(answer), { chunk, before });
       const outcomes = packet.outcomes(answer);

@@ -3,7 +3,7 @@ import type { ServerWarning, StatementOutcome } from '../session.js';
 import type { PgConnection, PgNotice, PgSubmittable } from './pg-types.js';
 
 /** Between statements. A statement may end in a `--` comment, so the separator is on a line of its own. */
-const SEPARATOR = '\n;\n';
+export const SEPARATOR = '\n;\n';
 
 /** A statement that raises a notice for each of a million rows must not fill the memory. */
 const MOST_NOTICES = 100;
@@ -24,24 +24,28 @@ export interface BatchFailure {
  */
 export class PgBatch implements PgSubmittable {
   readonly #texts: readonly string[];
+  /** How many of the texts are not the caller's. */
+  readonly #before: number;
   readonly #rowCounts: (number | undefined)[] = [];
   readonly #notices: ServerWarning[][] = [];
   readonly #settle: (failure: BatchFailure | undefined) => void;
   /** Resolves when the server has answered, to what went wrong. */
   readonly done: Promise<BatchFailure | undefined>;
 
-  constructor(statements: readonly Pick<SqlStatement, 'text'>[]) {
-    this.#texts = statements.map(({ text }) => text);
+  /** `before` are statements of ours that travel in front. */
+  constructor(statements: readonly Pick<SqlStatement, 'text'>[], before: readonly string[] = []) {
+    this.#texts = [...before, ...statements.map(({ text }) => text)];
+    this.#before = before.length;
     let settle!: (failure: BatchFailure | undefined) => void;
     this.done = new Promise((resolve) => (settle = resolve));
     this.#settle = settle;
   }
 
   get outcomes(): StatementOutcome[] {
-    return this.#texts.map((_, index) => ({
-      rowCount: this.#rowCounts[index],
+    return this.#texts.slice(this.#before).map((_, index) => ({
+      rowCount: this.#rowCounts[this.#before + index],
       warningCount: 0,
-      warnings: this.#notices[index] ?? [],
+      warnings: this.#notices[this.#before + index] ?? [],
     }));
   }
 
@@ -78,7 +82,8 @@ export class PgBatch implements PgSubmittable {
   }
 
   handleError(error: Error): void {
-    this.#settle({ error, ...this.#placeOf(error) });
+    const { at, offset } = this.#placeOf(error);
+    this.#settle({ error, at: Math.max(0, at - this.#before), offset });
   }
 
   /** A `COPY … FROM STDIN` whose data the splitter did not see: without an end to it the server would wait for ever. */

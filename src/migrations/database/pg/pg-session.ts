@@ -2,11 +2,11 @@ import { StatementFailedError } from '../../errors.js';
 import type { Statement } from '../../sql/statement.js';
 import { takeChunk } from '../chunks.js';
 import { explainDatabaseError } from '../explain-error.js';
-import type { MigrationSession, ServerFacts, StatementOutcome } from '../session.js';
-import { type BatchFailure, PgBatch } from './pg-batch.js';
+import type { DeferredStatement, MigrationSession, ServerFacts, StatementOutcome } from '../session.js';
+import { type BatchFailure, PgBatch, SEPARATOR } from './pg-batch.js';
 import { PgCopy } from './pg-copy.js';
 import type { PgClient, PgConnection, PgNotice } from './pg-types.js';
-import { pgValues } from './pg-values.js';
+import { pgValues, withPgValues } from './pg-values.js';
 
 /** 200 statements take 0.12 of the time that 200 queries do; more of them gain nothing. */
 const CHUNK = { statements: 200, length: 256 * 1024 };
@@ -31,6 +31,7 @@ export class PgSession implements MigrationSession {
   #lost: Error | undefined;
   #ended: Promise<void> | undefined;
   #batch: PgBatch | undefined;
+  #deferred: readonly DeferredStatement[] = [];
 
   private constructor(client: PgClient, connection: PgConnection, parts: PgSessionParts) {
     this.native = client;
@@ -67,18 +68,26 @@ export class PgSession implements MigrationSession {
   }
 
   get inTransaction(): boolean {
-    return this.#status !== 'I' && !this.#lost;
+    return !this.#lost && (this.#status !== 'I' || this.#deferred.some(({ begins }) => begins));
   }
 
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     if (this.#lost) throw this.#lost;
+    const before = this.#takeDeferred();
+    const own = before.length === 0 ? { text, values } : together([...before, { text, values }]);
     try {
-      const { rows } = await this.native.query({ text, values, types: pgValues });
-      return rows as Row[];
+      const result = await this.native.query({ ...own, types: pgValues });
+      const last = Array.isArray(result) ? result.at(-1)! : result;
+      return last.rows as Row[];
     } catch (error) {
       await this.#ready();
+      this.#deferAgain(before);
       throw error;
     }
+  }
+
+  defer(statement: DeferredStatement): void {
+    this.#deferred = [...this.#deferred, statement];
   }
 
   placeholder(number: number): string {
@@ -95,12 +104,17 @@ export class PgSession implements MigrationSession {
       const next = statements[outcomes.length]!;
       // Outside a transaction the server would make one of the whole chunk, and undo what was before an error.
       const limits = this.inTransaction ? CHUNK : { ...CHUNK, statements: 1 };
+      if (next.kind === 'copy') await this.#sendDeferred();
+      const before = this.#takeDeferred();
       const batch =
         next.kind === 'copy'
           ? new PgCopy(next)
-          : new PgBatch(takeChunk(statements, outcomes.length, limits).statements);
+          : new PgBatch(takeChunk(statements, outcomes.length, limits).statements, before.map(textOf));
       const failure = await this.#send(batch);
-      if (failure) throw this.#failed(failure, outcomes.length, batch);
+      if (failure) {
+        this.#deferAgain(before);
+        throw this.#failed(failure, outcomes.length, batch);
+      }
       outcomes.push(...batch.outcomes);
     }
     return outcomes;
@@ -135,6 +149,25 @@ export class PgSession implements MigrationSession {
       isGalera: false,
       isReadOnly: readonly,
     };
+  }
+
+  #takeDeferred(): readonly DeferredStatement[] {
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    return deferred;
+  }
+
+  /** COPY has an answer in two parts, and stands alone. */
+  async #sendDeferred(): Promise<void> {
+    const last = this.#deferred.at(-1);
+    if (last === undefined) return;
+    this.#deferred = this.#deferred.slice(0, -1);
+    await this.query(last.text, last.values);
+  }
+
+  /** A syntax error anywhere in a text keeps all of it from running: the transaction is still to begin, and to be ended. */
+  #deferAgain(before: readonly DeferredStatement[]): void {
+    if (this.#status === 'I' && before.some(({ begins }) => begins)) this.#deferred = before;
   }
 
   async #send(batch: PgBatch): Promise<BatchFailure | undefined> {
@@ -199,4 +232,12 @@ export class PgSession implements MigrationSession {
   readonly #onEnd = (): void => {
     this.#lost ??= new Error('The connection was closed.');
   };
+}
+
+function textOf({ text, values = [] }: DeferredStatement): string {
+  return withPgValues(text, values);
+}
+
+function together(statements: readonly DeferredStatement[]): { text: string; values: readonly unknown[] } {
+  return { text: statements.map(textOf).join(SEPARATOR), values: [] };
 }

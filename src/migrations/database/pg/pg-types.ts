@@ -42,6 +42,10 @@ export interface PgQueryConfig {
   readonly types: { getTypeParser(oid: number, format?: string): (value: string) => unknown };
 }
 
+export interface PgResult {
+  readonly rows: object[];
+}
+
 export interface PgNotice {
   readonly severity?: string;
   readonly code?: string;
@@ -63,7 +67,8 @@ export interface PgClient extends EventEmitter {
   /** Whether statements are sent before the one in front of them was answered; such a client refuses submittables. */
   pipeline?: boolean;
   connect(): Promise<unknown>;
-  query(config: PgQueryConfig): Promise<{ rows: object[] }>;
+  /** An array where the text holds several statements. */
+  query(config: PgQueryConfig): Promise<PgResult | PgResult[]>;
   query(query: PgSubmittable): unknown;
   end(): Promise<void>;
 }

@@ -1,3 +1,5 @@
+import { InvalidOptionsError } from '../../../core/index.js';
+
 /**
  * How values of our own queries are read. An application may have changed `pg.types` for the whole process, and what is
  * read here must not depend on it: integers are numbers where a number holds them, times are dates, all else is text.
@@ -17,6 +19,27 @@ const READERS: ReadonlyMap<number, (value: string) => unknown> = new Map<number,
 export const pgValues = {
   getTypeParser: (oid: number): ((value: string) => unknown) => READERS.get(oid) ?? ((value) => value),
 };
+
+/**
+ * Puts values into a statement of ours, in place of its `$1`: several statements travel as one text, which takes no
+ * parameters.
+ */
+export function withPgValues(text: string, values: readonly unknown[]): string {
+  if (values.length === 0) return text;
+  return text.replaceAll(/\$(\d+)/g, (_, number: string) => literal(values[Number(number) - 1]));
+}
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  // `- -1` would begin a comment without its space.
+  if (typeof value === 'number' || typeof value === 'bigint') return value < 0 ? `(${value})` : String(value);
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value !== 'string')
+    throw new InvalidOptionsError(`A deferred query cannot take a value of type ${typeof value}.`);
+  const quoted = `'${value.replaceAll("'", "''")}'`;
+  // Whatever standard_conforming_strings is set to.
+  return quoted.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted;
+}
 
 function readInteger(value: string): number | string {
   const number = Number(value);
