@@ -2,7 +2,7 @@ export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf } f
 export type { HoldfastErrorDetails } from './errors.js';
 export { bindContext } from './bind-context.js';
 export { CallSite } from './call-site.js';
-export { codeOf, errorChain } from './error-chain.js';
+export { codeOf, errorChain, memberOf } from './error-chain.js';
 export { describeError } from './describe-error.js';
 export { delay, settledWithin, systemClock } from './clock.js';
 export type { Clock, Timer } from './clock.js';

@@ -5,6 +5,7 @@ import { applySettings, controlProblem, senderOptions } from './apply-in-transac
 import { problemOf } from './problem-of.js';
 import { JournalResume } from './journal-resume.js';
 import { abridge } from '../sql/abridge.js';
+import { sourceText } from '../sql/source-text.js';
 import { placeIn } from './place.js';
 import { addTo, hashOf } from './statement-hash.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
@@ -107,7 +108,7 @@ export class JournaledScript {
       last: statement.index,
       sha256: hashOf(statement).digest('hex'),
       line: statement.start.line,
-      text: abridge(statement.text),
+      text: abridge(sourceText(statement)),
       fingerprint,
     });
     this.#unmarked = undefined;
@@ -165,7 +166,7 @@ export class JournaledScript {
       last: last.index,
       sha256: hash.copy().digest('hex'),
       line: first.start.line,
-      text: abridge(first.text),
+      text: abridge(sourceText(first)),
       fingerprint: undefined,
     });
   }

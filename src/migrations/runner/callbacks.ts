@@ -2,6 +2,7 @@ import { messageOf } from '../../core/index.js';
 import type { CallbackMoment, ResolvedCallback } from '../events.js';
 import { applyCode } from './apply-code.js';
 import { applyScript } from './apply-script.js';
+import { HiddenValues } from './hide-values.js';
 import type { RunContext } from './run-context.js';
 import { Script } from './script.js';
 import { type SessionSettings, settingsFor } from './session-settings.js';
@@ -59,7 +60,12 @@ export class Callbacks {
         // Also where the failure is that the run was asked to stop.
         await this.#run(callback, new RunSignals({}));
       } catch (error) {
-        context.emit({ kind: 'note', script, message: `The callback failed: ${messageOf(error)}` });
+        const hidden = new HiddenValues(context.options.placeholders);
+        context.emit({
+          kind: 'note',
+          script,
+          message: `The callback failed: ${hidden.in(messageOf(error))}`,
+        });
       }
     }
   }

@@ -7,6 +7,7 @@ import {
 } from '../errors.js';
 import type { AppliedScript } from '../migrator.js';
 import { abridge } from '../sql/abridge.js';
+import type { HiddenValues } from './hide-values.js';
 import type { ScriptFailure } from './script-problem.js';
 
 /** The run that a script failed in. */
@@ -17,6 +18,8 @@ export interface RunStory {
   /** What it did not come to. */
   readonly left: readonly string[];
   readonly verb: 'applied' | 'undone' | 'tried';
+  /** What must not be shown. */
+  readonly hidden: HiddenValues;
 }
 
 const LISTED = 5;
@@ -25,21 +28,26 @@ const LISTED = 5;
 export function describeFailure(failure: ScriptFailure, story: RunStory): HoldfastError {
   const { problem, effect } = failure;
   const { place } = problem;
+  const { hidden } = story;
   const where = place ? `:${place.position.line}:${place.position.column}` : '';
   const lines = [
-    `${story.script}${where}: ${sentence(problem.message)}`,
-    ...(place?.text ? [`  ${abridge(place.text)}`] : []),
+    `${story.script}${where}: ${sentence(hidden.in(problem.message))}`,
+    ...(place?.text ? [`  ${abridge(hidden.in(place.text))}`] : []),
     failure.left.trim(),
     runSentence(story),
-    `Next: ${problem.next ?? defaultNext(failure)}`,
+    `Next: ${hidden.in(problem.next ?? defaultNext(failure))}`,
   ];
   const message = lines.filter((line) => line !== '').join('\n');
-  const details = { script: story.script, effect, cause: problem.cause ?? problem };
+  hidden.inError(problem);
+  const details = { script: story.script, effect, cause: problem.cause };
   switch (problem.kind) {
     case 'failed':
       return new MigrationFailedError(message, { ...details, position: place?.position });
     case 'warning':
-      return new MigrationWarningError(message, { ...details, warnings: problem.warnings });
+      return new MigrationWarningError(message, {
+        ...details,
+        warnings: problem.warnings.map((each) => ({ ...each, message: hidden.in(each.message) })),
+      });
     case 'verify':
       return new VerifyFailedError(message, details);
     case 'interrupted':

@@ -4,6 +4,7 @@ import { applySettings, senderOptions } from './apply-in-transaction.js';
 import { problemOf } from './problem-of.js';
 import { loadCodeMigration } from './load-code-migration.js';
 import { abridge } from '../sql/abridge.js';
+import { sourceText } from '../sql/source-text.js';
 import type { RunContext } from './run-context.js';
 import { Script, type ScriptStatement } from './script.js';
 import { ScriptFailure } from './script-problem.js';
@@ -60,7 +61,7 @@ export class DryRunner {
     for await (const each of source.statements()) {
       statements.push({
         line: each.statement.start.line,
-        text: abridge(each.statement.text),
+        text: abridge(sourceText(each.statement)),
         how: await source.language.judge(this.#context.session, each),
       });
     }
@@ -84,7 +85,7 @@ export class DryRunner {
     await applySettings(run);
     await verify(run, 'before');
     for await (const each of source.statements()) {
-      if (mustBeLeft(each)) left.push(notRun(each.statement.text, each.statement.start.line));
+      if (mustBeLeft(each)) left.push(notRun(sourceText(each.statement), each.statement.start.line));
       else await sender.push(each.statement, each.traits);
     }
     await sender.flush();

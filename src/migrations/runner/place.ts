@@ -1,4 +1,5 @@
 import { locate } from '../sql/source-cursor.js';
+import { sourceText } from '../sql/source-text.js';
 import type { Statement } from '../sql/statement.js';
 import type { ProblemPlace } from './script-problem.js';
 
@@ -6,6 +7,6 @@ import type { ProblemPlace } from './script-problem.js';
 export function placeIn(statement: Statement, offset?: number): ProblemPlace {
   return {
     position: offset === undefined ? statement.start : locate(statement, offset),
-    text: statement.text,
+    text: sourceText(statement),
   };
 }

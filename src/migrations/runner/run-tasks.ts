@@ -4,6 +4,7 @@ import type { AppliedScript } from '../migrator.js';
 import { MigrationApplier, type ApplierParts, type MigrationTask } from './apply-migration.js';
 import { CallbackFailure } from './callbacks.js';
 import { describeFailure, type RunStory } from './describe-failure.js';
+import { HiddenValues } from './hide-values.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import { runSequence } from './umzug-sequence.js';
 
@@ -68,12 +69,13 @@ export async function runTasks(
     const script = error instanceof CallbackFailure ? error.script : (current ?? scripts[0] ?? '');
     const failure = failureOf(error);
     if (failure === undefined) throw error;
-    emit({ kind: 'failed', script, message: failure.problem.message });
+    const hidden = new HiddenValues(parts.context.options.placeholders);
+    emit({ kind: 'failed', script, message: hidden.in(failure.problem.message) });
     if (moments.afterEachError && !(error instanceof CallbackFailure))
       await callbacks.runAfterError(moments.afterEachError);
     await callbacks.runAfterError(moments.afterError);
     const left = scripts.slice(applied.length).filter((each) => each !== script);
-    throw describeFailure(failure, { script, applied, left, verb });
+    throw describeFailure(failure, { script, applied, left, verb, hidden });
   } finally {
     release();
   }

@@ -1,6 +1,7 @@
 import type { DryRunResult, DryRunScript, UpOptions } from '../../migrator.js';
 import { DryRunner } from '../dry-runner.js';
 import { describeFailure } from '../describe-failure.js';
+import { HiddenValues } from '../hide-values.js';
 import type { RunContext } from '../run-context.js';
 import { ScriptFailure } from '../script-problem.js';
 import { RunSignals } from '../signals.js';
@@ -40,7 +41,14 @@ export async function dryRun(context: RunContext, options: UpOptions = {}): Prom
         } catch (error) {
           if (!(error instanceof ScriptFailure)) throw error;
           const left = plan.pending.slice(scripts.length + 1).map(({ script }) => script);
-          throw describeFailure(error, { script: migration.script, applied: [], left, verb: 'tried' });
+          const hidden = new HiddenValues(context.options.placeholders);
+          throw describeFailure(error, {
+            script: migration.script,
+            applied: [],
+            left,
+            verb: 'tried',
+            hidden,
+          });
         }
       }
       return { scripts };
