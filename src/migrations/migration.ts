@@ -73,5 +73,8 @@ export interface AppliedMigration {
   readonly success: boolean;
 }
 
-/** What the runner writes into the history; the rank and the time are the database's. */
-export type NewHistoryRow = Omit<AppliedMigration, 'installedRank' | 'installedOn'>;
+/** What the runner writes into the history; the rank is the database's, and so is the time of what is applied now. */
+export type NewHistoryRow = Omit<AppliedMigration, 'installedRank' | 'installedOn'> & {
+  /** When another tool applied it. Default: now. */
+  readonly installedOn?: Date;
+};

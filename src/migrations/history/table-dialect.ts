@@ -13,8 +13,8 @@ export interface TableDialect {
   readonly epochOf: (column: string) => string;
   /** The reverse: what such a column holds for milliseconds since 1970. */
   readonly timestampOf: (epochMs: string) => string;
-  /** How many tables of that schema and name there are: two parameters. */
-  readonly countTables: string;
+  /** How many tables of that schema and name there are. */
+  readonly countTables: (schema: string, name: string) => string;
   readonly quote: (name: string) => string;
 }
 
@@ -28,8 +28,9 @@ const postgres: TableDialect = {
     `(extract(epoch FROM (${column})::timestamp AT TIME ZONE current_setting('TimeZone')) * 1000)::float8`,
   timestampOf: (epochMs) =>
     `to_timestamp(${epochMs}::float8 / 1000) AT TIME ZONE current_setting('TimeZone')`,
-  countTables: `SELECT count(*)::int AS "count" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
+  countTables: (schema, name) =>
+    `SELECT count(*)::int FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = ${schema} AND c.relname = ${name} AND c.relkind IN ('r', 'p')`,
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
 };
 
@@ -40,8 +41,8 @@ const mysql: TableDialect = {
   tableOptions: ' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
   epochOf: (column) => `(UNIX_TIMESTAMP(${column}) * 1000)`,
   timestampOf: (epochMs) => `FROM_UNIXTIME(${epochMs} / 1000)`,
-  countTables:
-    'SELECT COUNT(*) AS `count` FROM information_schema.tables WHERE table_schema = ? AND table_name = ?',
+  countTables: (schema, name) =>
+    `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ${schema} AND table_name = ${name}`,
   quote: (name) => `\`${name.replaceAll('`', '``')}\``,
 };
 
@@ -50,14 +51,32 @@ export const TABLE_DIALECTS: Readonly<Record<MigrationSession['dialect'], TableD
   mysql,
 };
 
+export interface TablePlace {
+  readonly schema: string;
+  readonly name: string;
+}
+
 /** Whether the table is there. */
-export async function tableExists(
+export async function tableExists(session: MigrationSession, table: TablePlace): Promise<boolean> {
+  const [isThere] = await tablesExist(session, [table]);
+  return isThere!;
+}
+
+/** Of each of the tables whether it is there, in one query. */
+export async function tablesExist(
   session: MigrationSession,
-  { schema, name }: { readonly schema: string; readonly name: string },
-): Promise<boolean> {
+  tables: readonly TablePlace[],
+): Promise<readonly boolean[]> {
   const { countTables } = TABLE_DIALECTS[session.dialect];
-  const [row] = await session.query<{ count: number | string }>(countTables, [schema, name]);
-  return Number(row?.count) > 0;
+  const counts = tables.map((_, index) => {
+    const [schema, name] = [2 * index + 1, 2 * index + 2].map((number) => session.placeholder(number));
+    return `(${countTables(schema!, name!)}) AS t${index}`;
+  });
+  const [row] = await session.query<Record<string, number | string>>(
+    `SELECT ${counts.join(', ')}`,
+    tables.flatMap(({ schema, name }) => [schema, name]),
+  );
+  return tables.map((_, index) => Number(row?.[`t${index}`]) > 0);
 }
 
 /** `$2, $3, $4` or `?, ?, ?`: parameters from number `from` on. */
