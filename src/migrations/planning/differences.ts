@@ -29,6 +29,15 @@ export function isOutdated(file: ResolvedMigration, row: AppliedMigration): bool
   return checksums !== undefined && checksums !== 'equal';
 }
 
+/** Whether the file is the one whose checksum another tool kept; undefined where that kept none of SQL. */
+export function isSameSql(
+  file: ResolvedMigration,
+  checksums: Pick<AppliedMigration, 'checksum' | 'sha256'>,
+): boolean | undefined {
+  const checksumsOfBoth = file.body.kind === 'code' ? undefined : compareChecksums(file, checksums);
+  return checksumsOfBoth && checksumsOfBoth === 'equal';
+}
+
 /** Whether the description is another one, which is harmless as long as the content is the same. */
 export function isRenamed(file: ResolvedMigration, row: AppliedMigration): boolean {
   return storedDescription(file.description) !== storedDescription(row.description);
@@ -38,7 +47,10 @@ export function isRenamed(file: ResolvedMigration, row: AppliedMigration): boole
  * Undefined when the row has none. The CRC32 goes first: it does not see line ends, which git may change at a checkout;
  * SHA-256 is for rows that have nothing else, as Prisma's, and taken of both kinds of line ends.
  */
-function compareChecksums(file: ResolvedMigration, row: AppliedMigration): Difference | 'equal' | undefined {
+function compareChecksums(
+  file: ResolvedMigration,
+  row: Pick<AppliedMigration, 'checksum' | 'sha256'>,
+): Difference | 'equal' | undefined {
   const [applied, found] =
     row.checksum === undefined ? [row.sha256, file.sha256] : [row.checksum, file.checksum];
   if (applied === undefined) return undefined;

@@ -17,6 +17,13 @@ export interface ForeignRow {
   readonly success: boolean;
   /** Flyway's word; only what has a file (SQL, JDBC) is looked for. */
   readonly type?: HistoryType;
+  /** Of the file that was applied, taken as here: Flyway's CRC32. */
+  readonly checksum?: number;
+  /** Likewise, Prisma's. */
+  readonly sha256?: string;
+  readonly installedBy?: string;
+  readonly installedOn?: Date;
+  readonly executionTimeMs?: number;
 }
 
 export interface ForeignPlace {
@@ -38,20 +45,17 @@ type Read = (session: MigrationSession, place: ForeignPlace) => Promise<readonly
 const READERS: Readonly<Record<Adoptable, Read>> = {
   flyway: async (session, place) => {
     const rows = await new RankedHistory('flyway', place, session.dialect).list(session);
-    return rows.map(({ script, version, description, success, type }) => ({
-      name: script,
-      description,
-      success,
-      type,
-      ...(version === undefined ? {} : { version }),
-    }));
+    return rows.map(({ script, ...row }) => ({ ...row, name: script }));
   },
   prisma: async (session, place) => {
     const rows = await new PrismaHistory(place, session.dialect).list(session);
-    return rows.map(({ script, version, success }) => ({
+    return rows.map(({ script, version, sha256, success, installedOn, executionTimeMs }) => ({
       name: script,
       success,
+      installedOn,
+      executionTimeMs,
       ...(version === undefined ? {} : { version }),
+      ...(sha256 === undefined ? {} : { sha256 }),
     }));
   },
   typeorm: async (session, place) => {

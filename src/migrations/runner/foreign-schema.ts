@@ -32,8 +32,8 @@ export async function requireAdoptedSchema({ session, history }: RunContext): Pr
   const other = OTHER_TOOLS.find(([table]) => names.includes(table) && table !== history.name);
   const advice =
     other === undefined
-      ? 'If migrations up to a version are in it already, say which: `baseline --version V`; if another tool applied them, take over its history: `adopt --from flyway|prisma|typeorm|umzug|dbmate`.'
-      : `"${other[0]}" looks like the history of ${other[1]}: take it over with \`adopt --from ${other[1]}\`. Or say up to which version it is: \`baseline --version V\`.`;
+      ? 'If migrations up to a version are in it already, say which: `baseline V`; if another tool applied them, take over its history: `adopt --from flyway|prisma|typeorm|umzug|dbmate`.'
+      : `"${other[0]}" looks like the history of ${other[1]}: take it over with \`adopt --from ${other[1]}\`. Or say up to which version it is: \`baseline V\`.`;
   throw new ValidationFailedError(
     `The schema ${session.quote(history.schema)} is not empty (${list(names)}), and there is no ${history.table}: nobody knows which migrations it has. ${advice}`,
   );

@@ -1,6 +1,7 @@
 import { ValidationFailedError } from '../../errors.js';
 import type { BaselineOptions, BaselineResult } from '../../migrator.js';
 import { compareVersions, parseVersion } from '../../version.js';
+import { storedDescription } from '../../planning/runs.js';
 import { Callbacks } from '../callbacks.js';
 import { createOwn } from '../create-own.js';
 import type { RunContext } from '../run-context.js';
@@ -13,12 +14,14 @@ const DESCRIPTION = '<< holdfast baseline >>';
 
 /**
  * Says of a database that was there before its migrations which version it is at: every migration up to that counts as
- * applied. Doing it twice changes nothing. Throws `ValidationFailedError` where migrations were applied already.
+ * applied. Doing it twice changes nothing, whatever was applied in between; another description is not taken over,
+ * which a note says. Throws `ValidationFailedError` where migrations were applied already, or the baseline is another.
  */
 export async function baseline(
   context: RunContext,
-  { version: text = '1', description = DESCRIPTION }: BaselineOptions = {},
+  { version: text = '1', description: asked }: BaselineOptions = {},
 ): Promise<BaselineResult> {
+  const description = asked ?? DESCRIPTION;
   const version = parseVersion(text);
   const signals = new RunSignals({});
   const sources = await readSources(context);
@@ -27,7 +30,14 @@ export async function baseline(
     const { history, session, options } = context;
     const { applied, hasHistory } = await survey(context, sources);
     const before = applied.find(({ type }) => type === 'BASELINE');
-    if (before?.version && compareVersions(before.version, version) === 0) return { version: version.text };
+    if (before?.version && compareVersions(before.version, version) === 0) {
+      if (before.description !== storedDescription(asked ?? before.description))
+        context.emit({
+          kind: 'note',
+          message: `The baseline is ${version.text} already, described as "${before.description}": that stays.`,
+        });
+      return { version: version.text };
+    }
     const rows = applied.filter(({ type }) => type !== 'SCHEMA');
     if (rows.length > 0) {
       throw new ValidationFailedError(
