@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MigrationSession } from '../database/session.js';
+import { explainDatabaseError } from '../database/explain-error.js';
+import { lockLost } from '../locks/lock-lost.js';
 import type { History } from './history.js';
 import { parameters, TABLE_DIALECTS, tableExists } from './table-dialect.js';
 
@@ -31,6 +33,16 @@ export interface RecordedEntry extends JournalEntry {
   readonly warnings: readonly string[];
 }
 
+/** How far a run came with a script that is not in the history yet. */
+export interface BegunScript {
+  readonly script: string;
+  /** Statements 1 to this one took effect. */
+  readonly done: number;
+  /** The one that was sent and whose answer never came, and the line it begins in. */
+  readonly undecided: { readonly statement: number; readonly line: number } | undefined;
+  readonly startedAt: Date;
+}
+
 interface Row {
   readonly first_statement: number | string;
   readonly last_statement: number | string;
@@ -43,6 +55,9 @@ interface Row {
   readonly finished: boolean | number | string;
   readonly warnings: string | null;
 }
+
+/** unique_violation, ER_DUP_ENTRY. */
+const DUPLICATE: ReadonlySet<string | undefined> = new Set(['23505', '1062']);
 
 export const JOURNAL_TABLE = 'holdfast_migration_journal';
 
@@ -104,12 +119,31 @@ export class Journal {
   }
 
   /** The scripts of this history that the journal has rows of. */
-  async scripts(session: MigrationSession): Promise<readonly string[]> {
-    const rows = await session.query<{ script: string }>(
-      `SELECT DISTINCT script FROM ${this.table} WHERE history = ${session.placeholder(1)} ORDER BY script`,
-      [this.#history],
+  async begun(session: MigrationSession): Promise<readonly BegunScript[]> {
+    const [one, two] = [1, 2].map((number) => session.placeholder(number));
+    const rows = await session.query<
+      Omit<Row, 'sha256' | 'statement' | 'fingerprint' | 'backend_id' | 'warnings'> & { script: string }
+    >(
+      `SELECT j.script, j.first_statement, j.last_statement, j.line,
+              ${TABLE_DIALECTS[session.dialect].epochOf('j.started_at')} AS started_at_ms,
+              j.finished_at IS NOT NULL AS finished
+         FROM ${this.table} j
+         JOIN (SELECT script_id, MAX(first_statement) AS first_statement FROM ${this.table}
+                WHERE history = ${one} GROUP BY script_id) furthest
+           ON furthest.script_id = j.script_id AND furthest.first_statement = j.first_statement
+        WHERE j.history = ${two} ORDER BY j.script`,
+      [this.#history, this.#history],
     );
-    return rows.map(({ script }) => script);
+    return rows.map((row) => {
+      const isFinished = row.finished === true || Number(row.finished) === 1;
+      const first = Number(row.first_statement);
+      return {
+        script: row.script,
+        done: isFinished ? Number(row.last_statement) : first - 1,
+        undecided: isFinished ? undefined : { statement: first, line: Number(row.line) },
+        startedAt: new Date(Number(row.started_at_ms)),
+      };
+    });
   }
 
   /** Before a statement that commits by itself is sent. */
@@ -159,7 +193,7 @@ export class Journal {
     { entry, finishedAt }: { readonly entry: JournalEntry; readonly finishedAt: string },
   ): Promise<void> {
     const { currentTime } = TABLE_DIALECTS[session.dialect];
-    await session.query(
+    const inserting = session.query(
       `INSERT INTO ${this.table} (script_id, first_statement, last_statement, history, script, sha256, line, statement,
                                   fingerprint, backend_id, started_at, finished_at)
        VALUES (${parameters(session, { count: 10 })}, ${currentTime}, ${finishedAt})`,
@@ -176,6 +210,14 @@ export class Journal {
         session.backendId,
       ],
     );
+    await inserting.catch((error: unknown) => {
+      if (!DUPLICATE.has(explainDatabaseError(error).code)) throw error;
+      throw lockLost(
+        'the migration lock',
+        `${script} is applied by somebody else too, who has written its statement ${entry.first} into ${this.table}`,
+        error,
+      );
+    });
   }
 
   #idOf(script: string): string {

@@ -1,3 +1,4 @@
+import type { BegunScript } from '../history/journal.js';
 import type { AppliedMigration, ResolvedMigration } from '../migration.js';
 import type { Problem } from '../migrator.js';
 import type { MigrationState } from '../state.js';
@@ -28,6 +29,8 @@ export interface PlanEntry {
   readonly migration?: ResolvedMigration;
   readonly row?: AppliedMigration;
   readonly state: MigrationState;
+  /** How far the journal knows it to have come, where no row says that it failed: added to a plan by `withBegun()`. */
+  readonly begun?: BegunScript;
 }
 
 /** Something to know that stops nothing. */

@@ -1,3 +1,4 @@
+import type { BegunScript } from '../history/journal.js';
 import type { AppliedMigration } from '../migration.js';
 import type { Problem } from '../migrator.js';
 import type { Version } from '../version.js';
@@ -21,10 +22,36 @@ export function problemOf(entry: PlanEntry, context: ProblemContext): Problem | 
 }
 
 /** What is told of a run that failed half-way where the journal knows how far it came: `up` is not refused by it. */
-export function resumableProblemOf({ migration, row, state }: PlanEntry): Problem {
+export function resumableProblemOf({ migration, row, state }: PlanEntry, begun: BegunScript): Problem {
   const script = migration?.script ?? row?.script ?? '';
-  const message = `${script} failed half-way${row ? on(row) : ''}, and what it had done stays. The next \`up\` goes on where it stopped: first correct the statement that failed, or what it met in the database. To begin anew instead, take back by hand what it had done; then run \`repair\`.`;
+  const message = `${script} failed half-way${row ? on(row) : ''}, and what it had done stays: ${howFar(begun)} The next \`up\` goes on where it stopped: first correct the statement that failed, or what it met in the database. ${ANEW}`;
   return { script, state, message };
+}
+
+/**
+ * What is told of a script that the journal knows and the history does not: whoever ran it was ended before it could
+ * write that it failed, or is at it now.
+ */
+export function begunProblemOf({ migration, state }: PlanEntry, begun: BegunScript): Problem {
+  const { script } = begun;
+  const when = on({ installedOn: begun.startedAt });
+  const start = `${script} failed half-way${when}: its run did not end, unless one is at it right now. ${howFar(begun)}`;
+  const command = migration?.kind === 'undo' ? 'undo' : 'up';
+  const next =
+    migration === undefined
+      ? 'Its file is no longer there: bring it back, and `up` goes on where it stopped; or take back by hand what it had done, and run `repair`.'
+      : `The next \`${command}\` goes on where it stopped. ${ANEW}`;
+  return { script, state, message: `${start} ${next}` };
+}
+
+const ANEW = 'To begin anew instead, take back by hand what it had done; then run `repair`.';
+
+function howFar({ done, undecided }: BegunScript): string {
+  const kept =
+    done === 0 ? '' : done === 1 ? 'Statement 1 took effect. ' : `Statements 1 to ${done} took effect. `;
+  return undecided === undefined
+    ? kept.trim()
+    : `${kept}Of statement ${undecided.statement} (line ${undecided.line}) no answer came.`;
 }
 
 function explain({ migration, row, state }: PlanEntry, context: ProblemContext): string | undefined {
@@ -61,6 +88,6 @@ function explainChange(...[migration, row]: Parameters<typeof differenceOf>): st
 }
 
 /** The day, as the database has it in UTC; MySQL may hold a date that is none. */
-function on({ installedOn }: AppliedMigration): string {
+function on({ installedOn }: Pick<AppliedMigration, 'installedOn'>): string {
   return Number.isNaN(installedOn.getTime()) ? '' : ` on ${installedOn.toISOString().slice(0, 10)}`;
 }

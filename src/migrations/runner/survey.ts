@@ -1,8 +1,9 @@
+import { tablesExist } from '../history/table-dialect.js';
 import type { AppliedMigration } from '../migration.js';
-import type { Plan, PlanEntry, PlanOptions } from '../planning/plan.js';
 import type { Problem } from '../migrator.js';
+import type { Plan, PlanEntry, PlanOptions } from '../planning/plan.js';
 import { plan } from '../planning/make-plan.js';
-import { resumableProblemOf } from '../planning/problems.js';
+import { withBegun } from '../planning/with-begun.js';
 import { resolveMigrations } from '../sources/resolve-migrations.js';
 import type { MigrationSources } from '../sources/sources.js';
 import type { RunContext } from './run-context.js';
@@ -13,7 +14,7 @@ export interface Survey {
   readonly hasHistory: boolean;
   readonly applied: readonly AppliedMigration[];
   readonly plan: Plan;
-  /** Of the failed ones those that the journal lets go on. */
+  /** What failed half-way and goes on, since the journal knows how far it came. */
   readonly resumable: readonly PlanEntry[];
   /** Where files and history disagree, with what `up` does about it: it refuses all but the resumable ones. */
   readonly problems: readonly Problem[];
@@ -31,25 +32,15 @@ export async function survey(
   options: PlanOptions = {},
 ): Promise<Survey> {
   const { session, history, journal } = context;
-  const hasHistory = await history.exists(session);
+  const [hasHistory, hasJournal] = await tablesExist(session, [history, journal]);
   const applied = hasHistory ? await history.list(session) : [];
   const made = plan({
     resolved: sources.migrations,
     applied,
     options: { outOfOrder: context.options.outOfOrder, ...options },
   });
-  const failed = made.failed.filter(({ migration }) => migration !== undefined);
-  const begun =
-    failed.length > 0 && (await journal.exists(session))
-      ? new Set(await journal.scripts(session))
-      : new Set();
-  const resumable = failed.filter(({ migration }) => begun.has(migration!.script));
-  const goesOn = new Map(resumable.map((entry) => [entry.migration!.script, entry]));
-  const problems = made.problems.map((problem) => {
-    const entry = problem.state === 'FAILED' ? goesOn.get(problem.script) : undefined;
-    return entry === undefined ? problem : resumableProblemOf(entry);
-  });
-  return { sources, hasHistory, applied, plan: made, resumable, problems };
+  const begun = hasJournal ? await journal.begun(session) : [];
+  return { sources, hasHistory: hasHistory!, applied, ...withBegun(made, begun) };
 }
 
 /** The highest applied version after a run, whose own session may have been lost at its last COMMIT. */

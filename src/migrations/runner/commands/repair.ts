@@ -43,11 +43,10 @@ async function forgetFailures(
     changes.push(`Removed the failed run of ${row!.script} from ${history.table}.`);
   }
   if (!(await journal.exists(session))) return changes;
-  for (const script of await journal.scripts(session)) {
-    const last = (await journal.list(session, script)).at(-1);
+  for (const { script, done, undecided } of await journal.begun(session)) {
     await journal.clear(session, script);
     changes.push(
-      `Forgot that ${script} had come to statement ${last?.last ?? 0}: the next \`up\` runs it from its beginning.`,
+      `Forgot that ${script} had come to statement ${undecided?.statement ?? done}: the next \`up\` runs it from its beginning.`,
     );
   }
   return changes;

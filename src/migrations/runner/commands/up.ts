@@ -64,7 +64,8 @@ function tasksOf({ plan, resumable }: Survey): readonly MigrationTask[] {
     ...resumable.map(({ migration, row }) => ({
       migration: migration!,
       type: typeOf(migration!),
-      failedRow: row,
+      // A repeatable one keeps the row of its last run, which was whole.
+      failedRow: row?.success === false ? row : undefined,
     })),
     ...plan.pending.map((migration) => ({ migration, type: typeOf(migration) })),
   ];
@@ -80,7 +81,7 @@ export function lastRank({ applied }: Survey): number {
 }
 
 /** Throws `ValidationFailedError` with everything that has to be settled first. */
-function refuseProblems({ plan, resumable }: Survey): void {
+export function refuseProblems({ plan, resumable }: Survey): void {
   const goesOn = new Set(resumable.map(({ migration }) => migration!.script));
   const problems = plan.problems.filter(({ state, script }) => !(state === 'FAILED' && goesOn.has(script)));
   if (problems.length > 0) throw new ValidationFailedError(describeProblems(problems));
