@@ -69,7 +69,7 @@ describe.each(everyMysqlWay)('$name', ({ way, opening }) => {
           listen();
           await work.insert('lost');
         },
-        { timeoutMs: 200 },
+        { timeoutMs: 1000 },
       );
       expect(await failureOf(called)).toBeInstanceOf(CommitOutcomeUnknownError);
       expect(told).toEqual(['unknown']);

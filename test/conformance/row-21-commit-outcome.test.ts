@@ -160,7 +160,7 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
         listen();
         await work.insert('lost');
       },
-      { ...eager, timeoutMs: 200 },
+      { ...eager, timeoutMs: 1000 },
     );
 
     const error = (await outcome.catch((reason: unknown) => reason)) as CommitOutcomeUnknownError;
