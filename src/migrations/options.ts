@@ -1,5 +1,6 @@
 import {
   invalid,
+  InvalidOptionsError,
   optional,
   readBoolean,
   readDurationMs,
@@ -159,6 +160,15 @@ const readHistory: Reader<ParsedHistoryOptions> = (value, path) => {
   return { ...read, table: read.table ?? HISTORY_TABLES[read.format] };
 };
 
+/** A url in the place of its file would be shown as the path that cannot be read, with the password in it. */
+const readPathOfUrl: Reader<string> = (value, path) => {
+  const text = readString(value, path);
+  if (!/^\s*[a-z][\w+.-]*:\/\//i.test(text)) return text;
+  throw new InvalidOptionsError(
+    `${path} must be the path of a file that holds the url, but is a url itself (it is not shown, for it may hold a password). Write it into a file and give the path of that (--url-file, DATABASE_URL_FILE), or give it as the url (url, DATABASE_URL).`,
+  );
+};
+
 const readLock: Reader<ParsedMigratorOptions['lock']> = (value, path) =>
   readOptions(
     value,
@@ -184,7 +194,7 @@ export function readMigratorOptions(raw: unknown, path = 'createMigrator(options
     raw,
     {
       url: optional(readString),
-      urlFile: optional(readString),
+      urlFile: optional(readPathOfUrl),
       pool: optional(readPool),
       driver: optional(readOneOf(['pg', 'mysql2', 'mariadb'])),
       directories: withDefault(readStrings, ['migrations']),

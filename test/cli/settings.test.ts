@@ -82,6 +82,25 @@ describe('an option is taken from', () => {
   });
 });
 
+describe('a url in the place of its file is refused without being shown, given by', () => {
+  const url = 'postgres://shop:s3cr3t@127.0.0.1:1/e1';
+
+  test.each([
+    ['a flag', {}, ['--url-file', url], {}],
+    ['a variable', {}, [], { DATABASE_URL_FILE: url }],
+    ['the file', config({ urlFile: url }), [], {}],
+  ])('%s', async (_, files, flags, env) => {
+    const at = project(files);
+    for (const command of ['status', 'doctor']) {
+      const { exitCode, stdout, stderr } = await at.run([command, ...flags], { env });
+
+      expect(exitCode).toBe(64);
+      expect(stderr).toContain('urlFile must be the path of a file that holds the url');
+      expect(stdout + stderr).not.toContain('s3cr3t');
+    }
+  });
+});
+
 describe('a relative path starts at', () => {
   test("the file's folder, in the file", async () => {
     const at = project(config({ directories: ['db'], urlFile: 'secret' }));

@@ -124,7 +124,9 @@ function absolute(layer: Layer, folder: string): Layer {
   if (directories)
     layer.set('directories', { ...directories, value: (directories.value as string[]).map(from) });
   const urlFile = layer.get('urlFile');
-  if (urlFile) layer.set('urlFile', { ...urlFile, value: from(urlFile.value as string) });
+  // A url is left for the reader of the options to refuse: as a path it would be shown.
+  if (urlFile && !/^\s*[a-z][\w+.-]*:\/\//i.test(urlFile.value as string))
+    layer.set('urlFile', { ...urlFile, value: from(urlFile.value as string) });
   return layer;
 }
 

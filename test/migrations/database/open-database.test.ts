@@ -9,7 +9,8 @@ import type { Database } from '../../../src/migrations/database/session.js';
 import { type MigratorOptions, readMigratorOptions } from '../../../src/migrations/options.js';
 import { DRIVERS, type Driver, failureOf, useServer } from './drivers.js';
 
-const open = (options: MigratorOptions): Promise<Database> => openDatabase(readMigratorOptions(options));
+const open = async (options: MigratorOptions): Promise<Database> =>
+  openDatabase(readMigratorOptions(options));
 
 /** A folder of its own for a test, with these files. */
 function folder(files: Readonly<Record<string, string>>): string {
@@ -37,6 +38,11 @@ describe('what names the database', () => {
       /The driver pg cannot open/,
     ],
     ['no pool', { pool: { connect() {} } }, /must be a pool of pg, of mysql2/],
+    [
+      'a url in the place of its file',
+      { urlFile: 'postgres://a:s3cr3t@h/d' },
+      /urlFile must be the path of a file(?!.*s3cr3t)/,
+    ],
     ['a file that is not there', { urlFile: '/nowhere/url' }, /\/nowhere\/url cannot be read \(ENOENT\)/],
   ])('is refused when it is %s', async (_, options, message) => {
     await expect(open(options)).rejects.toMatchObject({
