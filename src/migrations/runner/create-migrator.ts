@@ -2,11 +2,13 @@ import { getLogger } from '../../core/index.js';
 import { openDatabase } from '../database/open-database.js';
 import type { Database } from '../database/session.js';
 import type { MigrationEvent, MigrationListener } from '../events.js';
+import type { History } from '../history/history.js';
 import { Journal } from '../history/journal.js';
 import { openHistory } from '../history/open-history.js';
 import type { Migrator } from '../migrator.js';
 import { type MigratorOptions, type ParsedMigratorOptions, readMigratorOptions } from '../options.js';
 import { searchPath } from './postgres-settings.js';
+import { explainOwnError } from './explain-own-error.js';
 import { HiddenValues } from './hide-values.js';
 import type { RunContext } from './run-context.js';
 
@@ -76,12 +78,13 @@ class DatabaseMigrator implements Migrator {
   async #with<T>(work: (context: RunContext) => Promise<T>): Promise<T> {
     const database = await this.#open();
     const session = await database.open();
+    let history: History | undefined;
     try {
       const { product, version } = session.server;
       this.#emit({ kind: 'connected', database: database.description, server: `${product} ${version}` });
       const { schema } = this.#options;
       if (schema !== undefined && session.dialect === 'postgres') await session.query(searchPath(schema));
-      const history = await openHistory(session, this.#options.history);
+      history = await openHistory(session, this.#options.history);
       return await work({
         options: this.#options,
         database,
@@ -90,6 +93,8 @@ class DatabaseMigrator implements Migrator {
         journal: new Journal(history, session.dialect),
         emit: this.#emit,
       });
+    } catch (error) {
+      throw explainOwnError(error, { session, history });
     } finally {
       await session.end();
     }

@@ -1,6 +1,7 @@
 import type { DoctorCheck } from '../migrator.js';
 import type { Product } from '../database/session.js';
 import { detectPooler } from '../locks/detect-pooler.js';
+import { grantOnTable } from './explain-own-error.js';
 import type { RunContext } from './run-context.js';
 
 type Finding = Omit<DoctorCheck, 'name'>;
@@ -91,12 +92,13 @@ function postgresChecks({ session, history }: RunContext): readonly ServerCheck[
     {
       name: 'rights',
       async run() {
-        const [row] = await session.query<{ there: boolean; create: boolean | null; write: boolean | null }>(
+        const [row] = await session.query<{ there: boolean; create: boolean | null; missing: string | null }>(
           `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1) AS there,
                   (SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $1) AS "create",
-                  (SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT')
-                     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                    WHERE n.nspname = $1 AND c.relname = $2) AS write`,
+                  (SELECT string_agg(r, ', ' ORDER BY place)
+                     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+                          unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS rights(r, place)
+                    WHERE n.nspname = $1 AND c.relname = $2 AND NOT pg_catalog.has_table_privilege(c.oid, r)) AS missing`,
           [history.schema, history.name],
         );
         const schema = session.quote(history.schema);
@@ -108,10 +110,10 @@ function postgresChecks({ session, history }: RunContext): readonly ServerCheck[
             result: 'failed',
             message: `${user} may not create tables in ${schema}: GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${user}`,
           };
-        if (row?.write === false)
+        if (row?.missing != null)
           return {
             result: 'failed',
-            message: `${user} may not write ${history.table}: GRANT SELECT, INSERT, UPDATE, DELETE ON ${history.table} TO ${user}`,
+            message: `${user} lacks ${row.missing} on ${history.table}: ${grantOnTable(session, history.table, history.user)}`,
           };
         return { result: 'ok', message: `${user} may create tables in ${schema}.` };
       },
@@ -151,6 +153,18 @@ function mysqlChecks({ session, history }: RunContext): readonly ServerCheck[] {
         const here = grants.filter((grant) =>
           [' ON *.* ', ` ON ${schema}.* `, ` ON \`${bare}\`.* `].some((on) => `${grant} `.includes(on)),
         );
+        const onTable = grants.filter((grant) => `${grant} `.includes(` ON ${history.table} `));
+        const missing = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'].filter(
+          (right) =>
+            ![...here, ...onTable].some((grant) =>
+              new RegExp(`\\b(?:ALL PRIVILEGES|${right})\\b`).test(grant),
+            ),
+        );
+        if (missing.length > 0)
+          return {
+            result: 'warning',
+            message: `No grant gives the user ${missing.join(', ')} on ${history.table}, unless a role does: ${grantOnTable(session, history.table, undefined)}`,
+          };
         if (
           here.some((grant) =>
             /\b(?:ALL PRIVILEGES|CREATE)\b(?! (?:USER|ROLE|TABLESPACE|ROUTINE|VIEW|TEMPORARY))/.test(grant),

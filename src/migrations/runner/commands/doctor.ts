@@ -3,7 +3,8 @@ import type { Database, MigrationSession } from '../../database/session.js';
 import { describeHolder } from '../../locks/describe-holder.js';
 import type { DoctorCheck, DoctorResult } from '../../migrator.js';
 import type { ParsedMigratorOptions } from '../../options.js';
-import { serverChecks } from '../doctor-checks.js';
+import { type ServerCheck, serverChecks } from '../doctor-checks.js';
+import { explainOwnError } from '../explain-own-error.js';
 import type { RunContext } from '../run-context.js';
 import { readSources, survey } from '../survey.js';
 import { lockOf } from '../with-lock.js';
@@ -20,7 +21,7 @@ export async function doctor(parts: DoctorParts): Promise<DoctorResult> {
   try {
     await parts.with(async (context) => {
       checks.push(connected(context.database, context.session));
-      for (const check of serverChecks(context)) checks.push(await settle(check.name, () => check.run()));
+      for (const check of serverChecks(context)) checks.push(await settle(context, check));
       checks.push(...(await migrationChecks(context)));
     });
   } catch (error) {
@@ -40,38 +41,52 @@ function connected({ description }: Database, { server, driver }: MigrationSessi
 
 async function migrationChecks(context: RunContext): Promise<DoctorCheck[]> {
   const { options, history } = context;
-  const directories = await settle('directories', async () => {
-    const { migrations, callbacks, ignored } = await readSources(context);
-    const result = migrations.length === 0 || ignored.length > 0 ? 'warning' : 'ok';
-    const strays = ignored.map(({ script, reason }) => ` ${script}: ${reason}`).join('');
-    return {
-      result,
-      message: `${options.directories.join(', ')}: ${migrations.length} migrations, ${callbacks.length} callbacks.${strays}`,
-    };
+  const directories = await settle(context, {
+    name: 'directories',
+    run: async () => {
+      const { migrations, callbacks, ignored } = await readSources(context);
+      const result = migrations.length === 0 || ignored.length > 0 ? 'warning' : 'ok';
+      const strays = ignored.map(({ script, reason }) => ` ${script}: ${reason}`).join('');
+      return {
+        result,
+        message: `${options.directories.join(', ')}: ${counted(migrations.length, 'migration')}, ${counted(callbacks.length, 'callback')}.${strays}`,
+      };
+    },
   });
   if (directories.result === 'failed') return [directories];
-  const migrations = await settle('migrations', async () => {
-    const { plan, hasHistory } = await survey(context, await readSources(context));
-    const [first] = plan.problems;
-    if (first !== undefined) return { result: 'failed', message: first.message };
-    const where = hasHistory
-      ? `at version ${plan.version?.text ?? 'none'}`
-      : `${history.table} does not exist yet`;
-    return { result: 'ok', message: `${plan.pending.length} pending; ${where}.` };
+  const migrations = await settle(context, {
+    name: 'migrations',
+    run: async () => {
+      const { plan, hasHistory } = await survey(context, await readSources(context));
+      const [first] = plan.problems;
+      if (first !== undefined) return { result: 'failed', message: first.message };
+      const where = hasHistory
+        ? `at version ${plan.version?.text ?? 'none'}`
+        : `${history.table} does not exist yet`;
+      return { result: 'ok', message: `${plan.pending.length} pending; ${where}.` };
+    },
   });
-  const lock = await settle('lock', async () => {
-    const holder = await (await lockOf(context)).holder();
-    return holder === undefined
-      ? { result: 'ok', message: 'Nobody holds it.' }
-      : { result: 'warning', message: `Held: ${describeHolder(holder)}.` };
+  const lock = await settle(context, {
+    name: 'lock',
+    run: async () => {
+      const holder = await (await lockOf(context)).holder();
+      return holder === undefined
+        ? { result: 'ok', message: 'Nobody holds it.' }
+        : { result: 'warning', message: `Held: ${describeHolder(holder)}.` };
+    },
   });
   return [directories, migrations, lock];
 }
 
-async function settle(name: string, run: () => Promise<Omit<DoctorCheck, 'name'>>): Promise<DoctorCheck> {
+async function settle(context: RunContext, check: ServerCheck): Promise<DoctorCheck> {
+  const { name } = check;
   try {
-    return { name, ...(await run()) };
+    return { name, ...(await check.run()) };
   } catch (error) {
-    return { name, result: 'failed', message: messageOf(error) };
+    return { name, result: 'failed', message: messageOf(explainOwnError(error, context)) };
   }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
