@@ -161,6 +161,8 @@ export interface DryRunStatement {
 export interface UnlockResult {
   readonly holder: LockHolder | undefined;
   readonly released: boolean;
+  /** Whether the holder's session was ended. Else it works on until it next asks whether the lock is still its own. */
+  readonly cutOff: boolean;
 }
 
 /** One thing that a deploy depends on. */

@@ -15,6 +15,8 @@ export class HumanReporter implements Reporter {
   readonly #terminal: Terminal;
   readonly #progress: Progress;
   readonly #withoutSecrets: (text: string) => string;
+  /** Each call of a migrator connects; where that leads to is told once. */
+  #connectedTo = '';
 
   constructor(terminal: Terminal, progress: Progress, withoutSecrets: (text: string) => string) {
     this.#terminal = terminal;
@@ -25,9 +27,12 @@ export class HumanReporter implements Reporter {
   event(event: MigrationEvent): void {
     const { green, red, yellow, dim } = this.#terminal.out.colours;
     switch (event.kind) {
-      case 'connected':
-        this.#aside(dim(`${event.database} (${event.server})`));
+      case 'connected': {
+        const place = `${event.database} (${event.server})`;
+        if (place !== this.#connectedTo) this.#aside(dim(place));
+        this.#connectedTo = place;
         break;
+      }
       case 'waiting for lock':
         this.#aside(yellow(`Waiting for the lock: ${describeHolder(event.holder)}.`));
         break;

@@ -4,8 +4,9 @@ import type { Database, MigrationSession } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
 import { DatabaseUnreachableError, type LockLostError } from '../errors.js';
 import type { Deployer } from './deployer.js';
-import type { AcquireLockOptions, LockHolder, MigrationLock } from './lock.js';
+import type { AcquireLockOptions, LockHolder, MigrationLock, TakenLock } from './lock.js';
 import { lockLost } from './lock-lost.js';
+import { endSession, markOf, type SessionMark } from './session-mark.js';
 import type { LockTable } from './lock-table.js';
 import { pollLock } from './poll-lock.js';
 
@@ -48,8 +49,9 @@ export class LeaseLock implements MigrationLock {
   async acquire(options: AcquireLockOptions): Promise<void> {
     const { label, clock, table } = this.#options;
     await table.prepare();
+    const mark = await markOf(this.#session);
     await pollLock(
-      { label, clock, tryAcquire: () => this.#tryAcquire(), holder: () => this.holder() },
+      { label, clock, tryAcquire: () => this.#tryAcquire(mark), holder: () => this.holder() },
       options,
     );
     this.#stopped = false;
@@ -99,16 +101,20 @@ export class LeaseLock implements MigrationLock {
     return row && !row.isExpired ? row.holder : undefined;
   }
 
-  async forceUnlock(): Promise<LockHolder | undefined> {
+  async forceUnlock(): Promise<TakenLock | undefined> {
     const row = await this.#options.table.row();
-    if (row) await this.#options.table.free(row.owner);
-    return row?.holder;
+    if (!row) return undefined;
+    const { session, owner, holder } = row;
+    // First, for its transaction may hold the row fast.
+    const isCutOff = session !== undefined && (await endSession(this.#session, session));
+    await this.#options.table.free(owner);
+    return { holder, isCutOff };
   }
 
-  async #tryAcquire(): Promise<boolean> {
+  async #tryAcquire(session: SessionMark | undefined): Promise<boolean> {
     const { table, deployer, leaseMs } = this.#options;
     try {
-      this.#token = await table.claim({ owner: this.#owner, deployer, leaseMs });
+      this.#token = await table.claim({ owner: this.#owner, deployer, leaseMs, session });
     } catch (error) {
       // Another deployer claimed it at this moment: Galera, and SERIALIZABLE, tell the second one so.
       const { kind } = explainDatabaseError(error);

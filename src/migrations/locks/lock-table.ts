@@ -1,6 +1,7 @@
 import type { MigrationSession } from '../database/session.js';
 import type { Deployer } from './deployer.js';
 import type { LockHolder } from './lock.js';
+import type { SessionMark } from './session-mark.js';
 
 export const LOCK_TABLE = 'holdfast_migration_lock';
 
@@ -42,6 +43,8 @@ export interface LockRow {
   readonly owner: string;
   readonly isExpired: boolean;
   readonly holder: LockHolder;
+  /** The session that works under it, where it is nobody else's. */
+  readonly session: SessionMark | undefined;
 }
 
 /** Whose a row becomes. */
@@ -50,6 +53,7 @@ export interface Claim {
   readonly deployer: Deployer;
   /** How long it is theirs, in milliseconds by the server's clock. */
   readonly leaseMs: number;
+  readonly session: SessionMark | undefined;
 }
 
 /**
@@ -93,13 +97,22 @@ export class LockTable {
   }
 
   /** Makes the row ours if it is nobody's, or its lease is over. Resolves to the fencing token, or to `undefined`. */
-  async claim({ owner, deployer, leaseMs }: Claim): Promise<number | undefined> {
+  async claim({ owner, deployer, leaseMs, session }: Claim): Promise<number | undefined> {
     const { now, nowPlus } = this.#words;
     await this.#query(
       `UPDATE ${this.#table}
-          SET token = token + 1, owner = ?, host = ?, pid = ?, migration = NULL, since = ${now}, expires = ${nowPlus('?')}
+          SET token = token + 1, owner = ?, host = ?, pid = ?, migration = NULL, since = ${now}, expires = ${nowPlus('?')},
+              backend_id = ?, backend_mark = ?
         WHERE name = ? AND (owner IS NULL OR expires < ${now})`,
-      [owner, deployer.host, deployer.pid, leaseMs, this.#name],
+      [
+        owner,
+        deployer.host,
+        deployer.pid,
+        leaseMs,
+        session?.backendId ?? null,
+        session?.mark ?? null,
+        this.#name,
+      ],
     );
     const [row] = await this.#query<{ token: number }>(
       `SELECT token FROM ${this.#table} WHERE name = ? AND owner = ?`,
@@ -113,11 +126,11 @@ export class LockTable {
     owner,
     deployer,
     migration,
-  }: Omit<Claim, 'leaseMs'> & { migration: string | undefined }): Promise<void> {
+  }: Pick<Claim, 'owner' | 'deployer'> & { migration: string | undefined }): Promise<void> {
     await this.#query(
       `UPDATE ${this.#table}
           SET since = CASE WHEN owner = ? THEN since ELSE ${this.#words.now} END,
-              owner = ?, host = ?, pid = ?, migration = ?, expires = NULL
+              owner = ?, host = ?, pid = ?, migration = ?, expires = NULL, backend_id = NULL, backend_mark = NULL
         WHERE name = ?`,
       [owner, owner, deployer.host, deployer.pid, migration ?? null, this.#name],
     );
@@ -165,18 +178,26 @@ export class LockTable {
       pid: number;
       migration: string | null;
       age: number;
+      backend_id: number | string | null;
+      backend_mark: string | null;
       expired: number | boolean | null;
     }>(
-      `SELECT owner, host, pid, migration, ${this.#words.secondsSince('since')} AS age, expires < ${this.#words.now} AS expired
+      `SELECT owner, host, pid, migration, backend_id, backend_mark, ${this.#words.secondsSince('since')} AS age, expires < ${this.#words.now} AS expired
          FROM ${this.#table} WHERE name = ? AND owner IS NOT NULL`,
       [this.#name],
     );
     if (!row) return undefined;
-    const { owner, host, pid, migration, age, expired } = row;
+    const { owner, host, pid, migration, age, expired, backend_id, backend_mark } = row;
+    const session =
+      backend_id === null || backend_mark === null
+        ? undefined
+        : { backendId: Number(backend_id), mark: backend_mark };
     return {
       owner,
       isExpired: Boolean(expired),
+      session,
       holder: {
+        ...(session && { backendId: session.backendId }),
         host,
         pid,
         since: new Date(Math.round(Date.now() / 1000 - Number(age)) * 1000),
@@ -197,7 +218,9 @@ export class LockTable {
            pid integer,
            migration varchar(1000),
            since ${time},
-           expires ${time}
+           expires ${time},
+           backend_id bigint,
+           backend_mark varchar(255)
          )`,
         [],
       );

@@ -28,8 +28,16 @@ export interface MigrationLock {
   release(): Promise<void>;
   /** Who has it now, this run included. `{}` where the database user may not see who. */
   holder(): Promise<LockHolder | undefined>;
-  /** Takes it away from whoever has it: ends that session, or frees the lease. Resolves to whom it was taken from. */
-  forceUnlock(): Promise<LockHolder | undefined>;
+  /** Takes it away from whoever has it: ends that session, and frees the lease. */
+  forceUnlock(): Promise<TakenLock | undefined>;
+}
+
+/** What came of taking a lock away. */
+export interface TakenLock {
+  /** Whom it was taken from. */
+  readonly holder: LockHolder;
+  /** Whether the holder's session was ended. Else it works on until it next asks whether the lease is still its own. */
+  readonly isCutOff: boolean;
 }
 
 export interface AcquireLockOptions {

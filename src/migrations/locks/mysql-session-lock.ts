@@ -3,7 +3,7 @@ import type { MigrationSession } from '../database/session.js';
 import type { LockLostError } from '../errors.js';
 import type { Deployer } from './deployer.js';
 import { refuseUnlock } from './force-unlock.js';
-import type { AcquireLockOptions, LockHolder, MigrationLock } from './lock.js';
+import type { AcquireLockOptions, LockHolder, MigrationLock, TakenLock } from './lock.js';
 import { lockLost } from './lock-lost.js';
 import type { LockTable } from './lock-table.js';
 import { pollLock } from './poll-lock.js';
@@ -90,7 +90,7 @@ export class MysqlSessionLock implements MigrationLock {
     };
   }
 
-  async forceUnlock(): Promise<LockHolder | undefined> {
+  async forceUnlock(): Promise<TakenLock | undefined> {
     const holder = await this.holder();
     if (holder?.backendId !== undefined) {
       await this.#session
@@ -102,7 +102,7 @@ export class MysqlSessionLock implements MigrationLock {
           ),
         );
     }
-    return holder;
+    return holder && { holder, isCutOff: holder.backendId !== undefined };
   }
 
   async #tryAcquire(): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { LockLostError } from '../errors.js';
 import { type Deployer, deployerLabel, readDeployerLabel } from './deployer.js';
 import { refuseSharedSessions } from './detect-pooler.js';
 import { refuseUnlock } from './force-unlock.js';
-import type { AcquireLockOptions, LockHolder, MigrationLock } from './lock.js';
+import type { AcquireLockOptions, LockHolder, MigrationLock, TakenLock } from './lock.js';
 import { lockLost } from './lock-lost.js';
 import { pollLock } from './poll-lock.js';
 
@@ -103,13 +103,13 @@ export class PgSessionLock implements MigrationLock {
     };
   }
 
-  async forceUnlock(): Promise<LockHolder | undefined> {
+  async forceUnlock(): Promise<TakenLock | undefined> {
     const holder = await this.holder();
     if (holder?.backendId !== undefined)
       await this.#session
         .query('SELECT pg_terminate_backend($1::int)', [holder.backendId])
         .catch((error: unknown) => refuseUnlock(error, 'GRANT pg_signal_backend TO the user'));
-    return holder;
+    return holder && { holder, isCutOff: holder.backendId !== undefined };
   }
 
   async #tryAcquire(): Promise<boolean> {

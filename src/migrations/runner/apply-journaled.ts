@@ -107,6 +107,7 @@ export class JournaledScript {
       first: statement.index,
       last: statement.index,
       sha256: hashOf(statement).digest('hex'),
+    await this.#run.assertHeld();
       line: statement.start.line,
       text: abridge(sourceText(statement)),
       fingerprint,
@@ -168,6 +169,7 @@ export class JournaledScript {
       line: first.start.line,
       text: abridge(sourceText(first)),
       fingerprint: undefined,
+    await this.#run.assertHeld();
     });
   }
 

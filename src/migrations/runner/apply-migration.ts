@@ -87,6 +87,7 @@ export class MigrationApplier {
       profile: source.profile,
       settings: settingsFor(context.session, context.options.schema),
       signals,
+      assertHeld: () => lock.assertHeld(),
       finish,
       isFinished: (session) => this.#isWritten(session, task),
     };
@@ -128,6 +129,8 @@ export class MigrationApplier {
     const { history, session, emit } = this.#parts.context;
     if (failure.effect === 'rolled back' || task.failedRow || session.lost || row.type.startsWith('UNDO'))
       return;
+    // The row is that of whoever has the lock now.
+    if (failure.problem.kind === 'lock lost') return;
     try {
       await history.add(session, row);
     } catch (error) {

@@ -84,6 +84,7 @@ export class Callbacks {
         : settingsFor(context.session, context.options.schema),
       signals,
       journal: undefined,
+      assertHeld: () => Promise.resolve(),
       finish,
       isFinished: () => Promise.resolve(false),
     });

@@ -1,5 +1,6 @@
 import type { HoldfastError } from '../../core/index.js';
 import {
+  LockLostError,
   MigrationFailedError,
   MigrationInterruptedError,
   MigrationWarningError,
@@ -50,6 +51,8 @@ export function describeFailure(failure: ScriptFailure, story: RunStory): Holdfa
       });
     case 'verify':
       return new VerifyFailedError(message, details);
+    case 'lock lost':
+      return new LockLostError(message, { cause: details.cause });
     case 'interrupted':
       return new MigrationInterruptedError(message, details);
   }

@@ -100,6 +100,7 @@ export class DryRunner {
   ): Promise<readonly DryRunStatement[]> {
     const { session, options, emit } = this.#context;
     const code = await loadCodeMigration(body);
+      assertHeld: () => Promise.resolve(),
     if (!code.isTransactional) return [notRun('a migration in code with transaction = false', 1)];
     await code.run({
       sql: (text, values) => session.query(text, values),

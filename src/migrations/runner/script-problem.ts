@@ -10,7 +10,7 @@ export interface ProblemPlace {
 }
 
 /** Which of the public errors a problem becomes. */
-export type ProblemKind = 'failed' | 'warning' | 'verify' | 'interrupted';
+export type ProblemKind = 'failed' | 'warning' | 'verify' | 'interrupted' | 'lock lost';
 
 export interface ProblemDetails {
   readonly kind?: ProblemKind;

@@ -19,6 +19,8 @@ export interface ScriptRun {
   readonly emit: MigrationListener;
   /** Where what was done is kept while no transaction holds all of it; absent for a script that has no row, a callback. */
   readonly journal: Journal | undefined;
+  /** Throws `LockLostError` where the migration lock is no longer ours. */
+  assertHeld(): Promise<void>;
   /** Writes the row of the history, inside the transaction that makes it true. */
   finish(): Promise<void>;
   /** Whether {@link finish} took effect, asked over another session: for a COMMIT whose answer was lost. */

@@ -130,6 +130,30 @@ describe.each(DRIVERS)('a lease on %s', (driver) => {
     expect(await lock.holder()).toBeUndefined();
   });
 
+  test('that is taken away ends the session that works under it, and no other', async () => {
+    const [first, second] = [await deployer(), await deployer()];
+    await first.lock.acquire(NOBODY);
+    expect(await second.lock.holder()).toMatchObject({ backendId: first.session.backendId });
+    const working = failureOf(
+      first.session.query(driver === 'pg' ? 'SELECT pg_sleep(60)' : 'SELECT SLEEP(60)'),
+    );
+    expect(await second.lock.forceUnlock()).toMatchObject({
+      holder: { pid: process.pid },
+      isCutOff: true,
+    });
+    await working;
+    expect(first.session.lost).toBeDefined();
+    await second.lock.acquire(NOBODY);
+
+    // An id that is another session's by now.
+    const third = await deployer();
+    await server.query("UPDATE holdfast_migration_lock SET backend_mark = 'of another'");
+    expect(await third.lock.forceUnlock()).toMatchObject({ isCutOff: false });
+    expect(await third.lock.holder()).toBeUndefined();
+    expect(await second.session.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect(await failureOf(second.lock.assertHeld())).toMatchObject({ code: 'LOCK_LOST' });
+  });
+
   test('needs no table before somebody has locked', async () => {
     const { lock } = await deployer();
     await server.query('DROP TABLE IF EXISTS holdfast_migration_lock');

@@ -163,7 +163,10 @@ describe.each(GRID)('on %s, a lock of kind %s', (driver, kind) => {
     expect(await second.lock.forceUnlock()).toBeUndefined();
     await first.lock.acquire(NOBODY);
     await first.lock.announce('V1__x.sql');
-    expect(await second.lock.forceUnlock()).toMatchObject({ ...THIS_PROCESS, migration: 'V1__x.sql' });
+    expect(await second.lock.forceUnlock()).toMatchObject({
+      holder: { ...THIS_PROCESS, migration: 'V1__x.sql' },
+      isCutOff: true,
+    });
     await second.lock.acquire({ waitMs: 20_000, onWaiting: () => {} });
     expect(await failureOf(first.lock.assertHeld())).toMatchObject({ code: 'LOCK_LOST' });
     await second.lock.assertHeld();

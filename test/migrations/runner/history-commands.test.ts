@@ -175,7 +175,11 @@ describe.each(engines)('by %s', (driver, use) => {
   });
 
   test('unlock takes the lock away from its holder', async () => {
-    expect(await files.migrator().unlock()).toEqual({ holder: undefined, released: false });
+    expect(await files.migrator().unlock()).toEqual({
+      holder: undefined,
+      released: false,
+      cutOff: false,
+    });
     files.write({ 'V1__a.sql': driver === 'pg' ? 'SELECT pg_sleep(60)' : 'SELECT SLEEP(60)' });
     let running: Promise<Error> | undefined;
     await new Promise<void>((started) => {
@@ -183,7 +187,7 @@ describe.each(engines)('by %s', (driver, use) => {
       running = failureOf(files.migrator({ onEvent }).up());
     });
     expect(await files.migrator().lockHolder()).toMatchObject({ pid: process.pid });
-    expect(await files.migrator().unlock()).toMatchObject({ released: true });
+    expect(await files.migrator().unlock()).toMatchObject({ released: true, cutOff: true });
     await running;
     expect(await files.migrator().lockHolder()).toBeUndefined();
   });

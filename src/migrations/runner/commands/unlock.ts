@@ -12,6 +12,6 @@ export async function lockHolder(context: RunContext): Promise<LockHolder | unde
 /** Takes the lock away from whoever holds it, dead or alive. */
 export async function unlock(context: RunContext): Promise<UnlockResult> {
   const lock = await lockOf(context);
-  const holder = await lock.forceUnlock();
-  return { holder, released: holder !== undefined };
+  const taken = await lock.forceUnlock();
+  return { holder: taken?.holder, released: taken !== undefined, cutOff: taken?.isCutOff ?? false };
 }
