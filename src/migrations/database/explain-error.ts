@@ -64,7 +64,7 @@ const EXPLAINED: readonly Explained[] = [
   {
     kind: 'statement timeout',
     codes: ['57014', '1969', '3024', '1317'],
-    next: 'It took longer than statement_timeout allows, or somebody cancelled it. Give more time in the file: -- statement-timeout: 10min',
+    next: 'It took longer than the statement timeout allows, or somebody cancelled it. Give more time in the file: -- statement-timeout: 10min',
   },
   {
     kind: 'deadlock',
@@ -91,13 +91,33 @@ const EXPLAINED: readonly Explained[] = [
   },
   {
     kind: 'missing',
-    codes: ['42P01', '42703', '42704', '42883', '3F000', '1049', '1051', '1054', '1091', '1146', '1305'],
+    codes: ['42P01', '42703', '42704', '42883', '3F000'],
     next: 'It is not in this database: check the name, the schema (search_path) and the order of the migrations.',
   },
   {
+    kind: 'missing',
+    codes: ['1049', '1051', '1054', '1091', '1146', '1305'],
+    next: 'It is not in this database: check the name, the database (USE) and the order of the migrations.',
+  },
+  {
     kind: 'constraint',
-    codes: ['23502', '23503', '23505', '23514', '23P01', '1048', '1062', '1451', '1452', '3819', '4025'],
-    next: 'Rows that are in the database contradict it: correct them in the migration first.',
+    codes: ['23502', '1048', '1364'],
+    next: 'Give the column a value in the statement, or a DEFAULT; where rows of the table have none, fill them in the migration first.',
+  },
+  {
+    kind: 'constraint',
+    codes: ['23505', '23P01', '1062'],
+    next: 'Another row has this key already: in the table, or in what the statement writes. Remove or change one of them in the migration first.',
+  },
+  {
+    kind: 'constraint',
+    codes: ['23503', '1451', '1452'],
+    next: 'A row refers to one that is not there, or the one to be removed is still referred to: write, correct or remove the referring rows first.',
+  },
+  {
+    kind: 'constraint',
+    codes: ['23514', '3819', '4025'],
+    next: 'A row fails the check: correct what the statement writes, or, where it is in the table already, that row in the migration first.',
   },
   {
     kind: 'syntax',
@@ -144,13 +164,33 @@ export function explainDatabaseError(error: unknown, context: ErrorContext = {})
       retryable: false,
     };
   }
-  const label = code === undefined ? '' : ` [${code}]`;
+  const label = code === undefined ? '' : ` [${code}]${namesOf(error, message)}`;
   return {
     kind: explained?.kind ?? 'other',
     code,
     sentence: `${withStop(message + label)}${explained ? ` ${explained.next}` : ''}`,
     retryable: explained?.retryable ?? false,
   };
+}
+
+/**
+ * What PostgreSQL says an error is about beside its message: names, and of its DETAIL the columns of the key alone, for
+ * the rest of it is values. What a function raised may have anything in these fields.
+ */
+function namesOf(error: unknown, message: string): string {
+  const of = error as Partial<
+    Record<'schema' | 'table' | 'column' | 'constraint' | 'detail' | 'routine', string>
+  >;
+  if (typeof of.table !== 'string' || of.routine === 'exec_stmt_raise' || of.routine === 'PLy_output')
+    return '';
+  const [, columns] = /^Key \((.+?)\)=\(/.exec(of.detail ?? '') ?? [];
+  const names = [
+    `table ${of.schema ? `${of.schema}.` : ''}${of.table}`,
+    of.column && `column ${of.column}`,
+    columns && `key (${columns})`,
+    of.constraint && !message.includes(`"${of.constraint}"`) && `constraint ${of.constraint}`,
+  ];
+  return ` (${names.filter(Boolean).join(', ')})`;
 }
 
 function withStop(text: string): string {

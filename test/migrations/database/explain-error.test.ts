@@ -7,7 +7,7 @@ const CASES = [
   ['exists', 'CREATE TABLE item (id int)', 'It is in the database already'],
   ['missing', 'SELECT * FROM nope', 'It is not in this database'],
   ['missing', 'ALTER TABLE item DROP COLUMN nope', 'It is not in this database'],
-  ['constraint', 'INSERT INTO item VALUES (1)', 'Rows that are in the database contradict it'],
+  ['constraint', 'INSERT INTO item VALUES (1)', 'Another row has this key already'],
   ['syntax', 'CREAT TABLE x', 'Correct the statement'],
 ] as const;
 
@@ -59,6 +59,32 @@ describe.each(DRIVERS)('an error of %s', (driver) => {
     expect(error.message).toContain('Give the url of the primary');
   });
 
+  test.each([
+    [
+      'a value that is missing',
+      'INSERT INTO child VALUES (1, NULL, 1)',
+      'Give the column a value in the statement',
+    ],
+    ['a key that is there', 'INSERT INTO item VALUES (1)', 'Another row has this key already'],
+    [
+      'a row that is not there',
+      'INSERT INTO child VALUES (1, 1, 77)',
+      'A row refers to one that is not there',
+    ],
+    ['a check', 'INSERT INTO child VALUES (1, -5, 1)', 'A row fails the check'],
+  ])('advises what fits: %s', async (_, sql, next) => {
+    const session = await server.open();
+    await session.query('DROP TABLE IF EXISTS child');
+    await session.query(
+      `CREATE TABLE child (id int PRIMARY KEY, n int NOT NULL, item int NOT NULL,
+         CONSTRAINT child_n CHECK (n > 0), CONSTRAINT child_item FOREIGN KEY (item) REFERENCES item (id))`,
+    );
+    const error = await failureOf<StatementFailedError>(session.run(statements(sql)));
+    expect(explainDatabaseError(error.cause).kind).toBe('constraint');
+    expect(error.message).toContain(next);
+    await session.query('DROP TABLE child');
+  });
+
   test('holds no parameter values and none of the driver’s additions', async () => {
     const session = await server.open();
     const error = await failureOf(
@@ -68,6 +94,33 @@ describe.each(DRIVERS)('an error of %s', (driver) => {
       ),
     );
     expect(explainDatabaseError(error).sentence).not.toContain('top-secret');
+  });
+});
+
+describe('of a constraint of PostgreSQL', () => {
+  const server = useServer('pg');
+  beforeAll(() => server.query('CREATE TABLE person (email text CONSTRAINT person_email UNIQUE, nick text)'));
+  beforeAll(() =>
+    server.query("INSERT INTO person VALUES ('ada@example.com', 'ada'), ('bob@example.com', 'ada')"),
+  );
+
+  test.each([
+    ['a key that is there', "INSERT INTO person VALUES ('ada@example.com')", '.person, key (email)).'],
+    ['a unique index', 'CREATE UNIQUE INDEX person_nick ON person (nick)', '.person, key (nick)).'],
+    ['NOT NULL', 'ALTER TABLE person ADD n int NOT NULL', '.person, column n).'],
+  ])('table and columns are named, never a value: %s', async (_, sql, names) => {
+    const session = await server.open();
+    const { message } = await failureOf(session.run(statements(sql)));
+    expect(message).toContain(names);
+    expect(message).not.toMatch(/example\.com|\(ada\)/);
+  });
+
+  test('nothing is taken from what a function raised', async () => {
+    const session = await server.open();
+    const sql =
+      "DO $$ BEGIN RAISE 'no' USING ERRCODE = '23505', TABLE = 'secret', DETAIL = 'Key (s3cr3t)=(x)'; END $$";
+    const { message } = await failureOf(session.run(statements(sql)));
+    expect(message).not.toMatch(/secret|s3cr3t/);
   });
 });
 
