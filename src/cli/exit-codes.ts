@@ -1,7 +1,7 @@
 import { HoldfastError } from '../core/index.js';
 import type { FailureEffect } from '../migrations/index.js';
 
-/** What the program's exit code says. Closed: no other code is ever answered. The table in docs/migrations.md is this one. */
+/** What the program's exit code says. Closed: the program answers no other code; a signal before a command has begun ends it as the system does. The table in docs/migrations.md is this one. */
 export const EXIT_CODES = {
   0: 'Done.',
   1: 'It failed, and the database is as it was before what failed.',
