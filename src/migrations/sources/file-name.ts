@@ -164,8 +164,12 @@ function parseNumbered(stem: string, language: Language): FileName | undefined {
 
 function parseRest(file: string, stem: string, language: Language): FileName {
   const corrected = correctedFlywayName(stem, language);
-  if (corrected !== undefined)
-    return misnamed(`call it ${corrected}${file.slice(stem.length)}, with two underscores.`);
+  if (corrected !== undefined) {
+    // Where the letter is the only fault, the underscores are two already.
+    const fault =
+      corrected.toLowerCase() === stem.toLowerCase() ? `a capital ${corrected[0]!}` : 'two underscores';
+    return misnamed(`call it ${corrected}${file.slice(stem.length)}, with ${fault}.`);
+  }
   if (language === 'code') return ignored('its name has no version');
   return misnamed(
     `its name has no version. Call it V<version>__${stem}.sql to have it run once, R__${stem}.sql to have it ` +

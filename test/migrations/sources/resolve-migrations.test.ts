@@ -285,6 +285,15 @@ describe('what is refused names the files and what to do', () => {
     );
   });
 
+  test.each([
+    ['v12__lower.sql', 'V12__lower.sql, with a capital V.'],
+    ['r__view.sql', 'R__view.sql, with a capital R.'],
+    ['v12_lower.sql', 'V12__lower.sql, with two underscores.'],
+  ])('a misnamed file %s, with its fault', async (file, advice) => {
+    const root = directoryOf({ [file]: '' });
+    expect(await problemOf(root)).toBe(`${path.join(root, file)} is not run: call it ${advice}`);
+  });
+
   test('everything that is wrong at once', async () => {
     const message = await problemOf(
       directoryOf({ 'V1_a.sql': '', 'seed.sql': '', 'V2__a.sql': '', 'V2__b.sql': '' }),
