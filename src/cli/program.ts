@@ -33,6 +33,10 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof CommanderError && error.code === NO_COMMAND && asksForVersion(program)) {
+      terminal.out.write(`${invocation.version}\n`);
+      return 0;
+    }
     const problem = error instanceof CommanderError ? usageErrorFrom(error, program) : error;
     const isJson = invocation.argv.includes('--json');
     const reporter = reporterFor({ terminal, isJson, command: '', clock: systemClock, settings: undefined });
@@ -49,10 +53,11 @@ export interface Wiring {
 }
 
 /** The program with its commands; `act` is called with the one that was parsed. */
-export function programOf({ name, version }: Invocation, { terminal, act }: Wiring): Command {
+export function programOf({ name }: Pick<Invocation, 'name'>, { terminal, act }: Wiring): Command {
   const program = new Command(name)
     .description('Applies migrations to PostgreSQL, MySQL and MariaDB: in order, checked, under a lock.')
-    .version(version, '-V, --version', 'print the version')
+    // Not commander's .version(), which prints and ends in the middle of `baseline --version 1` and of `up --version`.
+    .option('-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this')
     .option('--config <file>', 'the configuration file (default: holdfast.config.* here or above)')
     .option('--json', 'print an object a line, the last one being the result')
@@ -73,7 +78,10 @@ export function programOf({ name, version }: Invocation, { terminal, act }: Wiri
     const declared = program.command(command.name).description(command.summary);
     for (const alias of command.aliases ?? []) declared.alias(alias);
     command.declare?.(declared);
-    declared.action(() => act(command, declared));
+    declared.action(() => {
+      if (asksForVersion(program)) throw versionWithCommand(name, declared);
+      return act(command, declared);
+    });
   }
   return program;
 }
@@ -82,9 +90,26 @@ function collect(value: string, previous: readonly string[] | undefined): readon
   return [...(previous ?? []), value];
 }
 
+/** Commander wants to print its help then. */
+const NO_COMMAND = 'commander.help';
+
+function asksForVersion(program: Command): boolean {
+  return program.getOptionValue('version') === true;
+}
+
+/** The flag takes no value: what was meant as one is the first argument. */
+function versionWithCommand(name: string, command: Command): UsageError {
+  const [value = '1'] = command.args;
+  const instead =
+    command.name() === 'baseline'
+      ? `The version of a baseline is given without a flag: ${name} baseline ${value}`
+      : `Options of ${command.name()}: ${name} ${command.name()} --help`;
+  return new UsageError(
+    `--version prints the version of ${name} and goes with no command; nothing was done.\n${instead}`,
+  );
+}
+
 function usageErrorFrom(error: CommanderError, program: Command): UsageError {
-  // Without a command commander wants to print its help and has no message.
-  const message =
-    error.code === 'commander.help' ? 'No command was given.' : error.message.replace(/^error: /, '');
+  const message = error.code === NO_COMMAND ? 'No command was given.' : error.message.replace(/^error: /, '');
   return new UsageError(`${message}\nCommands and options: ${program.name()} --help`, { cause: error });
 }
