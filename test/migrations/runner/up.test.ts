@@ -276,7 +276,7 @@ describe.each(engines)('up by %s', (_, use) => {
     files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
     const error = await failureOf(files.migrator().up());
     expect(error).toBeInstanceOf(ValidationFailedError);
-    expect(error.message).toMatch(/not empty \(customers\).*baseline --version.*adopt --from/s);
+    expect(error.message).toMatch(/not empty \(customers\).*baseline V.*adopt --from/s);
     await files.migrator().baseline({ version: '0' });
     await files.migrator().up();
     expect(await engine.tables()).toEqual(['a', 'customers']);
