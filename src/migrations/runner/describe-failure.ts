@@ -15,7 +15,7 @@ import type { ScriptFailure } from './script-problem.js';
 export interface RunStory {
   readonly script: string;
   /** What this run had done before. */
-  readonly applied: readonly AppliedScript[];
+  readonly applied: readonly Pick<AppliedScript, 'script'>[];
   /** What it did not come to. */
   readonly left: readonly string[];
   readonly verb: 'applied' | 'undone' | 'tried';

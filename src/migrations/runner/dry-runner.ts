@@ -1,7 +1,9 @@
 import type { ResolvedMigration } from '../migration.js';
 import type { DryRunScript, DryRunStatement } from '../migrator.js';
-import { applySettings, senderOptions } from './apply-in-transaction.js';
+import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
+import { JournalResume } from './journal-resume.js';
 import { problemOf } from './problem-of.js';
+import { type Judge, languageOf } from './language.js';
 import { loadCodeMigration } from './load-code-migration.js';
 import { abridge } from '../sql/abridge.js';
 import { sourceText } from '../sql/source-text.js';
@@ -18,16 +20,26 @@ import { verify } from './verify.js';
 
 type SqlBody = Extract<ResolvedMigration['body'], { kind: 'sql' }>;
 
+export interface DryRunnerParts {
+  readonly signals: RunSignals;
+  /** Scripts that an earlier run was at: what it did of them is not tried again. */
+  readonly begun: ReadonlySet<string>;
+}
+
 /** Tries migrations without keeping them. */
 export class DryRunner {
   readonly #context: RunContext;
   readonly #signals: RunSignals;
+  readonly #begun: ReadonlySet<string>;
   readonly #effects: TableEffects;
+  readonly #judge: Judge;
 
-  constructor(context: RunContext, signals: RunSignals) {
+  constructor(context: RunContext, { signals, begun }: DryRunnerParts) {
     this.#context = context;
     this.#signals = signals;
+    this.#begun = begun;
     this.#effects = new TableEffects(context.session);
+    this.#judge = languageOf(context.session).createJudge();
   }
 
   async begin(): Promise<void> {
@@ -53,42 +65,78 @@ export class DryRunner {
     }
   }
 
-  /** Says what each statement would be, and runs none. */
+  /** Says what each statement would be, and runs none. Throws {@link ScriptFailure} for what `up` would refuse unsent. */
   async judge({ script, body }: ResolvedMigration): Promise<DryRunScript> {
-    if (body.kind === 'code') return { script, tables: [], statements: [notRun('a migration in code', 1)] };
+    if (body.kind === 'code') {
+      this.#judge.passOpaque(script);
+      return { script, tables: [], statements: [notRun('a migration in code', 1)] };
+    }
+    try {
+      return { script, tables: [], statements: await this.#judgeSql(body, script) };
+    } catch (error) {
+      throw new ScriptFailure(problemOf(this.#context.session, error), {
+        effect: 'rolled back',
+        left: 'It was a dry run: nothing was run.',
+      });
+    }
+  }
+
+  async #judgeSql(body: SqlBody, script: string): Promise<readonly DryRunStatement[]> {
     const source = await Script.open({ context: this.#context, script, body });
+    const resume = await this.#resumeOf(this.#runOf(source));
     const statements: DryRunStatement[] = [];
     for await (const each of source.statements()) {
+      requireNoControl(source, each);
+      if (resume.foresee(each.statement) === 'done') continue;
       statements.push({
         line: each.statement.start.line,
         text: abridge(sourceText(each.statement)),
-        how: await source.language.judge(this.#context.session, each),
+        ...(await this.#judge.judge(this.#context.session, each, `${script}:${each.statement.start.line}`)),
       });
     }
-    return { script, tables: [], statements };
+    resume.requireAllSeen();
+    return statements;
+  }
+
+  #runOf(script: Script): ScriptRun {
+    const context = this.#context;
+    return {
+      ...context,
+      script,
+      profile: script.profile,
+      settings: settingsFor(context.session, context.options.schema),
+      signals: this.#signals,
+      assertHeld: () => Promise.resolve(),
+      finish: () => Promise.resolve(),
+      isFinished: () => Promise.resolve(false),
+    };
+  }
+
+  async #resumeOf(run: ScriptRun): Promise<JournalResume> {
+    const resume = new JournalResume(run);
+    if (this.#begun.has(run.profile.script)) await resume.load();
+    return resume;
   }
 
   async #runSql(body: SqlBody, script: string): Promise<readonly DryRunStatement[]> {
     const context = this.#context;
     const source = await Script.open({ context, script, body });
-    const run: ScriptRun = {
-      ...context,
-      script: source,
-      profile: source.profile,
-      settings: settingsFor(context.session, context.options.schema),
-      signals: this.#signals,
-      finish: () => Promise.resolve(),
-      isFinished: () => Promise.resolve(false),
-    };
+    const run = this.#runOf(source);
+    const resume = await this.#resumeOf(run);
     const sender = new StatementSender(senderOptions(run));
     const left: DryRunStatement[] = [];
     await applySettings(run);
-    await verify(run, 'before');
+    if (!resume.isResuming) await verify(run, 'before');
     for await (const each of source.statements()) {
-      if (mustBeLeft(each)) left.push(notRun(sourceText(each.statement), each.statement.start.line));
+      requireNoControl(source, each);
+      const outlook = resume.foresee(each.statement);
+      if (outlook === 'done' && !each.traits.changesSession) continue;
+      if (outlook === 'undecided' || mustBeLeft(each))
+        left.push(notRun(sourceText(each.statement), each.statement.start.line));
       else await sender.push(each.statement, each.traits);
     }
     await sender.flush();
+    resume.requireAllSeen();
     await verify(run, 'after');
     await run.settings.restore(context.session);
     return left;
@@ -100,7 +148,6 @@ export class DryRunner {
   ): Promise<readonly DryRunStatement[]> {
     const { session, options, emit } = this.#context;
     const code = await loadCodeMigration(body);
-      assertHeld: () => Promise.resolve(),
     if (!code.isTransactional) return [notRun('a migration in code with transaction = false', 1)];
     await code.run({
       sql: (text, values) => session.query(text, values),
@@ -112,6 +159,12 @@ export class DryRunner {
     });
     return [];
   }
+}
+
+/** What `up` refuses: the file is in one transaction already. */
+function requireNoControl({ profile }: Script, { statement, traits }: ScriptStatement): void {
+  if (traits.controlsTransaction && !profile.directives.noTransaction)
+    throw controlProblem(statement, traits.command);
 }
 
 function mustBeLeft({ traits }: ScriptStatement): boolean {

@@ -43,6 +43,25 @@ export class JournalResume {
     const entry = this.#entries[this.#at];
     if (entry === undefined) return false;
     if (!entry.finished) return this.#settle(entry, statement, traits);
+    return this.#wasDone(entry, statement);
+  }
+
+  /** The same for a dry run, which asks nothing and settles nothing: of one without an answer it says that. */
+  foresee(statement: Statement): 'done' | 'undecided' | 'to run' {
+    const entry = this.#entries[this.#at];
+    if (entry === undefined) return 'to run';
+    if (entry.finished) return this.#wasDone(entry, statement) ? 'done' : 'to run';
+    this.#next();
+    return 'undecided';
+  }
+
+  /** Throws when the file ended before what was done of it. */
+  requireAllSeen(): void {
+    const entry = this.#entries[this.#at];
+    if (entry !== undefined) throw this.#edited(entry);
+  }
+
+  #wasDone(entry: RecordedEntry, statement: Statement): boolean {
     addTo(this.#hash, statement);
     if (statement.index < entry.last) return true;
     const sha256 = this.#hash.digest('hex');
@@ -50,12 +69,6 @@ export class JournalResume {
     this.#requireAllowed(entry, statement);
     this.#next();
     return true;
-  }
-
-  /** Throws when the file ended before what was done of it. */
-  requireAllSeen(): void {
-    const entry = this.#entries[this.#at];
-    if (entry !== undefined) throw this.#edited(entry);
   }
 
   #next(): void {

@@ -75,6 +75,7 @@ describe('a run that was killed half-way in a file that no transaction holds', (
     const error = await failureOf(files.migrator().up());
     expect(error).toBeInstanceOf(ValidationFailedError);
     expect(error.message).toMatch(/^V2__a\.sql failed half-way.*bring it back.*`up` goes on.*`repair`/);
+    expect(await failureOf(files.migrator().dryRun())).toMatchObject({ message: error.message });
     expect(await engine.tables()).toEqual(['a', 'zero']);
 
     expect((await files.migrator().repair()).changes).toEqual([

@@ -32,8 +32,7 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   const sources = await readSources(context);
   const look = async (): Promise<{ found: Survey; tasks: readonly MigrationTask[] }> => {
     const found = await survey(context, sources, planOptions);
-    for (const { script, message } of found.plan.notes)
-      context.emit({ kind: 'note', message, ...(script === undefined ? {} : { script }) });
+    tellNotes(context, found);
     refuseProblems(found);
     return { found, tasks: tasksOf(found) };
   };
@@ -58,8 +57,13 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   });
 }
 
+export function tellNotes({ emit }: RunContext, { plan }: Survey): void {
+  for (const { script, message } of plan.notes)
+    emit({ kind: 'note', message, ...(script === undefined ? {} : { script }) });
+}
+
 /** What failed half-way goes on first. */
-function tasksOf({ plan, resumable }: Survey): readonly MigrationTask[] {
+export function tasksOf({ plan, resumable }: Survey): readonly MigrationTask[] {
   return [
     ...resumable.map(({ migration, row }) => ({
       migration: migration!,
