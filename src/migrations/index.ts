@@ -58,6 +58,7 @@ export {
   MigrationWarningError,
   MissingRightsError,
   SqlSyntaxError,
+  StatementFailedError,
   ValidationFailedError,
   VerifyFailedError,
 } from './errors.js';

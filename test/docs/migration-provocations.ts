@@ -89,6 +89,12 @@ export const migrationProvocations: Provocations = {
     await db.query('GRANT USAGE ON SCHEMA shop TO clerk');
     return project.migrator().up();
   },
+  StatementFailedError: async (db) => {
+    const project = await Project.on(db, ORDERS);
+    await project.migrator().up();
+    await db.query('ALTER TABLE shop.holdfast_schema_history RENAME COLUMN checksum TO sum');
+    return project.migrator().status();
+  },
   ValidationFailedError: async (db) => {
     const project = await Project.on(db, ORDERS);
     await project.migrator().up();
