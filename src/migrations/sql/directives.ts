@@ -1,6 +1,6 @@
 import { nearest } from '../../core/index.js';
 import { SqlSyntaxError } from '../errors.js';
-import { locate, placeOf } from './source-cursor.js';
+import { locate } from './source-cursor.js';
 import type { CommentLine, SourcePosition } from './statement.js';
 
 /** A query that must return no rows. */
@@ -203,7 +203,7 @@ function parse(line: string, position: SourcePosition): Directive {
 }
 
 function unknown({ name, position }: Directive, near: string | undefined): SqlSyntaxError {
-  const what = `"${name}" at ${placeOf(position)} is no directive`;
+  const what = `"${name}" is no directive`;
   const advice =
     near === RESERVED
       ? ' that this version of holdfast knows. Install a newer one, or take the line out.'
@@ -214,5 +214,5 @@ function unknown({ name, position }: Directive, near: string | undefined): SqlSy
 }
 
 function wrong({ name, position }: Directive, what: string): SqlSyntaxError {
-  return new SqlSyntaxError(`"${name}" at ${placeOf(position)} ${what}`, { position });
+  return new SqlSyntaxError(`"${name}" ${what}`, { position });
 }
