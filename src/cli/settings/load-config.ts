@@ -49,12 +49,12 @@ async function call(path: string, make: () => unknown): Promise<unknown> {
 
 /** The place is in the message of jiti for what cannot be parsed, and in the frames of what the file throws. */
 function unreadable(path: string, error: unknown): string {
-  const message = messageOf(error)
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .trim();
+  const message = messageOf(error);
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  const place = placeIn(message, path) ?? placeIn(stack, path) ?? path;
-  return `${place}: the configuration file cannot be read: ${message}`;
+  const told = placeIn(message, path);
+  const place = told ?? placeIn(stack, path) ?? path;
+  const said = (told === undefined ? message : message.replace(told, '')).replaceAll(/\s*\n\s*/g, ' ').trim();
+  return `${place}: the configuration file cannot be read: ${said}`;
 }
 
 /** `path:line` or `path:line:column`, where the text has it. */
