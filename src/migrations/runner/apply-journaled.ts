@@ -4,6 +4,7 @@ import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
 import { problemOf } from './problem-of.js';
 import { JournalResume } from './journal-resume.js';
+import { LostWithSession } from './lost-with-session.js';
 import { abridge } from '../sql/abridge.js';
 import { sourceText } from '../sql/source-text.js';
 import { placeIn } from './place.js';
@@ -35,6 +36,7 @@ export class JournaledScript {
   readonly #run: ScriptRun;
   readonly #sender: StatementSender;
   readonly #resume: JournalResume;
+  readonly #lost: LostWithSession;
   #segment: Segment | undefined;
   /** The statement that stands alone and was sent without an answer. */
   #flying: Statement | undefined;
@@ -42,6 +44,8 @@ export class JournaledScript {
   #unmarked: number | undefined;
   /** Whether the failed one left something behind, which the next run removes. */
   #hasTraces = false;
+  /** Whether the next run stops at what this one did, too: at a warning that is not allowed. */
+  #staysInTheWay = false;
   /** How many statements took effect for good: in this run, or before it. */
   #kept = 0;
 
@@ -49,6 +53,7 @@ export class JournaledScript {
     this.#run = run;
     this.#sender = new StatementSender(senderOptions(run));
     this.#resume = new JournalResume(run);
+    this.#lost = new LostWithSession(run.script.language.readSessionUse);
   }
 
   async apply(): Promise<number> {
@@ -80,9 +85,10 @@ export class JournaledScript {
     if (done) {
       this.#kept = statement.index;
       // What it set went with the session of the earlier run, and what follows may rest on it.
-      if (traits.changesSession) await this.#sender.push(statement, traits);
+      if (this.#lost.pass(statement, traits)) await this.#sender.push(statement, traits);
       return;
     }
+    this.#lost.check(statement, traits);
     if (this.#segment?.isOfFile) return this.#takeInFilesOwn(this.#segment, statement, traits);
     if (traits.controlsTransaction) return this.#beginFilesOwn(statement, traits);
     if (this.#standsAlone(traits)) {
@@ -101,13 +107,13 @@ export class JournaledScript {
   async #runAlone(statement: Statement, traits: StatementTraits): Promise<void> {
     const { session, journal, script, profile, signals } = this.#run;
     signals.check();
+    await this.#run.assertHeld();
     const { landed } = script.language;
     const fingerprint = journal && (await landed.fingerprint(session, { statement, traits }));
     await journal?.started(session, profile.script, {
       first: statement.index,
       last: statement.index,
       sha256: hashOf(statement).digest('hex'),
-    await this.#run.assertHeld();
       line: statement.start.line,
       text: abridge(sourceText(statement)),
       fingerprint,
@@ -127,6 +133,7 @@ export class JournaledScript {
       const warnings = error.warnings.map(({ code }) => code);
       await journal?.finished(session, profile.script, { first: statement.index, warnings });
       this.#flying = undefined;
+      this.#staysInTheWay = true;
       throw error;
     }
     this.#flying = undefined;
@@ -162,6 +169,7 @@ export class JournaledScript {
 
   async #writeDone({ first, last, hash }: Segment): Promise<void> {
     const { journal, session, profile } = this.#run;
+    await this.#run.assertHeld();
     await journal?.done(session, profile.script, {
       first: first.index,
       last: last.index,
@@ -169,7 +177,6 @@ export class JournaledScript {
       line: first.start.line,
       text: abridge(sourceText(first)),
       fingerprint: undefined,
-    await this.#run.assertHeld();
     });
   }
 
@@ -245,21 +252,20 @@ export class JournaledScript {
   }
 
   async #failed(error: unknown): Promise<ScriptFailure> {
-    const { session, settings } = this.#run;
+    const { session } = this.#run;
     const problem = problemOf(session, error);
     this.#sender.drop();
     const rolledBack = session.inTransaction ? await rollBack(session) : 'all';
-    if (!session.lost) {
-      await this.#mark();
-      await settings.restore(session);
-    }
+    this.#staysInTheWay ||= problem.staysInTheWay;
+    if (!session.lost) await this.#tidyUp(problem);
     if (this.#flying && session.lost) {
       return new ScriptFailure(problem, {
         effect: 'unknown',
         left: `${this.#keptSentence()}${unknownSentence(this.#flying)}`,
       });
     }
-    if (this.#kept === 0 && rolledBack === 'all' && !this.#hasTraces)
+    const isUntouched = this.#kept === 0 && !this.#resume.hasLeft;
+    if (isUntouched && rolledBack === 'all' && !this.#hasTraces)
       return new ScriptFailure(problem, {
         effect: 'rolled back',
         left: 'Nothing of it took effect: the database is as before it.',
@@ -270,13 +276,24 @@ export class JournaledScript {
     return new ScriptFailure(problem, { effect: 'partial', left: `${this.#keptSentence()}${traces}` });
   }
 
+  /** Whoever reads the message wants to know why it failed: what goes wrong after that is not said. */
+  async #tidyUp({ kind }: ScriptProblem): Promise<void> {
+    const { session, settings } = this.#run;
+    // The rows are those of whoever has the lock now.
+    if (kind !== 'lock lost') await this.#mark().catch(() => undefined);
+    await settings.restore(session).catch(() => undefined);
+  }
+
   #keptSentence(): string {
-    if (this.#kept === 0) return '';
+    if (this.#kept === 0) return this.#resume.hasLeft ? 'What the earlier run did of it stays. ' : '';
     const which =
       this.#kept === 1
         ? 'Its first statement took effect and stays.'
         : `Its statements 1 to ${this.#kept} took effect and stay.`;
-    return `${which} The next \`up\` goes on after ${this.#kept === 1 ? 'it' : 'them'}; what comes later in the file may be changed until then. `;
+    const goesOn = this.#staysInTheWay
+      ? 'Every `up` stops here until that is settled. '
+      : `The next \`up\` goes on after ${this.#kept === 1 ? 'it' : 'them'}; what comes later in the file may be changed until then. `;
+    return `${which} ${goesOn}`;
   }
 }
 

@@ -19,6 +19,8 @@ export interface RunStory {
   /** What it did not come to. */
   readonly left: readonly string[];
   readonly verb: 'applied' | 'undone' | 'tried';
+  /** Whether it was asked to stop at the boundary before the script, which is no failure of that. Default: false. */
+  readonly stoppedBefore?: boolean;
   /** What must not be shown. */
   readonly hidden: HiddenValues;
 }
@@ -32,11 +34,13 @@ export function describeFailure(failure: ScriptFailure, story: RunStory): Holdfa
   const { hidden } = story;
   const where = place ? `:${place.position.line}:${place.position.column}` : '';
   const lines = [
-    `${story.script}${where}: ${sentence(hidden.in(problem.message))}`,
+    story.stoppedBefore
+      ? `Interrupted before ${story.script}: ${sentence(problem.message)}`
+      : `${story.script}${where}: ${sentence(hidden.in(problem.message))}`,
     ...(place?.text ? [`  ${abridge(hidden.in(place.text))}`] : []),
-    failure.left.trim(),
+    story.stoppedBefore ? '' : failure.left.trim(),
     runSentence(story),
-    `Next: ${hidden.in(problem.next ?? defaultNext(failure))}`,
+    `Next: ${hidden.in(failure.next ?? problem.next ?? defaultNext(failure))}`,
   ];
   const message = lines.filter((line) => line !== '').join('\n');
   hidden.inError(problem);
@@ -59,10 +63,10 @@ export function describeFailure(failure: ScriptFailure, story: RunStory): Holdfa
 }
 
 function defaultNext({ problem, effect }: ScriptFailure): string {
-  if (problem.isLost) return 'when the database can be reached again, run `up` again.';
+  if (problem.isLost) return 'When the database can be reached again, run `up` again.';
   return effect === 'rolled back'
-    ? 'correct the file (or what it met in the database) and run `up` again.'
-    : 'correct the failed statement (or what it met in the database) and run `up` again.';
+    ? 'Correct the file (or what it met in the database) and run `up` again.'
+    : 'Correct the failed statement (or what it met in the database) and run `up` again.';
 }
 
 function runSentence({ applied, left, verb }: RunStory): string {

@@ -6,16 +6,24 @@ import { addTo, hashOf } from './statement-hash.js';
 import { placeIn } from './place.js';
 import { ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
+import { allowance } from './statement-sender.js';
 
 /** What an earlier run did of a script, held against the file as it is read again. */
 export class JournalResume {
   readonly #run: ScriptRun;
   #entries: readonly RecordedEntry[] = [];
   #at = 0;
+  /** How many of the entries are of statements that had not taken effect. */
+  #forgotten = 0;
   #hash = hashOf();
 
   constructor(run: ScriptRun) {
     this.#run = run;
+  }
+
+  /** Whether something of an earlier run is in the database, or may be. */
+  get hasLeft(): boolean {
+    return this.#entries.length > this.#forgotten;
   }
 
   /** Whether an earlier run was here. */
@@ -34,7 +42,7 @@ export class JournalResume {
     emit({
       kind: 'note',
       script: profile.script,
-      message: `An earlier run got as far as statement ${last.last} (line ${last.line}); ${done === 0 ? 'none' : `1 to ${done}`} had its answer. It goes on from there.`,
+      message: `An earlier run got as far as statement ${last.last} (line ${last.line}); ${answered(done)} It goes on from there.`,
     });
   }
 
@@ -100,6 +108,7 @@ export class JournalResume {
     if (answer === 'not landed') {
       await script.language.landed.removeTraces(session, traits);
       await journal?.forget(session, profile.script, entry.first);
+      this.#forgotten++;
       note(`${which} had not taken effect: it is run now.`);
       return false;
     }
@@ -117,9 +126,10 @@ export class JournalResume {
       `statement ${first} (line ${line}) took effect in an earlier run with a warning that is not allowed: ${bad.join(', ')}`,
       {
         kind: 'warning',
+        staysInTheWay: true,
         place: placeIn(statement),
         warnings: bad.map((code) => ({ code, level: 'warning', message: 'recorded by an earlier run' })),
-        next: `Where its effect is as it should be, allow the warning: allowWarnings: [${bad.join(', ')}], --allow-warning ${bad.join(' ')}. Else take back by hand what the migration did, correct it, and run \`repair\`.`,
+        next: `Where its effect is as it should be, allow it: ${allowance(bad)}. Else take back by hand what the migration did, correct it, and run \`repair\`.`,
       },
     );
   }
@@ -131,6 +141,7 @@ export class JournalResume {
       `${which} took effect in an earlier run, and the file has changed there since; it was: ${entry.text}`,
       {
         place: statement && placeIn(statement),
+        staysInTheWay: true,
         next: 'Bring back the text that was run; only what comes after it may change. Or take back by hand what the migration did, and run `repair`: then it begins anew.',
       },
     );
@@ -143,6 +154,7 @@ export class JournalResume {
       `statement ${entry.first} was sent by an earlier run, and its answer never came; the server's catalogue cannot say whether it took effect`,
       {
         place: placeIn(statement),
+        staysInTheWay: true,
         next:
           'Look at what it does. If it took effect: ' +
           `UPDATE ${journal?.table} SET finished_at = started_at ${where}; ` +
@@ -150,4 +162,9 @@ export class JournalResume {
       },
     );
   }
+}
+
+function answered(done: number): string {
+  if (done === 0) return 'nothing is known to have taken effect.';
+  return done === 1 ? 'the first one took effect.' : `1 to ${done} took effect.`;
 }

@@ -21,6 +21,8 @@ export interface ProblemDetails {
   readonly cause?: unknown;
   /** Whether the connection was lost before the server's answer. */
   readonly isLost?: boolean;
+  /** Whether every later run stops at it, too, until somebody settles it. */
+  readonly staysInTheWay?: boolean;
 }
 
 /**
@@ -33,6 +35,7 @@ export class ScriptProblem extends Error {
   readonly warnings: readonly ServerWarning[];
   readonly next: string | undefined;
   readonly isLost: boolean;
+  readonly staysInTheWay: boolean;
 
   constructor(message: string, details: ProblemDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -41,8 +44,13 @@ export class ScriptProblem extends Error {
     this.warnings = details.warnings ?? [];
     this.next = details.next;
     this.isLost = details.isLost ?? false;
+    this.staysInTheWay = details.staysInTheWay ?? false;
   }
 }
+
+/** What to do about a script that left something behind and cannot go on from there. */
+export const BEGIN_ANEW =
+  'Take back by hand what it had done, correct it, run `repair`, then `up`: it begins anew.';
 
 /** A {@link ScriptProblem}, and what it left in the database. */
 export class ScriptFailure extends Error {
@@ -50,11 +58,17 @@ export class ScriptFailure extends Error {
   readonly effect: FailureEffect;
   /** What is left, in a sentence. */
   readonly left: string;
+  /** What to do, where what is left decides it. */
+  readonly next: string | undefined;
 
-  constructor(problem: ScriptProblem, { effect, left }: { effect: FailureEffect; left: string }) {
+  constructor(
+    problem: ScriptProblem,
+    { effect, left, next }: { effect: FailureEffect; left: string; next?: string },
+  ) {
     super(problem.message, { cause: problem });
     this.problem = problem;
     this.effect = effect;
     this.left = left;
+    this.next = next;
   }
 }

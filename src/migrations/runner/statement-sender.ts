@@ -108,7 +108,7 @@ export class StatementSender {
       kind: 'warning',
       place: placeIn(statement),
       warnings: bad,
-      next: `Correct the statement or its data; or, where the warning is meant to be, allow it: allowWarnings: [${codes(bad)}], --allow-warning ${codes(bad)}.`,
+      next: `Correct the statement or its data; or, where the warning is meant to be, allow it: ${allowance(bad.map(({ code }) => code))}.`,
     });
   }
 
@@ -122,9 +122,10 @@ export class StatementSender {
   }
 }
 
-/** The codes of warnings, each once: `1265, 1364`. */
-export function codes(warnings: readonly ServerWarning[]): string {
-  return [...new Set(warnings.map(({ code }) => code))].join(', ');
+/** How warnings are allowed, to be pasted: `--allow-warning 1264 --allow-warning 1265`. */
+export function allowance(allowed: readonly string[]): string {
+  const each = [...new Set(allowed)];
+  return `allowWarnings: [${each.join(', ')}], ${each.map((code) => `--allow-warning ${code}`).join(' ')}`;
 }
 
 function warningText(warnings: readonly ServerWarning[], count: number): string {

@@ -62,6 +62,8 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
       /^V1__a\.sql:1:1: statement 1 took effect in an earlier run, and the file has changed there since/,
     );
     expect(error.message).toContain('it was: CREATE TABLE a (n INT)');
+    expect(error).toMatchObject({ effect: 'partial' });
+    expect(error.message).not.toContain('Nothing of it took effect');
     expect(error.message).toMatch(/Next: Bring back the text that was run.*`repair`/s);
     expect(await engine.tables()).toEqual(['a']);
   });
@@ -112,7 +114,60 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
     expect((await files.migrator({ history }).status()).entries).toMatchObject([{ state: 'SUCCESS' }]);
   });
 
+  describe('what went with the session of the earlier run', () => {
+    test('a variable that was read from data is not read again: who needs it is refused', async () => {
+      const set =
+        'CREATE TABLE i (n INT);\nINSERT INTO i VALUES (1), (2);\nSET @mx = (SELECT COUNT(*) FROM i);\nCREATE TABLE j (n INT);\n';
+      files.write({ 'V1__a.sql': `${set}INSERT INTO nowhere VALUES (1);\nINSERT INTO j VALUES (@mx);` });
+      await failureOf(files.migrator().up());
+      await engine.query('INSERT INTO i VALUES (3)');
+      files.write({ 'V1__a.sql': `${set}INSERT INTO j VALUES (@mx);` });
+      const error = await failureOf<MigrationFailedError>(files.migrator().up());
+      expect(error).toMatchObject({ effect: 'partial', position: { line: 5 } });
+      expect(error.message).toMatch(
+        /the value of @mx, from line 3, went with the session of the earlier run/,
+      );
+      expect(error.message).toMatch(/stops here until.*Next: Write the value itself/s);
+      expect(await engine.query('SELECT n FROM j')).toEqual([]);
+      files.write({ 'V1__a.sql': `${set}INSERT INTO j VALUES (2);` });
+      await files.migrator().up();
+      expect(await engine.query('SELECT n FROM j')).toEqual([{ n: 2 }]);
+    });
+
+    test('a temporary table: who needs it is refused', async () => {
+      const begin = 'CREATE TEMPORARY TABLE picked (n INT);\nCREATE TABLE j (n INT);\n';
+      files.write({ 'V1__a.sql': `${begin}ALTER TABLE nowhere ADD COLUMN n INT;` });
+      await failureOf(files.migrator().up());
+      files.write({ 'V1__a.sql': `${begin}INSERT INTO j SELECT n FROM picked;` });
+      const error = await failureOf<MigrationFailedError>(files.migrator().up());
+      expect(error.effect).toBe('partial');
+      expect(error.message).toContain(
+        'the temporary table of line 1 ended with the session of the earlier run (picked)',
+      );
+    });
+  });
+
+  test('what goes wrong while it tidies up hides nothing: the failure is told, with what stays', async () => {
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT);\nFLUSH TABLES WITH READ LOCK;\nCREATE TABLE b (n INT);',
+    });
+    const error = await failureOf<MigrationFailedError>(files.migrator().up());
+    expect(error).toBeInstanceOf(MigrationFailedError);
+    expect(error.effect).toBe('partial');
+    expect(error.message).toContain('took effect and stay');
+    expect(await engine.tables()).toEqual(['a']);
+  });
+
   describe('warnings', () => {
+    test('with several codes are allowed by what can be pasted', async () => {
+      files.write({
+        'V1__a.sql': 'CREATE TABLE a (n TINYINT, t CHAR(1))',
+        'V2__b.sql': "INSERT IGNORE INTO a VALUES (1000, 'long')",
+      });
+      const { message } = await failureOf(files.migrator().up());
+      expect(message).toContain('allowWarnings: [1264, 1265], --allow-warning 1264 --allow-warning 1265.');
+    });
+
     test('of rows fail and roll back', async () => {
       files.write({
         'V1__a.sql': 'CREATE TABLE a (n TINYINT)',
@@ -136,10 +191,12 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
       const first = await failureOf<MigrationWarningError>(files.migrator().up());
       expect(first).toBeInstanceOf(MigrationWarningError);
       expect(first.effect).toBe('partial');
+      expect(first.message).toContain('Every `up` stops here until that is settled.');
       expect(await engine.tables()).toEqual(['a']);
       const again = await failureOf<MigrationWarningError>(files.migrator().up());
       expect(again).toBeInstanceOf(MigrationWarningError);
       expect(again.message).toContain('took effect in an earlier run with a warning that is not allowed');
+      expect(again.message).not.toContain('goes on after');
       const codes = again.warnings.map(({ code }) => code);
       await files.migrator({ allowWarnings: codes }).up();
       expect(await engine.tables()).toEqual(['a', 'b']);
