@@ -53,6 +53,7 @@ export class Script {
       const { size } = statSync(body.path);
       const builder = new ProfileBuilder({ script, bytes: size });
       let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
+      const leftOut: number[] = [];
       const onUndeclared = (name: string, { line }: SourcePosition): void =>
         context.emit({
           kind: 'note',
@@ -65,11 +66,16 @@ export class Script {
           continue;
         }
         const traits = language.readTraits(item, context.session.server.versionNumber);
+        if (traits.isLeftOut) {
+          leftOut.push(item.start.line);
+          continue;
+        }
         builder.addStatement(traits);
         // Its data can be read while it passes by, and only then.
         if (item.kind === 'copy') kept = undefined;
         kept?.push({ statement: item, traits });
       }
+      if (leftOut.length > 0) context.emit({ kind: 'note', script, message: leftOutText(leftOut) });
       const profile = builder.build();
       return new Script(source, { language, profile, kept });
     } catch (error) {
@@ -89,9 +95,15 @@ export class Script {
     const { versionNumber } = this.#source.context.session.server;
     for await (const item of itemsOf(this.#source, this.language)) {
       if (item.kind === 'comment') continue;
-      yield { statement: item, traits: this.language.readTraits(item, versionNumber) };
+      const traits = this.language.readTraits(item, versionNumber);
+      if (!traits.isLeftOut) yield { statement: item, traits };
     }
   }
+}
+
+function leftOutText(lines: readonly number[]): string {
+  const where = lines.length === 1 ? `line ${lines[0]}` : `line ${lines[0]} and ${lines.length - 1} more`;
+  return `LOCK TABLES and UNLOCK TABLES (${where}) are left out: the tables of the history could not be written under them, and no other migration runs meanwhile. They keep no application from writing either.`;
 }
 
 /** Statements and comments, one by one. Throws `SqlSyntaxError`. */

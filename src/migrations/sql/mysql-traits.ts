@@ -5,7 +5,9 @@ import { MysqlWords } from './mysql-words.js';
 import type { ReadTraits } from './traits.js';
 
 const CONTROLS = /^(?:BEGIN|COMMIT|ROLLBACK|START TRANSACTION|XA)$/;
-const CHANGES_SESSION = /^(?:SET|USE|LOCK TABLES?|UNLOCK TABLES?)$/;
+const CHANGES_SESSION = /^(?:SET|USE)$/;
+/** Under it the tables of our own could not be written, and the migration lock is held already. */
+const LEFT_OUT = /^(?:UN)?LOCK TABLES?$/;
 /** A block of statements outside of stored programs, which MariaDB has. */
 const BLOCK = /^(?:BEGIN NOT ATOMIC|BEGIN BLOCK|IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)$/;
 /** What in a block may end the transaction around it. */
@@ -32,6 +34,7 @@ export const readMysqlTraits: ReadTraits = ({ text }) => {
     standsAlone: BLOCK.test(command) ? MAY_END_TRANSACTION.test(text) : commitsImplicitly(command),
     controlsTransaction: CONTROLS.test(command) || (command === 'SET' && setsAutocommit(words)),
     changesSession: CHANGES_SESSION.test(command),
+    isLeftOut: LEFT_OUT.test(command),
     isRecursive: RECURSIVE.test(text),
     targets: readMysqlTargets(command, words),
   };

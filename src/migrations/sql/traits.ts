@@ -32,6 +32,8 @@ export interface StatementTraits {
   readonly controlsTransaction: boolean;
   /** It changes how what follows is read or run (`SET …`): what follows is sent after its answer. */
   readonly changesSession: boolean;
+  /** It is not sent, for nothing in a migration needs it: LOCK TABLES of a dump. */
+  readonly isLeftOut?: boolean;
   /** It holds WITH RECURSIVE. */
   readonly isRecursive: boolean;
   readonly targets: readonly StatementTarget[];

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MigrationFailedError, Migrator } from '../../../src/migrations/index.js';
+import { failureOf, notesOf, useMariadb, useWorkspace } from './workspace.js';
+
+// Each of its 60 statements is written down by itself.
+jest.setTimeout(30_000);
+
+const dump = readFileSync(join(__dirname, 'mysql-dump.sql'), 'utf8');
+
+describe.each(['mysql2', 'mariadb'] as const)('what mariadb-dump wrote, by %s', (driver) => {
+  const engine = useMariadb(driver);
+  const files = useWorkspace(engine);
+  // That the server's event scheduler is off.
+  const migrator = (): Migrator => files.migrator({ allowWarnings: [1105] });
+  const cleanUp = async (): Promise<void> => {
+    await engine.query('DROP VIEW IF EXISTS order_notes');
+    await engine.query('DROP FUNCTION IF EXISTS orders_above');
+    await engine.query('DROP EVENT IF EXISTS tidy');
+  };
+  beforeEach(cleanUp);
+  afterEach(cleanUp);
+
+  const expectAll = async (): Promise<void> => {
+    await engine.query('INSERT INTO orders (id) VALUES (7)');
+    expect(await engine.query('SELECT note FROM order_notes ORDER BY note')).toEqual(
+      ['first; with a stop', "it's the second", 'none'].map((note) => ({ note })),
+    );
+    expect(await engine.query('SELECT CAST(orders_above(1) AS CHAR) AS found')).toEqual([{ found: '2' }]);
+    expect(
+      await engine.query(
+        'SELECT event_name AS name FROM information_schema.events WHERE event_schema = DATABASE()',
+      ),
+    ).toEqual([{ name: 'tidy' }]);
+  };
+
+  test('is applied: tables, data, triggers, events, routines, views', async () => {
+    files.write({
+      'V1__dump.sql': dump,
+      'V2__after.sql': 'INSERT INTO orders VALUES (5, NULL); DELETE FROM orders WHERE id = 5',
+    });
+    await migrator().up();
+    expect(notesOf(files.events).join('\n')).toMatch(
+      /^LOCK TABLES and UNLOCK TABLES \(line 37 and 1 more\) are left out/m,
+    );
+    await expectAll();
+  });
+
+  test('goes on where it failed', async () => {
+    files.write({ 'V1__dump.sql': dump.replace('CREATE FUNCTION', 'CREATE FUNKTION') });
+    expect(await failureOf<MigrationFailedError>(migrator().up())).toMatchObject({ effect: 'partial' });
+    files.write({ 'V1__dump.sql': dump });
+    await migrator().up();
+    await expectAll();
+  });
+
+  test('of data alone is one transaction', async () => {
+    files.write({
+      'V0__a.sql': 'CREATE TABLE a (n INT)',
+      'V1__data.sql':
+        'LOCK TABLES a WRITE;\nINSERT INTO a VALUES (1);\nUNLOCK TABLES;\nINSERT INTO nowhere VALUES (1);',
+    });
+    expect(await failureOf<MigrationFailedError>(migrator().up())).toMatchObject({
+      effect: 'rolled back',
+    });
+    expect(await engine.query('SELECT n FROM a')).toEqual([]);
+  });
+});
