@@ -29,8 +29,13 @@ function print(out: Output, result: StatusResult): void {
   }
   printProblems(out, problems);
   const at = version === undefined ? 'has no migration applied' : `is at version ${version}`;
-  const next = pending.length > 0 ? `${count(pending.length, 'migration')} pending` : 'nothing is pending';
+  const next =
+    pending.length > 0 ? `${count(pending.length, 'migration')} pending` : nothing(problems.length);
   out.line(printable(`${result.database} ${at}; ${next}.`));
+}
+
+function nothing(problems: number): string {
+  return problems > 0 ? '`up` waits until what is above is settled' : 'nothing is pending';
 }
 
 function columnsFor(colours: Colours): readonly Column<StatusEntry>[] {

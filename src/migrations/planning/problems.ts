@@ -66,7 +66,7 @@ function explain({ migration, row, state }: PlanEntry, context: ProblemContext):
           : 'No file with a version was found at all: see that `directories` names the right place.'
       }`;
     case 'FAILED':
-      return `failed half-way${row && on(row)}, and what it had done stays. Take that back, or finish it, by hand; then run \`repair\`.`;
+      return `failed half-way${row && on(row)}, and what it had done stays. Take that back by hand, correct it, run \`repair\`, then \`up\`: it begins anew.`;
     case 'MISSING_FAILED':
       return `failed half-way${row && on(row)}, and the file is no longer there. Restore it to see what it did and take that back by hand; then run \`repair\`.`;
     case 'OUT_OF_ORDER_PENDING':

@@ -4,7 +4,7 @@ import { problemOf } from './problem-of.js';
 import { type LoadedCode, loadCodeMigration } from './load-code-migration.js';
 import type { MigrationContext } from './migration-context.js';
 import type { RunContext } from './run-context.js';
-import { ScriptFailure, ScriptProblem } from './script-problem.js';
+import { BEGIN_ANEW, ScriptFailure, ScriptProblem } from './script-problem.js';
 import { settingsFor } from './session-settings.js';
 import type { RunSignals } from './signals.js';
 import { begin, inTransaction, rollBack } from './transaction.js';
@@ -42,7 +42,8 @@ export async function applyCode(run: CodeRun): Promise<void> {
     } else await inTransaction(session, () => run.finish());
   } catch (error) {
     const failure = await failed(run, error, code);
-    if (!session.lost) await settings.restore(session);
+    // Why it failed is what is told, not what went wrong after that.
+    if (!session.lost) await settings.restore(session).catch(() => undefined);
     throw failure;
   }
 }
@@ -70,7 +71,8 @@ async function failed(
   }
   return new ScriptFailure(problem, {
     effect: session.lost ? 'unknown' : 'partial',
-    left: 'What it had done before that stays, and holdfast does not know what it was: take it back by hand or finish it, then run `repair`.',
+    left: 'What it had done before that stays, and holdfast does not know what it was.',
+    next: BEGIN_ANEW,
   });
 }
 

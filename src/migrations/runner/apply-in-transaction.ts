@@ -4,7 +4,7 @@ import type { Statement } from '../sql/statement.js';
 import { whenIdle } from './backend.js';
 import { placeIn } from './place.js';
 import { problemOf } from './problem-of.js';
-import { ScriptFailure, ScriptProblem } from './script-problem.js';
+import { BEGIN_ANEW, ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
@@ -45,11 +45,12 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     // A COMMIT that the server refused has rolled back: a deferred constraint, a conflict between nodes.
     const isOver = isCommitting && !session.inTransaction;
     const rolledBack = isOver ? 'all' : await rollBack(session);
-    if (!session.lost) await settings.restore(session);
+    if (!session.lost) await settings.restore(session).catch(() => undefined);
     throw rolledBack === 'all'
       ? new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(session) })
       : new ScriptFailure(problem, {
           effect: 'partial',
+          next: BEGIN_ANEW,
           left:
             rolledBack === 'not all'
               ? 'It was rolled back, but tables of an engine without transactions (MyISAM, Aria) keep what was written to them.'

@@ -36,7 +36,7 @@ describe('a problem says what happened and what to do', () => {
     [
       'V1',
       'V1!',
-      'V1 failed half-way on 2026-01-31, and what it had done stays. Take that back, or finish it, by hand; then run `repair`.',
+      'V1 failed half-way on 2026-01-31, and what it had done stays. Take that back by hand, correct it, run `repair`, then `up`: it begins anew.',
     ],
     [
       'V2',
