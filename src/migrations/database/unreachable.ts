@@ -23,7 +23,7 @@ const NEXT_STEPS: ReadonlyMap<string, string> = new Map([
   ['53300', 'Run again when connections are free, or raise max_connections.'],
   ['57P03', 'The server is starting or stopping: run again in a moment.'],
   ['1045', 'Correct user and password of the url.'],
-  ['1044', 'GRANT ALL ON `database`.* TO the user.'],
+  ['1044', 'GRANT ALL ON the database TO the user.'],
   ['1698', 'Correct user and password of the url: this user may only come through the socket.'],
   ['1130', 'The server does not let this machine in: create the user for its host.'],
   ['1049', 'Create the database, or correct its name at the end of the url.'],
@@ -68,8 +68,10 @@ export function unreachable(address: string, error: unknown): DatabaseUnreachabl
   const { code } = (error ?? {}) as { code?: unknown };
   const known = databaseCodeOf(error) ?? (typeof code === 'string' ? code : undefined);
   const said = reasonOf(error);
+  const database = known === '1044' && /to database '([^']+)'/.exec(said)?.[1];
   const next =
-    BY_TEXT.find(([pattern]) => pattern.test(said) && known !== '28P01')?.[1] ??
+    ((database && `GRANT ALL ON \`${database}\`.* TO the user.`) ||
+      BY_TEXT.find(([pattern]) => pattern.test(said) && known !== '28P01')?.[1]) ??
     NEXT_STEPS.get(known ?? '') ??
     'Check that the url is right and that the server is up.';
   return new DatabaseUnreachableError(`${address} cannot be reached: ${said} ${next}`, {
