@@ -155,6 +155,8 @@ export interface DryRunStatement {
   readonly text: string;
   /** INSTANT, INPLACE, COPY for DDL of MySQL; `row changes` for DML; `not run` for what a transaction cannot hold. */
   readonly how: string;
+  /** The server would not take it: its table is missing, or the server refused it on an empty copy. */
+  readonly refused?: true;
 }
 
 /** Who held the lock, and whether it is free now. */
@@ -194,6 +196,10 @@ export interface Migrator {
   /** Takes the lock away from whoever holds it: on PostgreSQL and MySQL by ending that session. */
   unlock(): Promise<UnlockResult>;
   doctor(): Promise<DoctorResult>;
+  /**
+   * Gives up what is kept of the database between calls; a pool that was passed in stays open. No end for good: a method
+   * that is called later opens it anew. Calling it again does nothing.
+   */
   close(): Promise<void>;
 }
 

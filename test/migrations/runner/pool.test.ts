@@ -18,6 +18,15 @@ describe('with the pool of an application', () => {
     }
   });
 
+  test('close() gives up what is kept between calls: a later call opens the database anew', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+    const migrator = files.migrator();
+    await migrator.up();
+    await migrator.close();
+    await migrator.close();
+    expect((await migrator.status()).version).toBe('1');
+  });
+
   test('a schema of its own is created, is in front of the search path, and holds the history', async () => {
     files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (2)' });
     const migrator = files.migrator({ schema: 'shop' });
