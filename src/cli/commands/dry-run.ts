@@ -10,12 +10,20 @@ export async function dryRun(task: Task, options: { to?: string; step?: number }
     migrator.dryRun({ ...options, ...stop }),
   );
   const { scripts } = result;
+  const refused = scripts.flatMap(({ script, statements }) =>
+    statements.filter((each) => each.refused).map(({ line, how }) => `${script}:${line}: ${how}`),
+  );
   return {
-    exitCode: 0,
+    exitCode: refused.length > 0 ? 1 : 0,
     result: { dryRun: true, ...result },
     print(out) {
       if (scripts.length === 0) return out.line('Nothing to apply.');
       for (const script of scripts) printScript(out, script);
+      if (refused.length > 0) {
+        for (const each of refused) out.line(`${out.colours.red('✗')} ${printable(each)}`);
+        out.line(`Dry run: \`up\` would fail at ${count(refused.length, 'statement')}. Nothing was changed.`);
+        return;
+      }
       out.line(`Dry run: ${count(scripts.length, 'migration')} would be applied. Nothing was changed.`);
     },
   };

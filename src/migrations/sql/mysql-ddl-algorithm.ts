@@ -20,6 +20,8 @@ export interface DdlVerdict {
   readonly source: 'tried' | 'documented' | 'none';
   /** What has to be known beside it; why there is no algorithm. */
   readonly note?: string;
+  /** The server would not take it. */
+  readonly refused?: boolean;
 }
 
 interface Attempt {
@@ -136,8 +138,9 @@ async function tryOnCopy(session: MigrationSession, sent: SentStatement): Promis
     if (session.lost) throw error;
     return {
       source: 'none',
+      ...(ABSENT.has(databaseCodeOf(error)) && { refused: true }),
       note: ABSENT.has(databaseCodeOf(error))
-        ? 'its table is created by this migration'
+        ? 'its table does not exist: the statement would fail'
         : `not tried, since no copy of the table could be made: ${messageOf(error)}`,
     };
   }
@@ -184,7 +187,7 @@ async function errorOf(session: MigrationSession, text: string): Promise<unknown
 function plainVerdict(error: unknown, note: string): DdlVerdict {
   return error === undefined
     ? { source: 'tried', note }
-    : { source: 'none', note: `the server refuses it: ${messageOf(error)}` };
+    : { source: 'none', refused: true, note: `the server refuses it: ${messageOf(error)}` };
 }
 
 /** The statement with the copy in place of its table, and with the clause: before its own ones in ALTER TABLE, last in CREATE INDEX. */
