@@ -33,6 +33,14 @@ export async function loadCodeMigration({ path, direction }: CodeBody): Promise<
       },
     );
   }
+  if (isSequelizeStyle(run)) {
+    throw new ScriptProblem(
+      'it is a migration of umzug or Sequelize: its `up(queryInterface)` needs a QueryInterface, and holdfast has none to give',
+      {
+        next: 'Write its statements into a .sql file, or let `up` take a MigrationContext: `queryInterface.sequelize.query(text)` becomes `context.sql(text)`. docs/coming-from-umzug.md shows both.',
+      },
+    );
+  }
   const isTransactional = (module['transaction'] ?? migration['transaction']) !== false;
   return { isTransactional, run: (context) => Promise.resolve(run.call(migration, context) as unknown) };
 }
@@ -73,4 +81,9 @@ function isTypeormStyle(migration: Record<string, unknown>): boolean {
   const source =
     typeof migration['up'] === 'function' ? Function.prototype.toString.call(migration['up']) : '';
   return /^[^)]*\bqueryRunner\b/.test(source);
+}
+
+/** By the name of its parameter, `up: async (queryInterface, Sequelize)` and `up({ context: queryInterface })`. */
+function isSequelizeStyle(run: unknown): boolean {
+  return /^[^)]*\bqueryInterface\b/.test(Function.prototype.toString.call(run));
 }

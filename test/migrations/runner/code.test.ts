@@ -65,7 +65,10 @@ describe.each(engines)('a migration in code by %s', (driver, use) => {
       'V1__a.sql': 'CREATE TABLE a (n INT)',
       'V2__b.js': `exports.transaction = false; exports.up = async ({ sql }) => { await sql('INSERT INTO a VALUES (1)'); throw new Error('half done'); };`,
     });
-    expect(await failureOf(files.migrator().up())).toMatchObject({ effect: 'partial' });
+    const error = await failureOf(files.migrator().up());
+    expect(error).toMatchObject({ effect: 'partial' });
+    expect(error.message).toMatch(/Next: Take back by hand what it had done, correct it, run `repair`, then `up`/);
+    expect(error.message).not.toMatch(/finish it|correct the failed/i);
     expect(await engine.query('SELECT n FROM a')).toEqual([{ n: 1 }]);
     const again = await failureOf(files.migrator().up());
     expect(again.message).toContain('repair');
@@ -92,6 +95,16 @@ describe.each(engines)('a migration in code by %s', (driver, use) => {
     const error = await failureOf(files.migrator().up());
     expect(error.message).toMatch(/migration class of TypeORM.*context\.sql\(text\)/s);
     expect(await engine.tables()).toEqual([]);
+  });
+
+  test.each([
+    'module.exports = { up: async (queryInterface, Sequelize) => { await queryInterface.createTable("a", {}); } };',
+    'exports.up = async function (queryInterface) { await queryInterface.createTable("a", {}); };',
+    'exports.up = async ({ context: queryInterface }) => { await queryInterface.createTable("a", {}); };',
+  ])('of umzug or Sequelize is refused with what to write in its place: %s', async (text) => {
+    files.write({ 'V1__a.js': text });
+    const error = await failureOf(files.migrator().up());
+    expect(error.message).toMatch(/of umzug or Sequelize.*context\.sql\(text\).*coming-from-umzug\.md/s);
   });
 
   test('that exports nothing of use, or cannot be loaded, is named', async () => {
