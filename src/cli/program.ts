@@ -28,6 +28,8 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
       exitCode = await runCommand(command, parsed, { host, terminal, clock: systemClock });
     },
   });
+  let typed = '';
+  program.hook('preSubcommand', (_, command) => void (typed = command.name()));
   try {
     await program.parseAsync(invocation.argv, { from: 'user' });
     return exitCode;
@@ -39,7 +41,13 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
     }
     const problem = error instanceof CommanderError ? usageErrorFrom(error, program) : error;
     const isJson = invocation.argv.includes('--json');
-    const reporter = reporterFor({ terminal, isJson, command: '', clock: systemClock, settings: undefined });
+    const reporter = reporterFor({
+      terminal,
+      isJson,
+      command: typed,
+      clock: systemClock,
+      settings: undefined,
+    });
     const code = exitCodeOf(problem);
     reporter.failure(problem, code);
     return code;

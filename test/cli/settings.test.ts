@@ -326,3 +326,10 @@ test('every setting is an option of createMigrator() and has a value there that 
     ).not.toThrow();
   }
 });
+
+test('a wrong flag is told with the command that it was typed for', async () => {
+  const { exitCode, last } = await project().json(['up', '--nope']);
+
+  expect(exitCode).toBe(64);
+  expect(last).toMatchObject({ kind: 'error', command: 'up', code: 'USAGE' });
+});
