@@ -67,7 +67,9 @@ describe.each(engines)('a migration in code by %s', (driver, use) => {
     });
     const error = await failureOf(files.migrator().up());
     expect(error).toMatchObject({ effect: 'partial' });
-    expect(error.message).toMatch(/Next: Take back by hand what it had done, correct it, run `repair`, then `up`/);
+    expect(error.message).toMatch(
+      /Next: Take back by hand what it had done, correct it, run `repair`, then `up`/,
+    );
     expect(error.message).not.toMatch(/finish it|correct the failed/i);
     expect(await engine.query('SELECT n FROM a')).toEqual([{ n: 1 }]);
     const again = await failureOf(files.migrator().up());

@@ -77,7 +77,7 @@ test.each<[string, boolean]>([
   ["SET NAMES 'utf8mb4'", true],
   ['/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE */', true],
   ['USE shop', true],
-  ['LOCK TABLES a WRITE', true],
+  ['LOCK TABLES a WRITE', false],
   ["SET PASSWORD = PASSWORD('x')", false],
   ['UPDATE a SET b = 1', false],
 ])('whether it changes the session: %s: %s', (text, expected) => {
@@ -179,4 +179,15 @@ describe('what it creates, changes or drops', () => {
   ])('%s', (text, targets) => {
     expect(traitsOf(text).targets).toEqual(targets);
   });
+});
+
+test.each<[string, boolean]>([
+  ['LOCK TABLES a WRITE, b READ', true],
+  ['LOCK TABLE a READ', true],
+  ['/*!40000 UNLOCK TABLES */', true],
+  ['FLUSH TABLES WITH READ LOCK', false],
+  ['FLUSH TABLES a FOR EXPORT', false],
+  ['SELECT 1 FROM a LOCK IN SHARE MODE', false],
+])('whether it is left out: %s: %s', (text, expected) => {
+  expect(traitsOf(text).isLeftOut).toBe(expected);
 });
