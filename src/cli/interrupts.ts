@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { type Clock, systemClock } from '../core/index.js';
 import type { ExitCode } from './exit-codes.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -7,7 +7,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
  * npm and npx send what they get on to the program, which a terminal has told already: a second signal within this time
  * is the first one again.
  */
-export const SAME_SIGNAL_MS = 500;
+const SAME_SIGNAL_MS = 500;
 
 /** Told by {@link Interrupts}, in this order. */
 export interface InterruptListener {
@@ -23,11 +23,13 @@ export class Interrupts implements Disposable {
   readonly #stop = new AbortController();
   readonly #cancel = new AbortController();
   readonly #listener: InterruptListener;
+  readonly #clock: Clock;
   readonly #handler = (signal: NodeJS.Signals): void => this.#onSignal(signal);
   #lastAt = Number.NEGATIVE_INFINITY;
 
-  constructor(listener: InterruptListener) {
+  constructor(listener: InterruptListener, clock: Clock = systemClock) {
     this.#listener = listener;
+    this.#clock = clock;
     for (const signal of SIGNALS) process.on(signal, this.#handler);
   }
 
@@ -44,7 +46,7 @@ export class Interrupts implements Disposable {
   }
 
   #onSignal(signal: NodeJS.Signals): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now - this.#lastAt < SAME_SIGNAL_MS) return;
     this.#lastAt = now;
     if (!this.#stop.signal.aborted) {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Project, useProjects } from './project.js';
 import { useServers } from './servers.js';
 
-jest.setTimeout(60_000);
+// Each test runs several programs, on a machine that may have other things to do.
+jest.setTimeout(240_000);
 
 const project = useProjects();
 const servers = useServers();

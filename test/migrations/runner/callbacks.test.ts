@@ -61,6 +61,33 @@ describe.each(engines)('callbacks by %s', (_, use) => {
     await told();
     await failureOf(migrator.undo());
     await expectTold('beforeUndo', 'beforeEachUndo', 'afterUndoError');
-    expect([...seen].sort()).toEqual([...CALLBACK_MOMENTS].sort());
+    expect(seen).toEqual(new Set(CALLBACK_MOMENTS));
   });
+
+  test.each([
+    ['afterMigrate', ['beforeMigrate', 'afterMigrate']],
+    ['afterMigrateApplied', ['beforeMigrate', 'afterMigrateApplied', 'afterMigrate']],
+    ['afterEachMigrate', ['beforeMigrate', 'afterEachMigrate', 'afterMigrateApplied', 'afterMigrate']],
+  ] as const)(
+    '%s that failed runs again, once, though nothing is pending any more',
+    async (failed, moments) => {
+      const id = engine.driver === 'pg' ? 'SERIAL' : 'INT AUTO_INCREMENT';
+      await engine.query(`CREATE TABLE told (id ${id} PRIMARY KEY, moment VARCHAR(50))`);
+      const all = ['beforeMigrate', 'afterEachMigrate', 'afterMigrateApplied', 'afterMigrate'];
+      const tell = (moment: string): string => `INSERT INTO told (moment) VALUES ('${moment}');`;
+      files.write(Object.fromEntries(all.map((moment) => [`${moment}.sql`, tell(moment)])));
+      files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', [`${failed}.sql`]: 'SELECT n FROM nowhere' });
+      const migrator = files.migrator();
+      await migrator.baseline({ version: '0' });
+      expect((await failureOf(migrator.up())).message).toContain(`${failed}.sql`);
+      expect((await migrator.validate()).problems).toEqual([]);
+      await failureOf(migrator.up());
+      files.write({ [`${failed}.sql`]: tell(failed) });
+      await told();
+      expect((await migrator.up()).applied).toEqual([]);
+      expect(await told()).toEqual(moments);
+      await migrator.up();
+      expect(await told()).toEqual([]);
+    },
+  );
 });
