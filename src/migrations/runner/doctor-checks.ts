@@ -171,9 +171,13 @@ function mysqlChecks({ session, history }: RunContext): readonly ServerCheck[] {
           )
         )
           return { result: 'ok', message: `The user may create tables in ${schema}.` };
+        // A role, and a grant on a pattern of names, may hold it too, and are not read.
+        const mayHold = grants.some(
+          (grant) => !/ ON /.test(grant) || /\bON `[^`]*[%_][^`]*`\.\*/.test(grant),
+        );
         return {
-          result: 'warning',
-          message: `No grant lets the user create tables in ${schema}, unless a role does: GRANT ALL ON ${schema}.* TO the user`,
+          result: mayHold ? 'warning' : 'failed',
+          message: `No grant lets the user create tables in ${schema}${mayHold ? ', unless a role or a pattern of names does' : ''}: GRANT ALL ON ${schema}.* TO the user`,
         };
       },
     },
