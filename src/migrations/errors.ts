@@ -162,7 +162,7 @@ export class MigrationInterruptedError extends HoldfastError {
   readonly effect: FailureEffect;
 
   constructor(message: string, details: HoldfastErrorDetails & { effect: FailureEffect }) {
-    super(message, details);
+    super(message, { retryable: true, ...details });
     this.effect = details.effect;
   }
 }

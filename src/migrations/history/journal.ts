@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { MigrationSession } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
 import { lockLost } from '../locks/lock-lost.js';
+import type { CallbackMoment } from '../events.js';
 import type { History } from './history.js';
 import { parameters, TABLE_DIALECTS, tableExists } from './table-dialect.js';
 
@@ -42,6 +43,16 @@ export interface BegunScript {
   readonly undecided: { readonly statement: number; readonly line: number } | undefined;
   readonly startedAt: Date;
 }
+
+/** What runs left behind that did not come to their end. */
+export interface KnownOfRuns {
+  readonly begun: readonly BegunScript[];
+  /** Moments whose callbacks failed when what they belong to was applied: the next `up` runs them. */
+  readonly owed: ReadonlySet<CallbackMoment>;
+}
+
+/** How their rows are told from those of scripts, whose names have an extension. */
+const CALLBACKS = 'callbacks of ';
 
 interface Row {
   readonly first_statement: number | string;
@@ -118,8 +129,8 @@ export class Journal {
     return rows.map((row, index) => entryOf(row, index < rows.length - 1));
   }
 
-  /** The scripts of this history that the journal has rows of. */
-  async begun(session: MigrationSession): Promise<readonly BegunScript[]> {
+  /** What the journal has rows of, of this history. */
+  async known(session: MigrationSession): Promise<KnownOfRuns> {
     const [one, two] = [1, 2].map((number) => session.placeholder(number));
     const rows = await session.query<
       Omit<Row, 'sha256' | 'statement' | 'fingerprint' | 'backend_id' | 'warnings'> & { script: string }
@@ -134,7 +145,11 @@ export class Journal {
         WHERE j.history = ${two} ORDER BY j.script`,
       [this.#history, this.#history],
     );
-    return rows.map((row) => {
+    const owed = rows.flatMap(({ script }) =>
+      script.startsWith(CALLBACKS) ? [script.slice(CALLBACKS.length) as CallbackMoment] : [],
+    );
+    const scripts = rows.filter(({ script }) => !script.startsWith(CALLBACKS));
+    const begun = scripts.map((row) => {
       const isFinished = row.finished === true || Number(row.finished) === 1;
       const first = Number(row.first_statement);
       return {
@@ -144,6 +159,20 @@ export class Journal {
         startedAt: new Date(Number(row.started_at_ms)),
       };
     });
+    return { begun, owed: new Set(owed) };
+  }
+
+  /** Remembers that callbacks failed after what they belong to was applied. Only under the lock. */
+  async owe(session: MigrationSession, moment: CallbackMoment): Promise<void> {
+    await this.ensure(session);
+    await this.settle(session, moment);
+    const entry = { first: 1, last: 1, sha256: '', line: 1, text: moment, fingerprint: undefined };
+    await this.#insert(session, `${CALLBACKS}${moment}`, { entry, finishedAt: 'NULL' });
+  }
+
+  /** When they have run. */
+  settle(session: MigrationSession, moment: CallbackMoment): Promise<void> {
+    return this.clear(session, `${CALLBACKS}${moment}`);
   }
 
   /** Before a statement that commits by itself is sent. */

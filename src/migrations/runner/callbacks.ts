@@ -23,10 +23,12 @@ export interface CallbackParts {
 /** A callback that failed: it has no row of its own, so the run says which it was. */
 export class CallbackFailure extends Error {
   readonly script: string;
+  readonly moment: CallbackMoment;
 
-  constructor(script: string, cause: unknown) {
+  constructor({ script, moment }: ResolvedCallback, cause: unknown) {
     super(messageOf(cause), { cause });
     this.script = script;
+    this.moment = moment;
   }
 }
 
@@ -45,7 +47,7 @@ export class Callbacks {
       try {
         await this.#run(callback, this.#parts.signals);
       } catch (error) {
-        throw new CallbackFailure(callback.script, error);
+        throw new CallbackFailure(callback, error);
       }
     }
   }

@@ -25,14 +25,16 @@ export interface TaskOptions {
   readonly moments: RunMoments;
   /** For messages: `applied`, `undone`. */
   readonly verb: RunStory['verb'];
+  /** Moments whose callbacks failed in an earlier run, after what they belong to was applied. */
+  readonly owed?: ReadonlySet<CallbackMoment>;
 }
 
 /** Runs the tasks in their order, with the callbacks around them. Throws what `describeFailure()` makes of a failure. */
 export async function runTasks(
   parts: ApplierParts,
-  { tasks, step, moments, verb }: TaskOptions,
+  { tasks, step, moments, verb, owed = new Set() }: TaskOptions,
 ): Promise<readonly AppliedScript[]> {
-  const { emit, session } = parts.context;
+  const { emit, session, journal } = parts.context;
   const applier = new MigrationApplier(parts);
   const { callbacks } = applier;
   const applied: AppliedScript[] = [];
@@ -40,44 +42,77 @@ export async function runTasks(
   let current: string | undefined;
   emit({ kind: 'planned', to: verb === 'undone' ? 'undo' : 'run', scripts });
   const release = parts.signals.cancels(session);
+  /** Once they have run, nothing is owed of that moment. */
+  const runAfter = async (moment: CallbackMoment): Promise<void> => {
+    await callbacks.run(moment);
+    if (owed.has(moment)) await journal.settle(session, moment);
+  };
   try {
     await callbacks.run(moments.before);
+    const wasAppliedBefore = [moments.afterEach, moments.afterApplied].some((each) => each && owed.has(each));
+    if (owed.has(moments.afterEach)) await runAfter(moments.afterEach);
     await runSequence(
       tasks.map((task) => ({
         script: task.migration.script,
         path: task.migration.body.path,
         run: async () => {
-          current = task.migration.script;
+          const { script, body } = task.migration;
           refuseToStart(parts);
+          current = script;
+          emit({ kind: 'started', script, number: applied.length + 1, of: scripts.length });
           await callbacks.run(moments.beforeEach);
-          applied.push(await applier.apply(task));
+          const done = await applier.apply(task);
+          applied.push(done);
           current = undefined;
-          emit({ kind: 'applied', ...pick(applied.at(-1)!) });
+          emit({ kind: 'applied', ...pick(done) });
+          if (done.statements === 0 && body.kind === 'sql') emit({ kind: 'note', script, message: EMPTY });
           await callbacks.run(moments.afterEach);
         },
       })),
-      {
-        step,
-        onStarted: (script) =>
-          emit({ kind: 'started', script, number: applied.length + 1, of: scripts.length }),
-      },
+      { step },
     );
-    if (applied.length > 0 && moments.afterApplied) await callbacks.run(moments.afterApplied);
-    await callbacks.run(moments.after);
+    if (moments.afterApplied && (applied.length > 0 || wasAppliedBefore))
+      await runAfter(moments.afterApplied);
+    await runAfter(moments.after);
     return applied;
   } catch (error) {
-    const script = error instanceof CallbackFailure ? error.script : (current ?? scripts[0] ?? '');
+    const script =
+      error instanceof CallbackFailure ? error.script : (current ?? scripts[applied.length] ?? '');
     const failure = failureOf(error);
     if (failure === undefined) throw error;
     const hidden = new HiddenValues(parts.context.options.placeholders);
-    emit({ kind: 'failed', script, message: hidden.in(failure.problem.message) });
-    if (moments.afterEachError && !(error instanceof CallbackFailure))
+    const stoppedBefore =
+      failure.problem.kind === 'interrupted' && current === undefined && !(error instanceof CallbackFailure);
+    if (!stoppedBefore) emit({ kind: 'failed', script, message: hidden.in(failure.problem.message) });
+    if (error instanceof CallbackFailure && verb === 'applied') await remember(parts, error, moments);
+    if (moments.afterEachError && current !== undefined && !(error instanceof CallbackFailure))
       await callbacks.runAfterError(moments.afterEachError);
     await callbacks.runAfterError(moments.afterError);
-    const left = scripts.slice(applied.length).filter((each) => each !== script);
-    throw describeFailure(failure, { script, applied, left, verb, hidden });
+    const left = scripts.slice(applied.length).filter((each) => stoppedBefore || each !== script);
+    throw describeFailure(failure, { script, applied, left, verb, hidden, stoppedBefore });
   } finally {
     release();
+  }
+}
+
+const EMPTY =
+  'It holds no statement. It counts as applied all the same, and to fill it now is to edit an applied file: write a new one.';
+
+/** What it belongs to is applied and will not come again, so that the callback would not either. */
+async function remember(
+  { context: { session, journal, emit } }: ApplierParts,
+  { moment, script }: CallbackFailure,
+  { afterEach, afterApplied, after }: RunMoments,
+): Promise<void> {
+  if (moment !== afterEach && moment !== afterApplied && moment !== after) return;
+  try {
+    await journal.owe(session, moment);
+  } catch (error) {
+    emit({
+      kind: 'note',
+      script,
+      message: `That it has to run again could not be written into ${journal.table} (${messageOf(error)}): where nothing else is pending, run it by hand.`,
+    });
   }
 }
 

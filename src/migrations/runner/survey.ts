@@ -1,3 +1,4 @@
+import type { CallbackMoment } from '../events.js';
 import { tablesExist } from '../history/table-dialect.js';
 import type { AppliedMigration } from '../migration.js';
 import type { Problem } from '../migrator.js';
@@ -14,6 +15,8 @@ export interface Survey {
   readonly hasHistory: boolean;
   readonly applied: readonly AppliedMigration[];
   readonly plan: Plan;
+  /** Moments whose callbacks the next `up` runs, whether anything is pending or not. */
+  readonly owed: ReadonlySet<CallbackMoment>;
   /** What failed half-way and goes on, since the journal knows how far it came. */
   readonly resumable: readonly PlanEntry[];
   /** Where files and history disagree, with what `up` does about it: it refuses all but the resumable ones. */
@@ -39,8 +42,10 @@ export async function survey(
     applied,
     options: { outOfOrder: context.options.outOfOrder, ...options },
   });
-  const begun = hasJournal ? await journal.begun(session) : [];
-  return { sources, hasHistory: hasHistory!, applied, ...withBegun(made, begun) };
+  const { begun, owed } = hasJournal
+    ? await journal.known(session)
+    : { begun: [], owed: new Set<CallbackMoment>() };
+  return { sources, hasHistory: hasHistory!, applied, owed, ...withBegun(made, begun) };
 }
 
 /** The highest applied version after a run, whose own session may have been lost at its last COMMIT. */

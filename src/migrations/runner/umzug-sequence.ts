@@ -8,7 +8,6 @@ export interface SequenceStep {
 export interface SequenceOptions {
   /** How many at most. Default: all. */
   readonly step: number | undefined;
-  onStarted(script: string): void;
 }
 
 /**
@@ -30,7 +29,6 @@ export async function runSequence(steps: readonly SequenceStep[], options: Seque
     },
     logger: undefined,
   });
-  umzug.on('migrating', ({ name }) => options.onStarted(name));
   try {
     await umzug.up(options.step === undefined ? {} : { step: options.step });
   } catch (error) {

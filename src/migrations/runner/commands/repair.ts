@@ -43,7 +43,7 @@ async function forgetFailures(
     changes.push(`Removed the failed run of ${row!.script} from ${history.table}.`);
   }
   if (!(await journal.exists(session))) return changes;
-  for (const { script, done, undecided } of await journal.begun(session)) {
+  for (const { script, done, undecided } of (await journal.known(session)).begun) {
     await journal.clear(session, script);
     changes.push(
       `Forgot that ${script} had come to statement ${undecided?.statement ?? done}: the next \`up\` runs it from its beginning.`,

@@ -21,7 +21,8 @@ const MOMENTS: RunMoments = {
 };
 
 /**
- * Applies what is pending. Where nothing is, it takes no lock and changes nothing.
+ * Applies what is pending. Where nothing is, it takes no lock and changes nothing, unless callbacks of an earlier run
+ * failed after what they belong to was applied: they run again.
  *
  * Throws `ValidationFailedError` where files and history contradict each other, `LockBusyError`, and for the migration
  * that failed `MigrationFailedError`, `VerifyFailedError`, `MigrationWarningError` or `MigrationInterruptedError`.
@@ -30,7 +31,7 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   const signals = new RunSignals({ stop: options.signal, cancel: options.cancelSignal });
   const planOptions = { to: options.to, outOfOrder: options.outOfOrder ?? context.options.outOfOrder };
   const sources = await readSources(context);
-  const look = async (): Promise<{ found: Survey; tasks: readonly MigrationTask[] }> => {
+  const look = async (): Promise<Look> => {
     const found = await survey(context, sources, planOptions);
     tellNotes(context, found);
     refuseProblems(found);
@@ -38,26 +39,38 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   };
 
   const before = await look();
-  if (before.tasks.length === 0) return { applied: [], version: before.found.plan.version?.text };
+  if (isIdle(before)) return { applied: [], version: before.found.plan.version?.text };
   if (!before.found.hasHistory) await requireAdoptedSchema(context);
   requireWritable(context);
   return withLock(context, signals, async (lock) => {
     // Whoever held the lock may have applied them.
-    const { found, tasks } = await look();
-    if (tasks.length === 0) return { applied: [], version: found.plan.version?.text };
+    const now = await look();
+    const { found, tasks } = now;
+    if (isIdle(now)) return { applied: [], version: found.plan.version?.text };
     if (!found.hasHistory) {
       await requireAdoptedSchema(context);
       await createOwn(context);
     }
     const applied = await runTasks(
       { context, lock, signals, callbacks: sources.callbacks, rank: lastRank(found) },
-      { tasks, step: options.step, moments: MOMENTS, verb: 'applied' },
+      { tasks, step: options.step, moments: MOMENTS, verb: 'applied', owed: found.owed },
     );
     return { applied, version: await versionAfter(context, sources) };
   });
 }
 
-export function tellNotes({ emit }: RunContext, { plan }: Survey): void {
+interface Look {
+  readonly found: Survey;
+  readonly tasks: readonly MigrationTask[];
+}
+
+function isIdle({ found, tasks }: Look): boolean {
+  return tasks.length === 0 && found.owed.size === 0;
+}
+
+export function tellNotes({ emit }: RunContext, { plan, owed }: Survey): void {
+  for (const moment of owed)
+    emit({ kind: 'note', message: `${moment} failed in an earlier run: \`up\` runs it again.` });
   for (const { script, message } of plan.notes)
     emit({ kind: 'note', message, ...(script === undefined ? {} : { script }) });
 }
