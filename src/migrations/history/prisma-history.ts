@@ -168,12 +168,13 @@ export class PrismaHistory implements History {
 
   #appliedOf(row: Row, installedRank: number): AppliedMigration {
     const name = row.migration_name;
-    const [, version, description] = /^V?(\d+(?:[._]\d+)*?)_+(\D.*)$/.exec(name) ?? [];
+    const file = name.slice(name.lastIndexOf('/') + 1);
+    const [, version, description] = /^(?:V?(\d+(?:[._]\d+)*?)_+(?=\D)|R__)(.+)$/.exec(file) ?? [];
     const isFile = /\.(?:sql|[cm]?[jt]s)$/.test(name);
     return {
       installedRank,
       ...(version === undefined ? {} : { version: parseVersion(version) }),
-      description: (description ?? name).replace(/\.\w+$/, '').replaceAll('_', ' '),
+      description: (description ?? file).replace(/\.\w+$/, '').replaceAll('_', ' '),
       type: /\.[cm]?[jt]s$/.test(name) ? 'JDBC' : 'SQL',
       script: isFile ? name : `${name}${FOLDER_FILE}`,
       ...(row.checksum === '' ? {} : { sha256: row.checksum }),

@@ -82,6 +82,20 @@ describe.each(engines)('by %s', (driver, use) => {
     ]);
   });
 
+  test("Prisma's table knows its repeatables and the versions in folders again", async () => {
+    const migrator = files.migrator({ history: 'prisma' });
+    files.write({ 'shop/V2__b.sql': 'CREATE TABLE b (n INT)', 'views/R__open_b.sql': 'SELECT 1' });
+    await migrator.up();
+    expect((await migrator.up()).applied).toEqual([]);
+    expect((await migrator.status()).entries).toMatchObject([
+      { version: '2', state: 'SUCCESS' },
+      { script: 'views/R__open_b.sql', state: 'SUCCESS' },
+    ]);
+    files.write({ 'views/R__open_b.sql': 'SELECT 2' });
+    expect((await migrator.up()).applied).toMatchObject([{ script: 'views/R__open_b.sql' }]);
+    expect((await migrator.up()).applied).toEqual([]);
+  });
+
   describe('adopt', () => {
     const adopted = async (
       files_: Record<string, string>,
