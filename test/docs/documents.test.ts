@@ -60,7 +60,7 @@ test.each(commands.filter(({ command }) => OWN.test(command)))(
     const words = command.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ''));
     const act = jest.fn(() => Promise.resolve());
     const terminal = terminalOf({ ...process, cwd: root });
-    const program = programOf({ name: words[1]!, version: '0.0.0', argv: [] }, { terminal, act });
+    const program = programOf({ name: words[1]! }, { terminal, act });
     await program.parseAsync(words.slice(2), { from: 'user' });
 
     expect(act).toHaveBeenCalledTimes(1);

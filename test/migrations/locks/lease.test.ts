@@ -72,9 +72,9 @@ describe.each(DRIVERS)('a lease on %s', (driver) => {
     await first.session.query('BEGIN');
     await first.session.query('INSERT INTO done VALUES (1)');
     await first.lock.assertHeld();
-    await expect(
-      server.query('SELECT token FROM holdfast_migration_lock FOR UPDATE NOWAIT'),
-    ).rejects.toThrow();
+    await expect(server.query('SELECT token FROM holdfast_migration_lock FOR UPDATE NOWAIT')).rejects.toThrow(
+      /lock/i,
+    );
     // It expires between the check and the COMMIT; the row is locked, so this waits for it as well.
     const expired = letExpire();
     let taken = false;

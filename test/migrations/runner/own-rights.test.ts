@@ -1,4 +1,5 @@
-import { HoldfastError, MissingRightsError } from '../../../src/migrations/index.js';
+import { HoldfastError } from '../../../src/core/index.js';
+import { MissingRightsError } from '../../../src/migrations/index.js';
 import { failureOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
 
 const HISTORY = 'holdfast_schema_history';
