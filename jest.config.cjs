@@ -16,6 +16,8 @@ module.exports = {
   testEnvironment: 'node',
   // Tests wait for servers more than they compute: a worker for every core, jest's own process sleeps.
   maxWorkers: '100%',
+  // Against what hangs, not a measure: the machines that run this differ by a factor of ten.
+  testTimeout: 30_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   globalSetup: '<rootDir>/test/harness/global-setup.ts',
   globalTeardown: '<rootDir>/test/harness/global-teardown.ts',
