@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { estimate, median, shuffled } from '../statistics.js';
 import { type Job, largeFile, oneFile, smallFiles } from './jobs.js';
-import { type DatabaseKind, filesOf, type Program, PROGRAMS } from './programs.js';
+import { type DatabaseKind, DBMATE, filesOf, type Program, PROGRAMS } from './programs.js';
 import { type Run, runCommand } from './run-command.js';
 import { type BenchServer, startServer } from './servers.js';
 import { measureStatus } from './status.js';
@@ -65,12 +65,12 @@ async function measureOn(database: DatabaseKind, { rounds, jobs, programs: asked
   }
 }
 
-/** The databases' own clients come with no npm package. */
-function isThere({ title }: Program): boolean {
-  const client = { psql: 'psql', 'mariadb client': 'mariadb' }[title];
+/** The databases' own clients come with no npm package, and dbmate's binary is installed for one platform. */
+function isThere(program: Program): boolean {
+  const client = { psql: 'psql', 'mariadb client': 'mariadb', dbmate: DBMATE }[program.title];
   if (client === undefined || spawnSync(client, ['--version']).status === 0) return true;
   console.log(
-    `\n${title} was not found, so there is no floor: on Debian, apt install postgresql-client mariadb-client`,
+    `\n${program.title} was not found; for the floor, on Debian: apt install postgresql-client mariadb-client`,
   );
   return false;
 }

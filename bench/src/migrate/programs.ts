@@ -34,6 +34,7 @@ const bench = join(process.cwd(), 'bench');
 const installed = (path: string): string => join(bench, 'node_modules', path);
 const plain: Layout = { fileName: (number, name) => `${String(number).padStart(4, '0')}_${name}.sql` };
 const flyway: Layout = { fileName: (number, name) => `V${number}__${name}.sql` };
+export const DBMATE = installed(`@dbmate/${process.platform}-${process.arch}/bin/dbmate`);
 const ANY = ['small', 'inserts-50000'];
 
 /** The database's own client: one process that reads the files, each in a transaction. */
@@ -137,7 +138,7 @@ function dbmate(database: DatabaseKind): Program {
       after: '-- migrate:down',
     },
     prepare: ({ url, folder }) => ({
-      file: installed(`@dbmate/${process.platform}-${process.arch}/bin/dbmate`),
+      file: DBMATE,
       args: ['-d', folder, '--no-dump-schema', '--wait-timeout', '5s', 'migrate'],
       env: { DATABASE_URL: database === 'postgres' ? `${url}?sslmode=disable` : url },
       cwd: folder,
