@@ -28,6 +28,7 @@ const of: Readonly<Record<string, readonly [HoldfastError, number][]>> = {
   ],
   MissingRightsError: [[new migrations.MissingRightsError('x'), 1]],
   SqlSyntaxError: [[new migrations.SqlSyntaxError('x', { position }), 1]],
+  StatementFailedError: [[new migrations.StatementFailedError('x', { at: 0 }), 1]],
   ValidationFailedError: [[new migrations.ValidationFailedError('x'), 5]],
   VerifyFailedError: [
     [new migrations.VerifyFailedError('x', { script, effect: 'rolled back' }), 6],
