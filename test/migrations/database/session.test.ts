@@ -186,11 +186,12 @@ describe.each(DRIVERS)('a session of %s', (driver) => {
     await failureOf(session.query('SELECT 1'));
     await failureOf(session.run(statements('SELECT 1')));
     await session.cancel();
-    const rows = await server.query(
+    const open =
       driver === 'pg'
         ? `SELECT 1 FROM pg_stat_activity WHERE pid = ${backendId}`
-        : `SELECT 1 FROM information_schema.processlist WHERE id = ${backendId}`,
-    );
-    expect(rows).toEqual([]);
+        : `SELECT 1 FROM information_schema.processlist WHERE id = ${backendId}`;
+    // The server takes a session off its list some time after it has read the goodbye; a session that stays is met by
+    // the test's time limit.
+    while ((await server.query(open)).length > 0) await new Promise(setImmediate);
   });
 });
