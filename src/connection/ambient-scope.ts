@@ -21,6 +21,7 @@ export interface SessionWork<T> {
 
 /** Runs it. What it throws at once is a rejection like any other. */
 export function runWork<T>(work: SessionWork<T>, session: Session, prefix: readonly string[]): Promise<T> {
+  session.lease?.used?.(work.text);
   try {
     return work.run(session, prefix);
   } catch (error) {

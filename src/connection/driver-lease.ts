@@ -1,14 +1,18 @@
 import { type Frame, runInFrame } from './context.js';
-import { LeaseReleasedError, StaleLeaseError } from './errors.js';
-import { type LeaseBook, type LeaseInfo, type LeaseKind, nextLeaseId } from './lease.js';
+import type { AppRequest } from './app-request.js';
+import { type LeaseReclaimedError, LeaseReleasedError, StaleLeaseError } from './errors.js';
+import {
+  type LeaseBook,
+  type LeaseEnd,
+  type LeaseInfo,
+  type LeaseKind,
+  type LeaseUsage,
+  nextLeaseId,
+  type OpenLeaseRequest,
+} from './lease.js';
 
 /** What a request knew before it got its connection. */
-export interface DriverRequest {
-  readonly kind: LeaseKind;
-  readonly holder: string | undefined;
-  readonly frame: Frame | undefined;
-  readonly requestedAt: number;
-}
+export type DriverRequest = OpenLeaseRequest;
 
 export type GiveBack = (destroyBecause: Error | boolean | undefined) => boolean;
 
@@ -24,8 +28,28 @@ export interface DriverLoan<C> {
   readonly giveBack: GiveBack;
 }
 
-/** Who holds each physical connection now; shared by all leases of one pool. */
-export type CurrentLeases<C extends object> = WeakMap<object, DriverLease<C>>;
+/** What a driver says of a connection. */
+export interface ConnectionState {
+  readonly running: boolean;
+  readonly inTransaction: boolean;
+  readonly traffic?: number | undefined;
+}
+
+/** What all leases of one pool share. */
+export interface LeaseShared<C extends object> {
+  readonly book: LeaseBook;
+  /** Who holds each physical connection now. */
+  readonly current: WeakMap<object, DriverLease<C>>;
+  now(): number;
+  inspect(connection: C): ConnectionState;
+  /** Cancels what runs on a connection. Never rejects. */
+  cancel(connection: C): Promise<void>;
+}
+
+/** Leases whose holders were handed an object: once that is collected, nobody can release them. */
+const collected = new FinalizationRegistry<{ abandon(): void }>((lease) => lease.abandon());
+
+const CLEAN: LeaseEnd = { inTransaction: false };
 
 /** One loan of one connection, from checkout to release. */
 export class DriverLease<C extends object> implements LeaseInfo {
@@ -37,16 +61,19 @@ export class DriverLease<C extends object> implements LeaseInfo {
   readonly requestedAt: number;
   readonly acquiredAt: number;
   readonly backendId: number | undefined;
+  readonly askedAt: { readonly stack: string } | undefined;
+  readonly request: AppRequest | undefined;
+  /** Statements that run, where the driver does not tell. */
+  inFlight = 0;
   readonly #loan: DriverLoan<C>;
+  readonly #shared: LeaseShared<C>;
   readonly #book: LeaseBook;
-  readonly #current: CurrentLeases<C>;
   #released = false;
+  #reclaimed: Error | undefined;
+  #lastUsedAt: number;
+  #statement: string | undefined;
 
-  constructor(
-    request: DriverRequest,
-    loan: DriverLoan<C>,
-    shared: { book: LeaseBook; current: CurrentLeases<C> },
-  ) {
+  constructor(request: DriverRequest, loan: DriverLoan<C>, shared: LeaseShared<C>) {
     this.pool = loan.pool;
     this.kind = request.kind;
     this.holder = request.holder;
@@ -54,11 +81,51 @@ export class DriverLease<C extends object> implements LeaseInfo {
     this.requestedAt = request.requestedAt;
     this.acquiredAt = loan.acquiredAt;
     this.backendId = loan.backendId;
+    this.askedAt = request.askedAt;
+    this.request = request.request;
+    this.#lastUsedAt = loan.acquiredAt;
     this.#loan = loan;
+    this.#shared = shared;
     this.#book = shared.book;
-    this.#current = shared.current;
-    this.#current.set(loan.physical, this);
+    shared.current.set(loan.physical, this);
     this.#book.opened(this);
+  }
+
+  /** A statement is sent. `text`: without the values of its parameters. */
+  used(text: string | undefined): void {
+    if (!this.#book.observed) return;
+    this.#lastUsedAt = this.#shared.now();
+    if (text !== undefined) this.#statement = text;
+  }
+
+  usage(): LeaseUsage {
+    const state = this.#shared.inspect(this.#loan.connection);
+    return {
+      lastUsedAt: this.#lastUsedAt,
+      statement: this.#statement,
+      running: state.running || this.inFlight > 0,
+      traffic: state.traffic,
+      inTransaction: state.inTransaction,
+    };
+  }
+
+  /**
+   * Learns when `token` is garbage-collected: whatever the holder was handed must refer to it, and nothing else may.
+   */
+  watchHolder(token: object): void {
+    if (this.askedAt) collected.register(token, this, this);
+  }
+
+  abandon(): void {
+    if (!this.#released) this.#book.emit('abandoned', this);
+  }
+
+  /** Ends the loan over its holder's head: the connection is closed, and whoever uses it still is told `reason`. */
+  async reclaim(reason: LeaseReclaimedError): Promise<void> {
+    if (this.#released) return;
+    this.#reclaimed = reason;
+    await this.#shared.cancel(this.#loan.connection);
+    if (!this.#released) this.#giveBack(reason);
   }
 
   get released(): boolean {
@@ -69,15 +136,23 @@ export class DriverLease<C extends object> implements LeaseInfo {
   readonly release = (destroyBecause?: Error | boolean): void => {
     if (this.#released) {
       if (this.#book.observed) this.#book.emit('lateUse', this, 'release');
+      // The holder does what it should, only late: an error in its finally block would hide its own.
+      if (this.#reclaimed) return;
       throw new LeaseReleasedError(
         `Release called on client which has already been released to the pool. This lease of pool "${this.pool}" ` +
           '(connection pid ' +
           `${this.backendId ?? 'unknown'}) ended before; whoever holds the connection now is untouched. Release once, in a finally block.`,
       );
     }
+    this.#giveBack(destroyBecause);
+  };
+
+  #giveBack(destroyBecause: Error | boolean | undefined): void {
     this.#released = true;
-    const { physical, giveBack } = this.#loan;
-    this.#current.delete(physical);
+    if (this.askedAt) collected.unregister(this);
+    const { physical, giveBack, connection } = this.#loan;
+    const end = this.#book.observed ? this.#end(connection) : CLEAN;
+    this.#shared.current.delete(physical);
     // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
     // are not the releaser's: they must not see, or keep, the transaction that the release happens in.
     const letEventsGo = this.#book.holdEvents();
@@ -85,16 +160,24 @@ export class DriverLease<C extends object> implements LeaseInfo {
     try {
       destroyed = runInFrame(undefined, () => giveBack(destroyBecause));
     } finally {
-      this.#book.closed(this, destroyed, destroyBecause instanceof Error ? destroyBecause : undefined);
+      const reason = destroyBecause instanceof Error ? destroyBecause : undefined;
+      this.#book.closed(this, { destroyed, reason, end });
       letEventsGo();
     }
-  };
+  }
+
+  #end(connection: C): LeaseEnd {
+    const { running, inTransaction } = this.#shared.inspect(connection);
+    // What runs may be the ROLLBACK.
+    return { inTransaction: inTransaction && !running && this.inFlight === 0 };
+  }
 
   /** Refuses a use after the release when the connection is somebody else's by now. */
-  checkUse(use: 'query' | 'end'): StaleLeaseError | undefined {
+  checkUse(use: 'query' | 'end'): Error | undefined {
     if (!this.#released) return undefined;
     if (this.#book.observed) this.#book.emit('lateUse', this, use);
-    const holder = this.#current.get(this.#loan.physical);
+    if (this.#reclaimed) return this.#reclaimed;
+    const holder = this.#shared.current.get(this.#loan.physical);
     if (!holder) return undefined;
     return new StaleLeaseError(
       `A client of pool "${this.pool}" was used after its release, and its connection (pid ${this.backendId ?? 'unknown'}) ` +

@@ -1,10 +1,30 @@
 import { type Clock, type Dialect, getLogger, messageOf } from '../core/index.js';
+import { acquireTimeout, explainTimeout } from './acquire-timeout.js';
 import type { AmbientScope } from './ambient-scope.js';
+import { currentRequest } from './app-request.js';
 import { currentFrame, type Frame, runInFrame, scopeOnPool } from './context.js';
-import { type CurrentLeases, DriverLease, type DriverRequest, type GiveBack } from './driver-lease.js';
-import { AcquireTimeoutError, ConnectionLostError, PoolEndedError } from './errors.js';
+import {
+  type ConnectionState,
+  DriverLease,
+  type DriverRequest,
+  type GiveBack,
+  type LeaseShared,
+} from './driver-lease.js';
+import {
+  AcquireTimeoutError,
+  ConnectionLostError,
+  type LeaseReclaimedError,
+  PoolEndedError,
+} from './errors.js';
 import type { ManualTransactions } from './hand-written.js';
-import { LeaseBook, type LeaseInfo, type LeaseKind, type LeaseObserver } from './lease.js';
+import {
+  LeaseBook,
+  type LeaseInfo,
+  type LeaseKind,
+  type LeaseObserver,
+  type LeaseRequest,
+  type LeaseUsage,
+} from './lease.js';
 import type {
   ManagedPool,
   ManagedSource,
@@ -13,6 +33,8 @@ import type {
   TransactionLease,
 } from './managed-pool.js';
 import type { Session, SettledOutcome } from './session.js';
+import { ReplacedMethods } from './replaced-methods.js';
+import { type RunningTransaction, runningTransactions } from './running-transactions.js';
 import type { SharedTransaction } from './shared-transaction.js';
 import { currentSharing } from './sharing.js';
 import { type WaitedPool, waitGraph } from './wait-graph.js';
@@ -57,14 +79,14 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   readonly onlyOne?: string;
   protected readonly book = new LeaseBook();
   readonly #options: DriverPoolOptions;
-  readonly #current: CurrentLeases<C> = new WeakMap();
-  /** Own properties of the instance that ours stand in for; most pools have them on their prototype. */
-  readonly #replaced: {
-    target: object;
-    key: string;
-    ours: unknown;
-    before: PropertyDescriptor | undefined;
-  }[] = [];
+  readonly #shared: LeaseShared<C> = {
+    book: this.book,
+    current: new WeakMap(),
+    now: () => this.clock.now(),
+    inspect: (connection) => this.inspect(connection),
+    cancel: (connection) => this.#cancel(connection),
+  };
+  readonly #replaced = new ReplacedMethods();
   #name: string;
   #source: ManagedSource | undefined;
   #unwrapped = false;
@@ -85,6 +107,8 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   protected abstract openSession(connection: C, onRest: () => void): DriverSession;
   /** Whether the server said last that the connection is in a transaction. */
   protected abstract isInTransaction(connection: C): boolean;
+  /** What the connection is doing, for whoever watches its lease. */
+  protected abstract inspect(connection: C): ConnectionState;
   protected abstract backendIdOf(connection: C): number | undefined;
   /** Whether the driver itself gave up waiting. */
   protected abstract isTimeout(error: Error): boolean;
@@ -130,13 +154,29 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     return this.book.list();
   }
 
+  waiting(): readonly LeaseRequest[] {
+    return this.book.waiting();
+  }
+
+  usage(lease: LeaseInfo): LeaseUsage | undefined {
+    return lease instanceof DriverLease ? lease.usage() : undefined;
+  }
+
+  async reclaim(lease: LeaseInfo, reason: LeaseReclaimedError): Promise<void> {
+    if (!(lease instanceof DriverLease) || lease.released) return;
+    const transaction = lease.kind === 'transaction' ? lease.frame?.scope?.transaction : undefined;
+    if (transaction && runningTransactions.has(transaction))
+      (transaction as RunningTransaction).abort(reason);
+    else await lease.reclaim(reason);
+  }
+
   observe(observer: LeaseObserver): () => void {
     return this.book.observe(observer);
   }
 
   acquire(holder: TransactionHolder): Promise<TransactionLease> {
     try {
-      const shared = this.#shared();
+      const shared = this.#sharedTransaction();
       if (shared) return shared.acquire(holder);
     } catch (error) {
       return Promise.reject(error as Error);
@@ -190,12 +230,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   unwrap(): void {
     if (this.#unwrapped) return;
     this.#unwrapped = true;
-    for (const { target, key, ours, before } of this.#replaced) {
-      // Whoever wrapped ours keeps calling it; from now on it is outside every transaction.
-      if (Reflect.get(target, key) !== ours) continue;
-      if (before) Object.defineProperty(target, key, before);
-      else Reflect.deleteProperty(target, key);
-    }
+    this.#replaced.restore();
     this.#options.onUnwrap();
   }
 
@@ -214,25 +249,26 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
 
   /** Puts methods of ours on the pool instance, until {@link unwrap}. */
   protected replace<T extends object>(target: T, methods: Partial<T>): void {
-    for (const [key, ours] of Object.entries(methods)) {
-      this.#replaced.push({ target, key, ours, before: Object.getOwnPropertyDescriptor(target, key) });
-      Object.defineProperty(target, key, { value: ours, configurable: true, writable: true });
-    }
+    this.#replaced.replace(target, methods);
   }
 
   /** A pool that serves no data source yet is outside every transaction. */
   protected scope(): AmbientScope | undefined {
     if (!this.#source || this.#unwrapped) return undefined;
-    return scopeOnPool(this.#source) ?? this.#shared()?.session(currentFrame());
+    return scopeOnPool(this.#source) ?? this.#sharedTransaction()?.session(currentFrame());
   }
 
   /** The transaction that a test runs in. A pool that has ended says so itself. */
-  #shared(): SharedTransaction | undefined {
+  #sharedTransaction(): SharedTransaction | undefined {
     return this.ended ? undefined : currentSharing()?.of(this.source);
   }
 
   protected request(kind: LeaseKind, frame: Frame | undefined, holder?: string): DriverRequest {
-    return { kind, frame, holder, requestedAt: this.clock.now() };
+    const requestedAt = this.clock.now();
+    if (!this.book.observed) return { pool: this.name, kind, frame, holder, requestedAt };
+    const request = { pool: this.name, kind, frame, holder, requestedAt, request: currentRequest() };
+    this.book.describe(request);
+    return request;
   }
 
   /**
@@ -247,7 +283,9 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
 
   /** Whether a request that is made outside every frame can go past the books, to the driver itself. */
   protected get isUnwatched(): boolean {
-    return !this.book.observed && this.acquireTimeoutMs === undefined;
+    if (this.acquireTimeoutMs !== undefined || this.book.watchesQueries) return false;
+    // Whoever has to wait is worth a look.
+    return !this.book.observed || !this.mustWait();
   }
 
   protected lend(request: DriverRequest, done: (error: Error | undefined, lent?: Lent<C>) => void): void {
@@ -257,15 +295,16 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       if (answered) return;
       answered = true;
       stopWaiting?.();
-      done(error);
+      fail(error);
     };
     if (this.mustWait()) stopWaiting = this.#wait(request, refuse);
+    const fail = (error: Error): void => done(this.#starved(request, error));
     const answer: Answer<C> = (error, connection, giveBack) => {
       // Nobody waits any more: it goes to the next in line.
       if (answered) return void giveBack?.(undefined);
       answered = true;
       stopWaiting?.();
-      if (error || !connection || !giveBack) return done(error ?? new Error('the driver lent no connection'));
+      if (error || !connection || !giveBack) return fail(error ?? new Error('the driver lent no connection'));
       const loan = {
         pool: this.name,
         connection,
@@ -276,7 +315,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       };
       done(undefined, {
         connection,
-        lease: new DriverLease(request, loan, { book: this.book, current: this.#current }),
+        lease: new DriverLease(request, loan, this.#shared),
       });
     };
     // A connection that is opened here outlives this call; its socket must not keep this call's context.
@@ -285,7 +324,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
 
   /** Notes a request that waits; the returned function says that it does no longer. */
   #wait(request: DriverRequest, refuse: (error: Error) => void): () => void {
-    if (this.book.observed) this.book.emit('wait', { pool: this.name, ...request });
+    const stopWatching = this.book.waits(request);
     const isTransaction = request.kind === 'transaction';
     // A transaction that is begun in none holds nobody up while it waits: it stays out of the graph, whose judgement
     // costs as much as there are waiters.
@@ -302,6 +341,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
             acquireTimeoutMs,
           );
     return () => {
+      stopWatching();
       leaveGraph?.();
       stopDriver?.();
       timer?.clear();
@@ -325,12 +365,26 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       : error;
   }
 
+  /** The error of a request that got no connection: where somebody observes, with who holds them all. */
+  #starved(request: DriverRequest, error: Error): Error {
+    if (!this.book.observed) return error;
+    this.book.emit('gaveUp', request, error);
+    const isOurs = error instanceof AcquireTimeoutError;
+    if (!isOurs && !this.isTimeout(error)) return error;
+    const timeout = isOurs ? error : this.#timeout(request.holder, messageOf(error), error);
+    return explainTimeout(timeout, request.askedAt, this.book.explain(request));
+  }
+
+  async #cancel(connection: C): Promise<void> {
+    const session = this.openSession(connection, () => {});
+    try {
+      await session.cancel();
+    } finally {
+      session.detach();
+    }
+  }
+
   #timeout(holder: string | undefined, why: string, cause?: unknown): AcquireTimeoutError {
-    const { max, inUse, idle, pending } = this.counts();
-    return new AcquireTimeoutError(
-      `${holder ? `"${holder}"` : 'A statement'} got no connection of pool "${this.name}" in time: ${why}. ` +
-        `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections${this.onlyOne ? `: ${this.onlyOne}.` : ", or raise the pool's max."}`,
-      { cause, retryable: true },
-    );
+    return acquireTimeout(this, { holder, why, cause });
   }
 }

@@ -43,6 +43,15 @@ export class StaleLeaseError extends HoldfastError {
 }
 
 /**
+ * The pool monitor took a leaked connection back, as it was configured to: it was closed, and the server rolled back
+ * what was open. Thrown at its holder's next use; `cause` is where the connection was taken.
+ */
+export class LeaseReclaimedError extends HoldfastError {
+  static readonly code = 'LEASE_RECLAIMED';
+  readonly code = LeaseReclaimedError.code;
+}
+
+/**
  * Every connection of the pool is held by a transaction that itself waits for one more, of this pool or of another
  * that is stuck likewise, so none can ever be returned. Thrown at once, instead of a hang.
  */

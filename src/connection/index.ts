@@ -24,7 +24,9 @@ export type { SqliteDatabase } from './drivers/sqlite/sqlite-types.js';
 export { corePoolOf } from './drivers/mysql2/core-pool.js';
 export { isMysql2Pool } from './drivers/mysql2/manage-mysql2-pool.js';
 export type { PgPoolLike } from './drivers/pg/pg-types.js';
-export type { LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest } from './lease.js';
+export type { LeaseEnd, LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest, LeaseUsage } from './lease.js';
+export { currentRequest, openRequest, runInRequest } from './app-request.js';
+export type { AppRequest, OpenRequest } from './app-request.js';
 export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
 export { runWork } from './ambient-scope.js';
 export { HandWrittenTransactions } from './hand-written.js';
@@ -64,6 +66,7 @@ export {
   AcquireTimeoutError,
   ConnectionLostError,
   DuplicateDataSourceError,
+  LeaseReclaimedError,
   LeaseReleasedError,
   PoolEndedError,
   SelfDeadlockError,

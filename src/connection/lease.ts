@@ -1,4 +1,5 @@
-import { describeError, getLogger, invalid, processGlobal, type Reader } from '../core/index.js';
+import { CallSite, describeError, getLogger, invalid, processGlobal, type Reader } from '../core/index.js';
+import type { AppRequest } from './app-request.js';
 import type { Frame } from './context.js';
 
 /**
@@ -15,6 +16,10 @@ export interface LeaseRequest {
   readonly frame: Frame | undefined;
   /** `Clock.now()` of the request, in milliseconds. */
   readonly requestedAt: number;
+  /** Where it was asked for, where an observer wants that recorded. The stack is put into words when it is read. */
+  readonly askedAt?: { readonly stack: string } | undefined;
+  /** The application's request that it was asked for in (`openRequest`, `runInRequest`), where there is one. */
+  readonly request?: AppRequest | undefined;
 }
 
 /** A connection on loan. */
@@ -27,33 +32,86 @@ export interface LeaseInfo extends LeaseRequest {
   readonly backendId: number | undefined;
 }
 
+/** What a connection on loan is doing. */
+export interface LeaseUsage {
+  /** `Clock.now()` of the last statement that was sent, in milliseconds; of the loan where none was. */
+  readonly lastUsedAt: number;
+  /** The text of the last statement, without the values of its parameters; `undefined` where none was sent as a text. */
+  readonly statement: string | undefined;
+  /** Whether a statement runs. A cursor or stream that its reader does not read from runs as well: see `traffic`. */
+  readonly running: boolean;
+  /** Bytes that have passed over the connection, where the driver tells: a stream that is read from moves it. */
+  readonly traffic: number | undefined;
+  /** Whether the server said last that a transaction is open. */
+  readonly inTransaction: boolean;
+}
+
+/** How a lease ended. */
+export interface LeaseEnd {
+  /** Whether the connection came back inside a transaction, with nothing on its way that would end it. */
+  readonly inTransaction: boolean;
+}
+
 /**
  * Receives lease events. Every method is optional; one that throws is logged and never disturbs the pool.
  */
 export interface LeaseObserver {
+  /** True: no events of self-releasing `pool.query()` calls that need not wait. They stay as fast as without an observer. */
+  readonly ignoresQueries?: boolean;
+  /** Whether the next request is to record where it was made (`askedAt`): 5 to 20 µs each. Requests that wait always do where this method exists. */
+  recordsCallSite?(kind: LeaseKind): boolean;
   /** No connection was free: the request waits. */
   wait?(request: LeaseRequest): void;
+  /** The request got no connection: the driver or holdfast gave up, or the pool ended. */
+  gaveUp?(request: LeaseRequest, error: Error): void;
+  /** What to add to the error of a request that waited in vain: who holds the connections. One paragraph. */
+  explain?(request: LeaseRequest): string | undefined;
   acquired?(lease: LeaseInfo): void;
+  /** Nobody can release it any more: its holder was garbage-collected. Told of leases whose call site was recorded. */
+  abandoned?(lease: LeaseInfo): void;
   /** The connection went back to the pool. */
-  returned?(lease: LeaseInfo): void;
+  returned?(lease: LeaseInfo, end: LeaseEnd): void;
   /** The connection was closed instead of going back. */
   destroyed?(lease: LeaseInfo, reason: Error | undefined): void;
   /** A client was used, ended, or released once more, after its release. */
   lateUse?(lease: LeaseInfo, use: 'query' | 'end' | 'release'): void;
 }
 
-type EventName = keyof LeaseObserver;
+type EventName = Exclude<keyof LeaseObserver, 'ignoresQueries' | 'recordsCallSite' | 'explain'>;
 
-const EVENTS: readonly EventName[] = ['wait', 'acquired', 'returned', 'destroyed', 'lateUse'];
+const EVENTS: readonly (keyof LeaseObserver)[] = [
+  'wait',
+  'gaveUp',
+  'acquired',
+  'abandoned',
+  'returned',
+  'destroyed',
+  'lateUse',
+  'explain',
+  'recordsCallSite',
+];
+
+/** Frames below an ORM's own: the application's is at depth 0 to 18. */
+const FRAMES = 30;
+
+/** A request on its way: what is learnt of it later is added. */
+export interface OpenLeaseRequest extends LeaseRequest {
+  askedAt?: CallSite | undefined;
+}
 
 const readObserver: Reader<LeaseObserver> = (value, path) => {
   const isHandler = (handler: unknown): boolean => handler === undefined || typeof handler === 'function';
   if (
     typeof value !== 'object' ||
     value === null ||
-    !EVENTS.every((event) => isHandler((value as LeaseObserver)[event]))
+    !EVENTS.every((event) => isHandler((value as LeaseObserver)[event])) ||
+    !['undefined', 'boolean'].includes(typeof (value as LeaseObserver).ignoresQueries)
   )
-    throw invalid(path, value, `an object of functions among ${EVENTS.join(', ')}`);
+    throw invalid(
+      path,
+      value,
+      `an object of functions among ${EVENTS.join(', ')}, and the flag ignoresQueries`,
+    );
   return value;
 };
 
@@ -61,16 +119,79 @@ const readObserver: Reader<LeaseObserver> = (value, path) => {
 export class LeaseBook {
   readonly #observers = new Set<LeaseObserver>();
   readonly #out = new Set<LeaseInfo>();
+  readonly #waiting = new Set<LeaseRequest>();
   #held: LeaseInfo[] | undefined;
+  #watchesQueries = false;
+  #recordsCallSites = false;
 
   /** False lets a hot path skip making event objects. */
   get observed(): boolean {
     return this.#observers.size > 0;
   }
 
+  /** Whether the events of queries that release by themselves and need not wait are wanted. */
+  get watchesQueries(): boolean {
+    return this.#watchesQueries;
+  }
+
   observe(observer: LeaseObserver): () => void {
     this.#observers.add(readObserver(observer, 'observe(observer)'));
-    return () => void this.#observers.delete(observer);
+    this.#learnWishes();
+    return () => {
+      this.#observers.delete(observer);
+      this.#learnWishes();
+    };
+  }
+
+  #learnWishes(): void {
+    const observers = [...this.#observers];
+    this.#watchesQueries = observers.some(({ ignoresQueries }) => ignoresQueries !== true);
+    this.#recordsCallSites = observers.some((observer) => 'recordsCallSite' in observer);
+  }
+
+  /** Adds to a request what observers want to know of it. */
+  describe(request: OpenLeaseRequest): void {
+    if (request.kind === 'query' || !this.#recordsCallSites || !this.#wantsCallSite(request.kind)) return;
+    request.askedAt = new CallSite(undefined, FRAMES);
+  }
+
+  #wantsCallSite(kind: LeaseKind): boolean {
+    // Each is asked: they count what they have let go by.
+    let wanted = false;
+    for (const observer of this.#observers) {
+      try {
+        if (observer.recordsCallSite?.(kind)) wanted = true;
+      } catch (error) {
+        logThrown(error, 'recordsCallSite');
+      }
+    }
+    return wanted;
+  }
+
+  /** A request begins to wait; the returned function says that it does no longer. */
+  waits(request: OpenLeaseRequest): () => void {
+    if (!this.observed) return () => {};
+    if (this.#recordsCallSites) request.askedAt ??= new CallSite(undefined, FRAMES);
+    this.#waiting.add(request);
+    this.emit('wait', request);
+    return () => void this.#waiting.delete(request);
+  }
+
+  /** The requests that wait, oldest first. */
+  waiting(): readonly LeaseRequest[] {
+    return [...this.#waiting];
+  }
+
+  /** What observers say to a request that waited in vain. */
+  explain(request: LeaseRequest): string[] {
+    return [...this.#observers].flatMap((observer) => {
+      try {
+        return observer.explain?.(request) ?? [];
+      } catch (error) {
+        logThrown(error, 'explain');
+        return [];
+      }
+    });
   }
 
   list(): readonly LeaseInfo[] {
@@ -98,11 +219,11 @@ export class LeaseBook {
     };
   }
 
-  closed(lease: LeaseInfo, destroyed: boolean, reason?: Error): void {
+  closed(lease: LeaseInfo, how: { destroyed: boolean; reason: Error | undefined; end: LeaseEnd }): void {
     this.#out.delete(lease);
     if (!this.observed) return;
-    if (destroyed) this.emit('destroyed', lease, reason);
-    else this.emit('returned', lease);
+    if (how.destroyed) this.emit('destroyed', lease, how.reason);
+    else this.emit('returned', lease, how.end);
   }
 
   emit<E extends EventName>(event: E, ...args: Parameters<NonNullable<LeaseObserver[E]>>): void {
@@ -110,13 +231,17 @@ export class LeaseBook {
       try {
         (observer[event] as ((...values: unknown[]) => void) | undefined)?.apply(observer, args);
       } catch (error) {
-        getLogger().error(
-          { error: describeError(error), event },
-          'holdfast: a lease observer threw; the pool goes on without it',
-        );
+        logThrown(error, event);
       }
     }
   }
+}
+
+function logThrown(error: unknown, event: keyof LeaseObserver): void {
+  getLogger().error(
+    { error: describeError(error), event },
+    'holdfast: a lease observer threw; the pool goes on without it',
+  );
 }
 
 const counter = processGlobal('holdfast.lease-counter/1', () => ({ next: 1 }));

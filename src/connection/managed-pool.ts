@@ -2,7 +2,8 @@ import type { Clock, Dialect } from '../core/index.js';
 import type { AmbientScope } from './ambient-scope.js';
 import type { Frame } from './context.js';
 import type { ManualTransactions } from './hand-written.js';
-import type { LeaseInfo, LeaseObserver } from './lease.js';
+import type { LeaseReclaimedError } from './errors.js';
+import type { LeaseInfo, LeaseObserver, LeaseRequest, LeaseUsage } from './lease.js';
 import type { SharedTransaction, SharingOptions } from './shared-transaction.js';
 import type { Session, SettledOutcome } from './session.js';
 
@@ -50,6 +51,15 @@ export interface ManagedPool {
   counts(): PoolCounts;
   /** The leases that are out now, oldest first, except those of a single self-releasing `pool.query()`. */
   leases(): readonly LeaseInfo[];
+  /** The requests that wait for a connection, oldest first, as far as they began to wait while somebody observed. */
+  waiting(): readonly LeaseRequest[];
+  /** What the connection of a lease of this pool is doing; `undefined` where that is not known. */
+  usage(lease: LeaseInfo): LeaseUsage | undefined;
+  /**
+   * Takes a lease of this pool back: what runs is cancelled, the connection closed, and its holder's next use fails with
+   * `reason`. A transaction is rolled back and its caller gets `reason`. Resolves once that is done. Never rejects.
+   */
+  reclaim(lease: LeaseInfo, reason: LeaseReclaimedError): Promise<void>;
   /** Calls `observer` at each lease event until the returned function is called. Throws `InvalidOptionsError` for what is no observer. */
   observe(observer: LeaseObserver): () => void;
   /** Borrows a connection for a transaction. */

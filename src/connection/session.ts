@@ -2,6 +2,12 @@ import { messageOf } from '../core/index.js';
 import { ConnectionLostError } from './errors.js';
 import type { LeaseInfo } from './lease.js';
 
+/** The loan that a transaction holds its connection by. */
+export interface TransactionLoan extends LeaseInfo {
+  /** A statement is sent. */
+  used?(text: string | undefined): void;
+}
+
 /** Where a connection stands according to the server's last answer. */
 export type SessionStatus = 'idle' | 'in transaction' | 'failed' | 'busy';
 
@@ -21,7 +27,7 @@ export interface Session {
   /** The server's identifier of the connection (`pg_stat_activity.pid`), where the driver knows it. */
   readonly backendId: number | undefined;
   /** The loan that a transaction holds it by. */
-  lease?: LeaseInfo;
+  lease?: TransactionLoan;
   /** Set once the connection is lost or can no longer be trusted; such a connection is destroyed. */
   readonly lost: Error | undefined;
   /** Whether a cursor, a stream or COPY holds the connection: it ends when its reader lets it. */

@@ -68,6 +68,18 @@ export class RecordingPool<D extends RecordingDriver> implements ManagedPool {
     return [];
   }
 
+  waiting(): [] {
+    return [];
+  }
+
+  usage(): undefined {
+    return undefined;
+  }
+
+  reclaim(): Promise<void> {
+    return Promise.resolve();
+  }
+
   observe(): () => void {
     return () => {};
   }

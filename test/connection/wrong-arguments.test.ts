@@ -58,7 +58,7 @@ describe('observe(observer)', () => {
     try {
       const error = errorOf(() => managed.observe(observer as object));
       expect(error).toBeInstanceOf(InvalidOptionsError);
-      expect(error.message).toContain('wait, acquired, returned, destroyed, lateUse');
+      expect(error.message).toContain('wait, gaveUp, acquired, abandoned, returned, destroyed, lateUse');
     } finally {
       unmanagePool(managed);
     }

@@ -1,7 +1,7 @@
 import { mysqlDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
-import type { DriverLease } from '../../driver-lease.js';
+import type { ConnectionState, DriverLease } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
@@ -97,6 +97,11 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     return statusOf(connection).inTransaction;
   }
 
+  /** The connector keeps what runs, and its socket, to itself: a lease counts its own statements. */
+  protected inspect(connection: MariadbConnection): ConnectionState {
+    return { running: false, inTransaction: this.isInTransaction(connection) };
+  }
+
   protected backendIdOf(connection: MariadbConnection): number | undefined {
     return connection.threadId ?? undefined;
   }
@@ -154,18 +159,27 @@ function leaseConnection(
   lease: DriverLease<MariadbConnection>,
 ): MariadbConnection {
   const members = connection as unknown as Record<PropertyKey, (...args: unknown[]) => Promise<unknown>>;
+  // All that the holder is handed refers to this: once it is collected, nobody can release any more.
+  const held = { lease };
   const own: Record<PropertyKey, unknown> = {
     destroy: () => lease.release(new Error('its holder destroyed it')),
   };
   for (const method of SENDING) {
     own[method] = async (...args: unknown[]) => {
-      const stale = lease.checkUse('query');
+      const stale = held.lease.checkUse('query');
       if (stale) throw stale;
-      return members[method]!.apply(connection, args);
+      held.lease.used(textOf(args[0]));
+      lease.inFlight++;
+      try {
+        return await members[method]!.apply(connection, args);
+      } finally {
+        lease.inFlight--;
+      }
     };
   }
   for (const method of ['release', 'end', 'close', Symbol.asyncDispose])
-    own[method] = async () => lease.release();
+    own[method] = async () => held.lease.release();
+  lease.watchHolder(held);
   return new Proxy(connection, {
     get: (target, key) => {
       if (Object.hasOwn(own, key)) return own[key];
@@ -173,4 +187,9 @@ function leaseConnection(
       return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
     },
   });
+}
+
+function textOf(sql: unknown): string | undefined {
+  const text = typeof sql === 'string' ? sql : (sql as { sql?: unknown } | undefined)?.sql;
+  return typeof text === 'string' ? text : undefined;
 }

@@ -1,6 +1,5 @@
 import type { DriverSession } from '../../driver-pool.js';
-import type { LeaseInfo } from '../../lease.js';
-import { type CommitAnswer, lostError, type SessionStatus } from '../../session.js';
+import { type CommitAnswer, lostError, type SessionStatus, type TransactionLoan } from '../../session.js';
 import { type ServerStatus, tellsOfRollback } from './server-status.js';
 
 /** What a driver tells of its connection. */
@@ -15,7 +14,7 @@ export type Done<T> = (error: Error | null | undefined, value?: T) => void;
 /** A connection of MySQL or MariaDB while a transaction holds it, whichever driver it is of. */
 export abstract class MysqlSession<C extends { readonly threadId: number | null }> implements DriverSession {
   readonly connection: C;
-  lease?: LeaseInfo;
+  lease?: TransactionLoan;
   /** Whether what runs ends when its reader does. */
   protected isStreaming = false;
   protected readonly server: ServerStatus;

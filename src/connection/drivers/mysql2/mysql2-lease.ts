@@ -17,28 +17,33 @@ export function leaseConnection(
   connection: MysqlConnection,
   lease: DriverLease<MysqlConnection>,
 ): MysqlConnection {
+  // All that the holder is handed refers to this: once it is collected, nobody can release any more.
+  const held = { lease };
   const own: Record<PropertyKey, unknown> = {
     addCommand: (command: MysqlCommand) => {
-      const stale = lease.checkUse('query');
-      return stale ? refuse(command, stale) : connection.addCommand(command);
+      const stale = held.lease.checkUse('query');
+      if (stale) return refuse(command, stale);
+      held.lease.used(command.sql);
+      return connection.addCommand(command);
     },
-    release: () => lease.release(),
-    [Symbol.dispose]: () => lease.released || lease.release(),
+    release: () => held.lease.release(),
+    [Symbol.dispose]: () => held.lease.released || held.lease.release(),
     // mysql2 lets the holder of a connection end it; the pool then makes another.
     end: (callback?: (error?: Error) => void) => {
-      const stale = lease.checkUse('end');
+      const stale = held.lease.checkUse('end');
       if (stale) throw stale;
       if (lease.released) return;
       lease.release();
       callback?.();
     },
     destroy: () => {
-      const stale = lease.checkUse('end');
+      const stale = held.lease.checkUse('end');
       if (stale) throw stale;
       if (lease.released) connection.destroy();
       else lease.release(new Error('its holder destroyed it'));
     },
   };
+  lease.watchHolder(held);
   const face: MysqlConnection = new Proxy(connection, {
     get: (target, key) => (Object.hasOwn(own, key) ? own[key] : Reflect.get(target, key)),
     set: (target, key, value) => {

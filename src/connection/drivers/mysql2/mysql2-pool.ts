@@ -1,6 +1,7 @@
 import { bindContext, getLogger, mysqlDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
+import type { ConnectionState } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
@@ -85,6 +86,15 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
 
   protected isInTransaction(connection: MysqlConnection): boolean {
     return statusOf(connection).inTransaction;
+  }
+
+  protected inspect(connection: MysqlConnection): ConnectionState {
+    const { bytesRead, bytesWritten } = connection.stream;
+    return {
+      running: connection._command != null || connection._commands.length > 0,
+      inTransaction: this.isInTransaction(connection),
+      traffic: bytesRead === undefined ? undefined : bytesRead + (bytesWritten ?? 0),
+    };
   }
 
   protected backendIdOf(connection: MysqlConnection): number | undefined {

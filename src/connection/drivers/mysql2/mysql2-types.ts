@@ -52,7 +52,15 @@ export interface MysqlConnectionConfig {
 export interface MysqlConnection extends EventEmitter {
   readonly config: MysqlConnectionConfig;
   readonly threadId: number | null;
-  readonly stream: { destroy(): void; once(event: 'close', listener: () => void): unknown };
+  readonly stream: {
+    readonly bytesRead?: number;
+    readonly bytesWritten?: number;
+    destroy(): void;
+    once(event: 'close', listener: () => void): unknown;
+  };
+  /** The command that runs, and those that wait behind it. */
+  readonly _command?: unknown;
+  readonly _commands: { readonly length: number };
   /** Gone once the pool has given the connection up. */
   readonly _pool: object | null;
   addCommand: (command: MysqlCommand) => MysqlCommand;

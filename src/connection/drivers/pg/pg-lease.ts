@@ -10,17 +10,22 @@ import type { PgCallback, PgClient } from './pg-types.js';
  */
 export function leaseClient(client: PgClient, lease: DriverLease<PgClient>): PgClient {
   const { query, end } = client;
+  // All that the holder is handed refers to this: once it is collected, nobody can release any more.
+  const held = { lease };
   const own: Record<PropertyKey, unknown> = {
-    release: lease.release,
+    release: (destroyBecause?: Error | boolean) => held.lease.release(destroyBecause),
     query(...args: [config: unknown, values?: unknown, callback?: unknown]): unknown {
-      const stale = lease.checkUse('query');
-      return stale ? refuseQuery(stale, args) : query.apply(client, args);
+      const stale = held.lease.checkUse('query');
+      if (stale) return refuseQuery(stale, args);
+      held.lease.used(textOf(args[0]));
+      return query.apply(client, args);
     },
     end(...args: [callback?: unknown]): unknown {
-      const stale = lease.checkUse('end');
+      const stale = held.lease.checkUse('end');
       return stale ? refuseQuery(stale, [undefined, args[0]]) : Reflect.apply(end, client, args);
     },
   };
+  lease.watchHolder(held);
   const read = memberReader();
   const face: PgClient = new Proxy(client, {
     // A holder may replace query and release (node-postgres documents it): on its own lease, not on the client.
@@ -32,6 +37,14 @@ export function leaseClient(client: PgClient, lease: DriverLease<PgClient>): PgC
     },
   });
   return face;
+}
+
+/** The text of a query, of a config object, or of a driver object that brings its own protocol. */
+function textOf(query: unknown): string | undefined {
+  if (typeof query === 'string') return query;
+  const { text, cursor } = (query ?? {}) as { text?: unknown; cursor?: { text?: unknown } };
+  const found = text ?? cursor?.text;
+  return typeof found === 'string' ? found : undefined;
 }
 
 /** Tells `error` in the style that the query was called in: through its callback, its promise or its submittable. */

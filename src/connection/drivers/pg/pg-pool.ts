@@ -1,6 +1,7 @@
 import { bindContext, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
+import type { ConnectionState } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
@@ -79,6 +80,15 @@ export class PgManagedPool extends DriverPool<PgClient> {
   protected isInTransaction(client: PgClient): boolean {
     const status = client.getTransactionStatus?.();
     return status === 'T' || status === 'E';
+  }
+
+  protected inspect(client: PgClient): ConnectionState {
+    const { bytesRead, bytesWritten } = client.connection.stream;
+    return {
+      running: !client.readyForQuery,
+      inTransaction: this.isInTransaction(client),
+      traffic: bytesRead === undefined ? undefined : bytesRead + (bytesWritten ?? 0),
+    };
   }
 
   protected backendIdOf(client: PgClient): number | undefined {

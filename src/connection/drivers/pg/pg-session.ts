@@ -1,6 +1,11 @@
 import type { Clock } from '../../../core/index.js';
-import type { LeaseInfo } from '../../lease.js';
-import { type CommitAnswer, lostError, type Session, type SessionStatus } from '../../session.js';
+import {
+  type CommitAnswer,
+  lostError,
+  type Session,
+  type SessionStatus,
+  type TransactionLoan,
+} from '../../session.js';
 import { submitInOneWrite } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery, PgQueryResult } from './pg-types.js';
@@ -20,7 +25,7 @@ export interface PgSessionOptions {
 /** A `pg` client while a transaction holds it. */
 export class PgSession implements Session {
   readonly client: PgClient;
-  lease?: LeaseInfo;
+  lease?: TransactionLoan;
   readonly #pool: PgPool;
   readonly #clock: Clock;
   readonly #onRest: () => void;

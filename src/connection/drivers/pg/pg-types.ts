@@ -41,6 +41,9 @@ export type PgQueryConstructor = new (config: unknown, values?: unknown) => PgQu
 /** The socket of a connection, or what stands in for it. */
 export interface PgStream {
   readonly writable: boolean;
+  /** Absent where something else than a socket stands in for it. */
+  readonly bytesRead?: number;
+  readonly bytesWritten?: number;
   cork?(): void;
   uncork?(): void;
   write(bytes: Uint8Array): unknown;

@@ -1,7 +1,7 @@
 import { sqliteDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
-import type { DriverLease } from '../../driver-lease.js';
+import type { ConnectionState, DriverLease } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import { PoolEndedError, TransactionControlError } from '../../errors.js';
 import type { HandWrittenTransactions } from '../../hand-written.js';
@@ -96,6 +96,11 @@ export class SqlitePool extends DriverPool<SqliteDatabase> {
 
   protected isInTransaction(database: SqliteDatabase): boolean {
     return isInTransaction(database);
+  }
+
+  /** Its statements run on the thread that would look. */
+  protected inspect(database: SqliteDatabase): ConnectionState {
+    return { running: false, inTransaction: isInTransaction(database) };
   }
 
   protected backendIdOf(): undefined {
