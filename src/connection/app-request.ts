@@ -16,6 +16,8 @@ export interface AppRequest {
   readonly startedAt: number;
   /** `Clock.now()` of its end, in milliseconds; `undefined` while it runs. A lease that is out after it was forgotten. */
   readonly endedAt: number | undefined;
+  /** Why leases that are taken in it are held on purpose: `allowHeld`. */
+  readonly allowed?: string | undefined;
 }
 
 /** A request whose begin and end are told by whoever serves it. */
@@ -83,4 +85,24 @@ export async function runInRequest<T>(label: string, work: () => T | PromiseLike
 /** The request that the running call is part of. */
 export function currentRequest(): AppRequest | undefined {
   return storage.getStore();
+}
+
+/**
+ * Marks the leases that are taken inside `work` as held on purpose: the pool monitor reports them as such, and never as a
+ * leak. For a LISTEN client, an advisory lock that is held for the life of the process, a replication stream.
+ *
+ * @param reason What it is held for: it stands in reports.
+ * @throws InvalidOptionsError for an empty reason or what is no function; whatever `work` throws.
+ *
+ * @example
+ * ```ts
+ * const listener = await allowHeld('listener', () => pool.connect());
+ * await listener.query('LISTEN order_placed');
+ * ```
+ */
+export function allowHeld<T>(reason: string, work: () => T): T {
+  readFunction()(work, 'allowHeld(reason, work)');
+  const allowed = readString(reason, 'allowHeld(reason)');
+  const around = currentRequest() ?? { label: allowed, startedAt: systemClock.now(), endedAt: undefined };
+  return storage.run({ ...around, allowed }, work);
 }

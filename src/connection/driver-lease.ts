@@ -38,8 +38,8 @@ export interface ConnectionState {
 /** What all leases of one pool share. */
 export interface LeaseShared<C extends object> {
   readonly book: LeaseBook;
-  /** Who holds each physical connection now. */
-  readonly current: WeakMap<object, DriverLease<C>>;
+  /** Who holds each physical connection that was ever lent; `undefined` while nobody does. */
+  readonly current: WeakMap<object, DriverLease<C> | undefined>;
   now(): number;
   inspect(connection: C): ConnectionState;
   /** Cancels what runs on a connection. Never rejects. */
@@ -63,6 +63,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
   readonly backendId: number | undefined;
   readonly askedAt: { readonly stack: string } | undefined;
   readonly request: AppRequest | undefined;
+  readonly opened: boolean;
   /** Statements that run, where the driver does not tell. */
   inFlight = 0;
   readonly #loan: DriverLoan<C>;
@@ -72,6 +73,8 @@ export class DriverLease<C extends object> implements LeaseInfo {
   #reclaimed: Error | undefined;
   #lastUsedAt: number;
   #statement: string | undefined;
+  /** Whether the last statement runs as long as its reader lets it. */
+  #streams = false;
 
   constructor(request: DriverRequest, loan: DriverLoan<C>, shared: LeaseShared<C>) {
     this.pool = loan.pool;
@@ -87,14 +90,16 @@ export class DriverLease<C extends object> implements LeaseInfo {
     this.#loan = loan;
     this.#shared = shared;
     this.#book = shared.book;
+    this.opened = !shared.current.has(loan.physical);
     shared.current.set(loan.physical, this);
     this.#book.opened(this);
   }
 
   /** A statement is sent. `text`: without the values of its parameters. */
-  used(text: string | undefined): void {
+  used(text: string | undefined, how: 'query' | 'stream' = 'query'): void {
     if (!this.#book.observed) return;
     this.#lastUsedAt = this.#shared.now();
+    this.#streams = how === 'stream';
     if (text !== undefined) this.#statement = text;
   }
 
@@ -104,7 +109,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
       lastUsedAt: this.#lastUsedAt,
       statement: this.#statement,
       running: state.running || this.inFlight > 0,
-      traffic: state.traffic,
+      traffic: this.#streams ? state.traffic : undefined,
       inTransaction: state.inTransaction,
     };
   }
@@ -152,7 +157,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
     if (this.askedAt) collected.unregister(this);
     const { physical, giveBack, connection } = this.#loan;
     const end = this.#book.observed ? this.#end(connection) : CLEAN;
-    this.#shared.current.delete(physical);
+    this.#shared.current.set(physical, undefined);
     // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
     // are not the releaser's: they must not see, or keep, the transaction that the release happens in.
     const letEventsGo = this.#book.holdEvents();

@@ -25,7 +25,7 @@ export { corePoolOf } from './drivers/mysql2/core-pool.js';
 export { isMysql2Pool } from './drivers/mysql2/manage-mysql2-pool.js';
 export type { PgPoolLike } from './drivers/pg/pg-types.js';
 export type { LeaseEnd, LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest, LeaseUsage } from './lease.js';
-export { currentRequest, openRequest, runInRequest } from './app-request.js';
+export { allowHeld, currentRequest, openRequest, runInRequest } from './app-request.js';
 export type { AppRequest, OpenRequest } from './app-request.js';
 export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
 export { runWork } from './ambient-scope.js';

@@ -30,6 +30,8 @@ export interface LeaseInfo extends LeaseRequest {
   readonly acquiredAt: number;
   /** `pg_stat_activity.pid` of the connection. */
   readonly backendId: number | undefined;
+  /** Whether it is the first loan of its connection, which was opened for it. */
+  readonly opened?: boolean;
 }
 
 /** What a connection on loan is doing. */
@@ -40,7 +42,7 @@ export interface LeaseUsage {
   readonly statement: string | undefined;
   /** Whether a statement runs. A cursor or stream that its reader does not read from runs as well: see `traffic`. */
   readonly running: boolean;
-  /** Bytes that have passed over the connection, where the driver tells: a stream that is read from moves it. */
+  /** Of a cursor or stream of pg: the bytes that have passed over the connection, which move while it is read from. */
   readonly traffic: number | undefined;
   /** Whether the server said last that a transaction is open. */
   readonly inTransaction: boolean;

@@ -155,12 +155,15 @@ export function managedPool(name: string = DEFAULT_SOURCE): ManagedPool {
 
 /**
  * Wraps a pool without registering it as a data source yet: its leases are tracked from the first one on, and
- * `managePool` finds it prepared. Throws as {@link managePool} does.
+ * `managePool` finds it prepared, and gives it its own name. Throws as {@link managePool} does.
  */
-export function preparePool(pool: ManageablePool): ManagedPool {
+export function preparePool(
+  pool: ManageablePool,
+  { name = DEFAULT_SOURCE, clock = systemClock }: { readonly name?: string; readonly clock?: Clock } = {},
+): ManagedPool {
   return wrap(pool, {
-    name: DEFAULT_SOURCE,
-    clock: systemClock,
+    name,
+    clock,
     acquireTimeoutMs: undefined,
     connectionLimit: undefined,
   });

@@ -17,7 +17,7 @@ export function leaseClient(client: PgClient, lease: DriverLease<PgClient>): PgC
     query(...args: [config: unknown, values?: unknown, callback?: unknown]): unknown {
       const stale = held.lease.checkUse('query');
       if (stale) return refuseQuery(stale, args);
-      held.lease.used(textOf(args[0]));
+      held.lease.used(textOf(args[0]), args[0] && isSubmittable(args[0]) ? 'stream' : 'query');
       return query.apply(client, args);
     },
     end(...args: [callback?: unknown]): unknown {

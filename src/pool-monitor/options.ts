@@ -1,0 +1,109 @@
+import { hostname } from 'node:os';
+import {
+  type Clock,
+  invalid,
+  optional,
+  readClock,
+  readDurationMs,
+  type Reader,
+  readFunction,
+  readInteger,
+  readOneOf,
+  readOptions,
+  readString,
+  systemClock,
+  withDefault,
+} from '../core/index.js';
+import { readThresholds, type Thresholds } from './thresholds.js';
+
+/** Whether leaked connections are taken back: `dry-run` says which would be. */
+export type ReclaimMode = 'off' | 'dry-run' | 'on';
+
+/** When the monitor takes a connection back from whoever leaked it. */
+export interface ReclaimOptions {
+  /** Default: `off`. */
+  readonly mode: ReclaimMode;
+  /** A lease that is only likely to be leaked is taken back after this long without activity, in milliseconds. Default: 300000. A certain one at once. */
+  readonly afterMs?: number;
+  /** Only while more than this share of the pool is in use, from 0 to 1. Default: 0.8. */
+  readonly aboveShare?: number;
+}
+
+/** Options of `createPoolMonitor`. */
+export interface PoolMonitorOptions {
+  /** The service, as alerts name it. Default: `npm_package_name`, else `service`. */
+  readonly service?: string;
+  /** Such as `production`. Default: `NODE_ENV`. */
+  readonly environment?: string;
+  /** What is deployed, such as a git revision. Default: none. */
+  readonly version?: string;
+  /** This process among those of the service. Default: host name and process id. */
+  readonly instance?: string;
+  /** Thresholds for every pool; those for one pool or call site are set by `setThresholds`. */
+  readonly thresholds?: Partial<Thresholds>;
+  readonly reclaim?: ReclaimOptions;
+  /** How many requests a second record their call site (5 to 20 µs each) while nothing is suspicious. Default: 200. */
+  readonly callSitesPerSecond?: number;
+  /** How often leases are looked at, in milliseconds. Default: 1000. */
+  readonly sweepEveryMs?: number;
+  /** Default: the system's clock. */
+  readonly clock?: Clock;
+  /** The time of day, in milliseconds since 1970, for what people read. Default: `Date.now`. */
+  readonly wallClock?: () => number;
+}
+
+export interface ParsedReclaim {
+  readonly mode: ReclaimMode;
+  readonly afterMs: number;
+  readonly aboveShare: number;
+}
+
+export interface ParsedMonitorOptions {
+  readonly service: string;
+  readonly environment: string | undefined;
+  readonly version: string | undefined;
+  readonly instance: string;
+  readonly thresholds: Partial<Thresholds>;
+  readonly reclaim: ParsedReclaim;
+  readonly callSitesPerSecond: number;
+  readonly sweepEveryMs: number;
+  readonly clock: Clock;
+  readonly wallClock: () => number;
+}
+
+const readShare: Reader<number> = (value, path) => {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+    throw invalid(path, value, 'a number from 0 to 1');
+  return value;
+};
+
+const readReclaim: Reader<ParsedReclaim> = (value, path) =>
+  readOptions<ParsedReclaim>(
+    value,
+    {
+      mode: withDefault(readOneOf(['off', 'dry-run', 'on']), 'off'),
+      afterMs: withDefault(readDurationMs, 300_000),
+      aboveShare: withDefault(readShare, 0.8),
+    },
+    path,
+  );
+
+/** Reads the options once. Throws `InvalidOptionsError`. */
+export function parseMonitorOptions(raw: PoolMonitorOptions | undefined): ParsedMonitorOptions {
+  return readOptions<ParsedMonitorOptions>(
+    raw,
+    {
+      service: withDefault(readString, process.env['npm_package_name'] || 'service'),
+      environment: withDefault(optional(readString), process.env['NODE_ENV'] || undefined),
+      version: optional(readString),
+      instance: withDefault(readString, `${hostname()}:${process.pid}`),
+      thresholds: withDefault(readThresholds, {}),
+      reclaim: (value, path) => readReclaim(value ?? {}, path),
+      callSitesPerSecond: withDefault(readInteger(0, 1_000_000), 200),
+      sweepEveryMs: withDefault(readDurationMs, 1000),
+      clock: withDefault(readClock, systemClock),
+      wallClock: withDefault(readFunction<() => number>(), Date.now),
+    },
+    'createPoolMonitor options',
+  );
+}
