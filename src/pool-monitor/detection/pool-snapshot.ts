@@ -1,5 +1,5 @@
 import type { AppRequest, LeaseRequest, ManagedPool, PoolCounts } from '../../connection/index.js';
-import { ownPlace } from '../call-site/own-frames.js';
+import { ownPlace } from '../call-site/own-place.js';
 import type { SiteReport, WaitReport } from '../report.js';
 import { siteOf, type TrackedLease } from './tracked-lease.js';
 
@@ -42,7 +42,7 @@ export class PoolSnapshot {
       oldestMs: Math.max(0, this.#now - (this.#requests[0]?.requestedAt ?? this.#now)),
       sites: bySite(
         this.#requests.slice(0, MOST_READ).map((request) => ({
-          site: siteOf(request, request.askedAt && ownPlace(request.askedAt.stack)),
+          site: siteOf(request, request.askedAt && ownPlace(request.askedAt)),
           ms: this.#now - request.requestedAt,
         })),
       ),

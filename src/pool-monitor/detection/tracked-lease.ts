@@ -1,5 +1,5 @@
 import type { LeaseInfo, LeaseUsage, ManagedPool } from '../../connection/index.js';
-import { ownPlace } from '../call-site/own-frames.js';
+import { ownPlace } from '../call-site/own-place.js';
 import { maskStatement } from '../mask-statement.js';
 import { formatPlace, type Place } from '../place.js';
 import type { LeaseReport } from '../report.js';
@@ -62,7 +62,7 @@ export class TrackedLease {
   get place(): Place | undefined {
     if (!this.#isPlaced) {
       this.#isPlaced = true;
-      this.#place = this.lease.askedAt && ownPlace(this.lease.askedAt.stack);
+      this.#place = this.lease.askedAt && ownPlace(this.lease.askedAt);
     }
     return this.#place;
   }

@@ -1,0 +1,41 @@
+import { relative, sep } from 'node:path';
+import type { Place } from '../place.js';
+import { framesOf, type StackFrame } from './frames.js';
+import { originalPlace } from './source-maps.js';
+
+const PACKAGES = /(?:^|[\\/])node_modules[\\/]/;
+
+/**
+ * The first place of a stack in the application's own code: of the frames that are neither Node's nor a package's nor
+ * holdfast's. `undefined` where there is none.
+ */
+export function ownPlace(site: { readonly stack: string }): Place | undefined {
+  const frame = framesOf(site).find(({ file }) => !PACKAGES.test(file) && !isOurs(file));
+  return frame && placeOf(frame);
+}
+
+function placeOf(frame: StackFrame): Place {
+  const { file, line, column } = originalPlace(frame);
+  return Object.freeze({ function: frame.function, file: shown(file), line, column });
+}
+
+/** Below the working directory a path says more without it. */
+function shown(file: string): string {
+  const below = relative(process.cwd(), file);
+  return below.startsWith('..') || below === '' ? file : below.split(sep).join('/');
+}
+
+/** The folder of this package's code: `src`, `dist/cjs` or `dist/esm`. */
+let ours: string | undefined;
+
+function isOurs(file: string): boolean {
+  ours ??= ownFolder();
+  return ours !== '' && file.startsWith(ours);
+}
+
+function ownFolder(): string {
+  // Neither __filename nor import.meta.url compiles in both module formats; a stack knows.
+  const here = { stack: '' };
+  Error.captureStackTrace(here);
+  return framesOf(here)[0]?.file.replace(/pool-monitor[\\/]call-site[\\/][^\\/]*$/, '') ?? '';
+}
