@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { runInThisContext } from 'node:vm';
 
 /** One frame of a stack, at its place in the code that ran. */
 export interface StackFrame {
@@ -24,10 +25,11 @@ const NAMELESS = new Set(['Object', 'Function', 'Module', 'global', 'process', '
  * Of a stack that was read already, what its text says.
  */
 export function framesOf(site: { readonly stack: string }): StackFrame[] {
-  const { prepareStackTrace } = Error;
+  const before = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
+  const map = mapperInForce();
   let frames: StackFrame[] | undefined;
   Error.prepareStackTrace = (error: Error, calls: NodeJS.CallSite[]) => {
-    const text: unknown = prepareStackTrace?.(error, calls);
+    const text = map?.(error, calls);
     const mapped = typeof text === 'string' ? text.split('\n').filter((line) => AT.test(line)) : [];
     frames = calls.flatMap((call, index) => {
       const frame = frameOf(call);
@@ -42,9 +44,19 @@ export function framesOf(site: { readonly stack: string }): StackFrame[] {
   try {
     text = String(site.stack);
   } finally {
-    Error.prepareStackTrace = prepareStackTrace;
+    if (before) Object.defineProperty(Error, 'prepareStackTrace', before);
+    else Reflect.deleteProperty(Error, 'prepareStackTrace');
   }
   return frames ?? text.split('\n').flatMap((line) => parseLine(line) ?? []);
+}
+
+type Mapper = (error: Error, calls: NodeJS.CallSite[]) => unknown;
+
+/** What puts stacks into words here. Where this context has nothing of its own, as a test runner's, Node asks the main one. */
+function mapperInForce(): Mapper | undefined {
+  const own = Error as { readonly prepareStackTrace?: Mapper };
+  const main = runInThisContext('Error') as typeof own;
+  return own.prepareStackTrace ?? main.prepareStackTrace;
 }
 
 function frameOf(call: NodeJS.CallSite): StackFrame | undefined {
