@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
+  CallSite,
   type Clock,
   processGlobal,
   readClock,
@@ -7,6 +8,9 @@ import {
   readString,
   systemClock,
 } from '../core/index.js';
+
+/** Frames below an ORM's door: the application's is among the first. */
+const FRAMES = 30;
 
 /** A unit of the application's work: an HTTP request, a job, a message. Leases that are asked for in it carry it. */
 export interface AppRequest {
@@ -16,8 +20,15 @@ export interface AppRequest {
   readonly startedAt: number;
   /** `Clock.now()` of its end, in milliseconds; `undefined` while it runs. A lease that is out after it was forgotten. */
   readonly endedAt: number | undefined;
-  /** Why leases that are taken in it are held on purpose: `allowHeld`. */
-  readonly allowed?: string | undefined;
+}
+
+/** What the async context says of leases that are asked for in it. */
+export interface LeaseContext {
+  readonly request: AppRequest | undefined;
+  /** Why they are held on purpose: {@link allowHeld}. */
+  readonly allowed: string | undefined;
+  /** Where the application called what asks for them, where an ORM loses its stack on the way: {@link withCallSite}. */
+  readonly calledAt: { readonly stack: string } | undefined;
 }
 
 /** A request whose begin and end are told by whoever serves it. */
@@ -29,7 +40,8 @@ export interface OpenRequest {
   end(): void;
 }
 
-const storage = processGlobal('holdfast.app-request/1', () => new AsyncLocalStorage<AppRequest>());
+const OUTSIDE: LeaseContext = Object.freeze({ request: undefined, allowed: undefined, calledAt: undefined });
+const storage = processGlobal('holdfast.lease-context/1', () => new AsyncLocalStorage<LeaseContext>());
 
 /**
  * Begins a request whose end is told by `end()`: for a middleware, which knows of the answer by an event.
@@ -56,7 +68,7 @@ export function openRequest(label: string, clock: Clock = systemClock): OpenRequ
   };
   return {
     request,
-    run: (work) => storage.run(request, work),
+    run: (work) => storage.run({ ...OUTSIDE, request }, work),
     end: () => void (request.endedAt ??= clock.now()),
   };
 }
@@ -84,7 +96,17 @@ export async function runInRequest<T>(label: string, work: () => T | PromiseLike
 
 /** The request that the running call is part of. */
 export function currentRequest(): AppRequest | undefined {
-  return storage.getStore();
+  return leaseContext().request;
+}
+
+/** What the context of the running call says of the leases that it asks for. */
+export function leaseContext(): LeaseContext {
+  return storage.getStore() ?? OUTSIDE;
+}
+
+/** Runs `work` knowing where it was called: for the door of an ORM that asks for its connection on another stack. */
+export function withCallSite<T>(work: () => T): T {
+  return storage.run({ ...leaseContext(), calledAt: new CallSite(withCallSite, FRAMES) }, work);
 }
 
 /**
@@ -103,6 +125,5 @@ export function currentRequest(): AppRequest | undefined {
 export function allowHeld<T>(reason: string, work: () => T): T {
   readFunction()(work, 'allowHeld(reason, work)');
   const allowed = readString(reason, 'allowHeld(reason)');
-  const around = currentRequest() ?? { label: allowed, startedAt: systemClock.now(), endedAt: undefined };
-  return storage.run({ ...around, allowed }, work);
+  return storage.run({ ...leaseContext(), allowed }, work);
 }

@@ -63,6 +63,8 @@ export class DriverLease<C extends object> implements LeaseInfo {
   readonly backendId: number | undefined;
   readonly askedAt: { readonly stack: string } | undefined;
   readonly request: AppRequest | undefined;
+  readonly allowed: string | undefined;
+  readonly calledAt: { readonly stack: string } | undefined;
   readonly opened: boolean;
   /** Statements that run, where the driver does not tell. */
   inFlight = 0;
@@ -86,6 +88,8 @@ export class DriverLease<C extends object> implements LeaseInfo {
     this.backendId = loan.backendId;
     this.askedAt = request.askedAt;
     this.request = request.request;
+    this.allowed = request.allowed;
+    this.calledAt = request.calledAt;
     this.#lastUsedAt = loan.acquiredAt;
     this.#loan = loan;
     this.#shared = shared;

@@ -1,7 +1,7 @@
 import { type Clock, type Dialect, getLogger, messageOf } from '../core/index.js';
 import { acquireTimeout, explainTimeout } from './acquire-timeout.js';
 import type { AmbientScope } from './ambient-scope.js';
-import { currentRequest } from './app-request.js';
+import { leaseContext } from './app-request.js';
 import { currentFrame, type Frame, runInFrame, scopeOnPool } from './context.js';
 import {
   type ConnectionState,
@@ -170,6 +170,10 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     else await lease.reclaim(reason);
   }
 
+  get observed(): boolean {
+    return this.book.observed;
+  }
+
   observe(observer: LeaseObserver): () => void {
     return this.book.observe(observer);
   }
@@ -266,7 +270,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   protected request(kind: LeaseKind, frame: Frame | undefined, holder?: string): DriverRequest {
     const requestedAt = this.clock.now();
     if (!this.book.observed) return { pool: this.name, kind, frame, holder, requestedAt };
-    const request = { pool: this.name, kind, frame, holder, requestedAt, request: currentRequest() };
+    const request = { pool: this.name, kind, frame, holder, requestedAt, ...leaseContext() };
     this.book.describe(request);
     return request;
   }

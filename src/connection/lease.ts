@@ -20,6 +20,10 @@ export interface LeaseRequest {
   readonly askedAt?: { readonly stack: string } | undefined;
   /** The application's request that it was asked for in (`openRequest`, `runInRequest`), where there is one. */
   readonly request?: AppRequest | undefined;
+  /** Why it is held on purpose, where it is (`allowHeld`). */
+  readonly allowed?: string | undefined;
+  /** Where the application called an ORM that asks on a stack of its own. */
+  readonly calledAt?: { readonly stack: string } | undefined;
 }
 
 /** A connection on loan. */

@@ -60,6 +60,8 @@ export interface ManagedPool {
    * `reason`. A transaction is rolled back and its caller gets `reason`. Resolves once that is done. Never rejects.
    */
   reclaim(lease: LeaseInfo, reason: LeaseReclaimedError): Promise<void>;
+  /** Whether anybody observes it. */
+  readonly observed: boolean;
   /** Calls `observer` at each lease event until the returned function is called. Throws `InvalidOptionsError` for what is no observer. */
   observe(observer: LeaseObserver): () => void;
   /** Borrows a connection for a transaction. */

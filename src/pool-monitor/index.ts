@@ -1,5 +1,4 @@
 export { createPoolMonitor, PoolMonitor } from './monitor.js';
-export type { PoolSupplier } from './monitor.js';
 export type { PoolMonitorOptions, ReclaimMode, ReclaimOptions } from './options.js';
 export { DEFAULT_THRESHOLDS } from './thresholds.js';
 export type { Thresholds, ThresholdScope } from './thresholds.js';
@@ -9,5 +8,5 @@ export type { Blocking, ServerReport, ServerSession } from './server-report.js';
 export { formatPlace } from './place.js';
 export type { Place } from './place.js';
 export type { DurationCounts, GaugeSample, MonitorView, PoolMetrics, SentAlert } from './view.js';
-export { allowHeld, openRequest, runInRequest } from '../connection/index.js';
-export type { AppRequest, OpenRequest } from '../connection/index.js';
+export { allowHeld, LeaseReclaimedError, openRequest, runInRequest } from '../connection/index.js';
+export type { AppRequest, OpenRequest, PoolSupplier, PoolWatcher } from '../connection/index.js';

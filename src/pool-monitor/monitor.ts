@@ -3,11 +3,13 @@ import {
   LeaseReclaimedError,
   type ManageablePool,
   type ManagedPool,
+  type PoolSupplier,
+  type PoolWatcher,
   preparePool,
   registeredNames,
   registeredSource,
 } from '../connection/index.js';
-import { describeError, getLogger } from '../core/index.js';
+import { type Clock, describeError, getLogger } from '../core/index.js';
 import { CallSiteBudget } from './detection/call-site-budget.js';
 import { collectGarbage } from './detection/collect-garbage.js';
 import { FindingBook } from './detection/finding-book.js';
@@ -24,14 +26,11 @@ import type { GaugeSample, MonitorView, PoolMetrics, SentAlert } from './view.js
 /** How often a garbage collection may be forced, in milliseconds: one takes 18 to 150. */
 const COLLECT_EVERY_MS = 60_000;
 
-/** Pools that come and go: those of a data source, which is initialised again. */
-export type PoolSupplier = () => readonly ManagedPool[];
-
 /**
  * Watches pools and says what is wrong with them: which line leaked a connection, why a pool is exhausted. It never asks
  * a pool for a connection, never throws into the application and never holds the process open.
  */
-export class PoolMonitor implements MonitorView {
+export class PoolMonitor implements MonitorView, PoolWatcher {
   readonly #options: ParsedMonitorOptions;
   readonly #findings: FindingBook;
   readonly #thresholds = new ThresholdTable();
@@ -52,6 +51,11 @@ export class PoolMonitor implements MonitorView {
     this.#callSites = new CallSiteBudget(callSitesPerSecond);
     this.#timer = new SweepTimer(clock, sweepEveryMs, (elapsedMs) => this.#sweep(elapsedMs));
     this.#suppliers.add(registeredPools);
+  }
+
+  /** Where its times come from. */
+  get clock(): Clock {
+    return this.#options.clock;
   }
 
   /** Begins to watch every pool that holdfast manages, and those of `watch()`. A second call changes nothing. */

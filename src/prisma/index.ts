@@ -5,3 +5,4 @@ export { UnsupportedPrismaClientError } from './errors.js';
 export type { PrismaClientLike } from './prisma-types.js';
 export { manageSqliteAdapter } from './manage-sqlite-adapter.js';
 export type { ManageSqliteAdapterOptions, SqliteAdapterFactoryLike } from './manage-sqlite-adapter.js';
+export { watchPrisma } from './watch-prisma.js';

@@ -8,6 +8,7 @@ import {
   type ManualSavepoint,
   runInFrame,
   scopeInFrame,
+  withCallSite,
 } from '../connection/index.js';
 import { runInTransaction, type TransactionScope } from '../transaction/index.js';
 import type {
@@ -46,7 +47,9 @@ export class OwnTransactions {
     const source = this.#source;
     const awaitingBegin = this.#awaitingBegin;
     const nested: TransactionMethod = function (this: unknown, work, options) {
-      if (!ambientScope(source)) return original.call(this, work, options);
+      const begin = (): Promise<unknown> => original.call(this, work, options);
+      // Prisma begins it on a stack of its own.
+      if (!ambientScope(source)) return source.primary.observed ? withCallSite(begin) : begin();
       const isolationLevel =
         options?.isolationLevel ?? client._engineConfig?.transactionOptions?.isolationLevel;
       return nestedScope({ source, name: 'PrismaClient.$transaction', isolationLevel }, (scope) => {

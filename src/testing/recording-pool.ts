@@ -24,6 +24,7 @@ export class RecordingPool<D extends RecordingDriver> implements ManagedPool {
   readonly dialect: Dialect;
   readonly clock = systemClock;
   readonly serving = true;
+  readonly observed = false;
   readonly native: RecordingClients[D];
   readonly source: ManagedSource;
   readonly #driver: D;

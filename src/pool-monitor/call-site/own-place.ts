@@ -10,8 +10,12 @@ const PACKAGES = /(?:^|[\\/])node_modules[\\/]/;
  * holdfast's. `undefined` where there is none.
  */
 export function ownPlace(site: { readonly stack: string }): Place | undefined {
-  const frame = framesOf(site).find(({ file }) => !PACKAGES.test(file) && !isOurs(file));
-  return frame && placeOf(frame);
+  const own = framesOf(site).filter(({ file }) => !PACKAGES.test(file) && !isOurs(file));
+  const [frame] = own;
+  if (!frame) return undefined;
+  // A callback has no name; the function around it, of the same file, has.
+  const named = own.find((each) => each.function !== undefined && each.file === frame.file);
+  return placeOf({ ...frame, function: named?.function });
 }
 
 function placeOf(frame: StackFrame): Place {

@@ -1,7 +1,6 @@
 import type { AppRequest, LeaseRequest, ManagedPool, PoolCounts } from '../../connection/index.js';
-import { ownPlace } from '../call-site/own-place.js';
 import type { SiteReport, WaitReport } from '../report.js';
-import { siteOf, type TrackedLease } from './tracked-lease.js';
+import { placeOf, siteOf, type TrackedLease } from './tracked-lease.js';
 
 /** Waiters whose call site is read: a stack costs 30 µs and more to read, and thousands may wait. */
 const MOST_READ = 100;
@@ -42,7 +41,7 @@ export class PoolSnapshot {
       oldestMs: Math.max(0, this.#now - (this.#requests[0]?.requestedAt ?? this.#now)),
       sites: bySite(
         this.#requests.slice(0, MOST_READ).map((request) => ({
-          site: siteOf(request, request.askedAt && ownPlace(request.askedAt)),
+          site: siteOf(request, placeOf(request)),
           ms: this.#now - request.requestedAt,
         })),
       ),

@@ -55,14 +55,14 @@ export class TrackedLease {
   /** Why it is held on purpose, where it is. */
   get allowed(): string | undefined {
     const { statement } = this.usage;
-    return this.lease.request?.allowed ?? (statement && LISTENS.test(statement) ? 'LISTEN' : undefined);
+    return this.lease.allowed ?? (statement && LISTENS.test(statement) ? 'LISTEN' : undefined);
   }
 
   /** Where it was taken: found when a report needs it, for a stack costs more to read than to take. */
   get place(): Place | undefined {
     if (!this.#isPlaced) {
       this.#isPlaced = true;
-      this.#place = this.lease.askedAt && ownPlace(this.lease.askedAt);
+      this.#place = placeOf(this.lease);
     }
     return this.#place;
   }
@@ -97,6 +97,11 @@ export class TrackedLease {
       verdict,
     });
   }
+}
+
+/** The application's place that a connection was asked for at, where it was recorded. */
+export function placeOf({ askedAt, calledAt }: Pick<LeaseInfo, 'askedAt' | 'calledAt'>): Place | undefined {
+  return (askedAt && ownPlace(askedAt)) ?? (calledAt && ownPlace(calledAt));
 }
 
 /** How reports name whoever asked: its transaction's method and place, or the place, or its request. */
