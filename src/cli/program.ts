@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { systemClock } from '../core/index.js';
+import { nearest, systemClock } from '../core/index.js';
 import type { CliCommand } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
@@ -39,7 +39,7 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
       terminal.out.write(`${invocation.version}\n`);
       return 0;
     }
-    const problem = error instanceof CommanderError ? usageErrorFrom(error, program) : error;
+    const problem = error instanceof CommanderError ? usageErrorFrom(error, program, typed) : error;
     const isJson = invocation.argv.includes('--json');
     const reporter = reporterFor({
       terminal,
@@ -87,7 +87,7 @@ export function programOf({ name }: Pick<Invocation, 'name'>, { terminal, act }:
     for (const alias of command.aliases ?? []) declared.alias(alias);
     command.declare?.(declared);
     declared.action(() => {
-      if (asksForVersion(program)) throw versionWithCommand(name, declared);
+      if (asksForVersion(program)) throw versionWithCommand(name, declared.name(), declared.args[0]);
       return act(command, declared);
     });
   }
@@ -106,18 +106,29 @@ function asksForVersion(program: Command): boolean {
 }
 
 /** The flag takes no value: what was meant as one is the first argument. */
-function versionWithCommand(name: string, command: Command): UsageError {
-  const [value = '1'] = command.args;
+function versionWithCommand(name: string, command: string, value = '1'): UsageError {
   const instead =
-    command.name() === 'baseline'
+    command === 'baseline'
       ? `The version of a baseline is given without a flag: ${name} baseline ${value}`
-      : `Options of ${command.name()}: ${name} ${command.name()} --help`;
+      : `Options of ${command}: ${name} ${command} --help`;
   return new UsageError(
     `--version prints the version of ${name} and goes with no command; nothing was done.\n${instead}`,
   );
 }
 
-function usageErrorFrom(error: CommanderError, program: Command): UsageError {
-  const message = error.code === NO_COMMAND ? 'No command was given.' : error.message.replace(/^error: /, '');
+function usageErrorFrom(error: CommanderError, program: Command, typed: string): UsageError {
+  const [, value] = /unknown option '--version=(.*)'/.exec(error.message) ?? [];
+  if (value !== undefined && typed !== '') return versionWithCommand(program.name(), typed, value);
+  const message = error.code === NO_COMMAND ? noCommand(program) : error.message.replace(/^error: /, '');
   return new UsageError(`${message}\nCommands and options: ${program.name()} --help`, { cause: error });
+}
+
+/** `help` of a command that there is not ends as no command does. */
+function noCommand({ args: [first, asked], commands }: Command): string {
+  if (first !== 'help' || asked === undefined) return 'No command was given.';
+  const near = nearest(
+    asked,
+    commands.flatMap((command) => [command.name(), ...command.aliases()]),
+  );
+  return `unknown command '${asked}'${near === undefined ? '' : `\n(Did you mean ${near}?)`}`;
 }

@@ -1,3 +1,4 @@
+import { InvalidOptionsError } from 'holdfast';
 import { ManualClock } from 'holdfast/testing';
 import type { LockHolder, MigrationEvent } from 'holdfast/migrations';
 import { reporterFor } from '../../src/cli/output/reporter-for.js';
@@ -59,6 +60,23 @@ describe('without a terminal', () => {
       '2 migrations to run.',
       'V3__add_orders.sql:12: warning 1265: Data truncated',
       'V3__add_orders.sql: statement 3 was resumed',
+    ]);
+  });
+
+  test('what a callback tells after the failure comes after what the failure says', () => {
+    const { err, reporter, tell } = reporterOn();
+    tell(
+      { kind: 'failed', script, message: 'no such table' },
+      { kind: 'note', script: 'afterMigrateError.sql', message: 'The callback failed: no such log.' },
+    );
+    expect(err.text).toBe('');
+    reporter.failure(new InvalidOptionsError('V3__add_orders.sql:1:1: no such table.'), 1);
+    tell({ kind: 'note', message: 'later' });
+
+    expect(err.lines).toEqual([
+      'V3__add_orders.sql:1:1: no such table.',
+      'afterMigrateError.sql: The callback failed: no such log.',
+      'later',
     ]);
   });
 

@@ -17,6 +17,8 @@ export class HumanReporter implements Reporter {
   readonly #withoutSecrets: (text: string) => string;
   /** Each call of a migrator connects; where that leads to is told once. */
   #connectedTo = '';
+  /** What callbacks tell once the run has failed: it comes after what the failure says, which is told at the end. */
+  #afterFailure: string[] | undefined;
 
   constructor(terminal: Terminal, progress: Progress, withoutSecrets: (text: string) => string) {
     this.#terminal = terminal;
@@ -62,6 +64,7 @@ export class HumanReporter implements Reporter {
       case 'failed':
         this.#progress.end();
         this.#done(`${red('✗')} ${printable(event.script)}`);
+        this.#afterFailure ??= [];
         break;
       default:
         event satisfies never;
@@ -77,9 +80,16 @@ export class HumanReporter implements Reporter {
     this.#progress.end();
     const { err } = this.#terminal;
     err.line(this.#withoutSecrets(failureText(error, err.colours)));
+    const after = this.#afterFailure ?? [];
+    this.#afterFailure = undefined;
+    for (const text of after) this.#aside(text);
   }
 
   #aside(text: string): void {
+    if (this.#afterFailure) {
+      this.#afterFailure.push(text);
+      return;
+    }
     this.#progress.hide();
     this.#terminal.err.line(this.#withoutSecrets(text));
     this.#progress.show();

@@ -1,3 +1,4 @@
+import { InvalidOptionsError } from '../../core/index.js';
 import type { MigrationSession } from '../database/session.js';
 import { MissingRightsError } from '../errors.js';
 import type { ParsedHistoryOptions } from '../options.js';
@@ -8,7 +9,8 @@ import { TABLE_DIALECTS } from './table-dialect.js';
 
 /**
  * The history that the options name. Its schema is settled here, once: a migration may empty the search path, so every
- * statement on the table says where it is. Throws `MissingRightsError` where there is no schema to create it in.
+ * statement on the table says where it is. Where there is none to create it in, throws `MissingRightsError`, and
+ * `InvalidOptionsError` on MySQL, where the url has to name it.
  */
 export async function openHistory(
   session: MigrationSession,
@@ -19,10 +21,12 @@ export async function openHistory(
   );
   const schema = options.schema ?? here?.schema;
   if (schema == null) {
+    if (session.dialect === 'mysql')
+      throw new InvalidOptionsError(
+        'The url names no database. Put it at its end: mysql://host:3306/DATABASE. (Of a pool: its option `database`.)',
+      );
     throw new MissingRightsError(
-      session.dialect === 'mysql'
-        ? 'The url names no database. Put it at its end: mysql://host:3306/DATABASE.'
-        : 'No schema of the search path exists, or the user may use none of them. Name one with `schema`, or GRANT USAGE ON SCHEMA public TO the user.',
+      'No schema of the search path exists, or the user may use none of them. Name one with `schema`, or GRANT USAGE ON SCHEMA public TO the user.',
     );
   }
   const place = { schema, name: options.table, user: here?.user ?? 'unknown' };

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf } from '../../core/index.js';
+import { InvalidOptionsError, messageOf } from '../../core/index.js';
 import { type FileName, parseFileName, parseFolderName } from './file-name.js';
 import type { IgnoredFile, SourceOptions } from './sources.js';
 
@@ -23,7 +23,10 @@ export interface FoundFiles {
   readonly problems: readonly string[];
 }
 
-/** Looks through the directories at names alone; no file is opened. Never rejects: what goes wrong is a problem. */
+/**
+ * Looks through the directories at names alone; no file is opened. What goes wrong is a problem; but of a directory that
+ * is none it throws `InvalidOptionsError`, for what names it is wrong.
+ */
 export async function findFiles(options: SourceOptions): Promise<FoundFiles> {
   const search = new Search(options.recursive);
   for (const directory of options.directories) await search.begin(directory, options.cwd);
@@ -60,11 +63,14 @@ class Search {
 
   async begin(directory: string, cwd: string): Promise<void> {
     const absolute = path.resolve(cwd, directory);
+    let realPath: string;
     try {
-      await this.#look({ path: absolute, realPath: await realpath(absolute), prefix: '' });
+      realPath = await realpath(absolute);
+      if (!(await stat(realPath)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
     } catch (error) {
-      this.#problems.push(explainDirectory(absolute, error));
+      throw new InvalidOptionsError(explainDirectory(absolute, error), { cause: error });
     }
+    await this.#lookInside({ path: absolute, realPath, prefix: '' });
   }
 
   result(): FoundFiles {

@@ -308,16 +308,20 @@ describe('what is refused names the files and what to do', () => {
     expect((await problemOf(directoryOf(files))).split('\n').at(-1)).toBe('- and 5 more');
   });
 
-  test('a directory that does not exist', async () => {
+  test('a directory that does not exist, which is the fault of the options', async () => {
     const root = directoryOf({});
-    expect(await problemOf(root, { directories: ['migrations'] })).toBe(
-      `There is no directory ${path.join(root, 'migrations')}. Create it, or name the one that holds the migrations in \`directories\`.`,
-    );
+    await expect(resolve(root, { directories: ['migrations'] })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: `There is no directory ${path.join(root, 'migrations')}. Create it, or name the one that holds the migrations in \`directories\`.`,
+    });
   });
 
   test('a file where a directory is named', async () => {
     const root = directoryOf({ migrations: '' });
-    expect(await problemOf(root, { directories: ['migrations'] })).toMatch(/is no directory/);
+    await expect(resolve(root, { directories: ['migrations'] })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringMatching(/is no directory/),
+    });
   });
 
   test('a file and a folder that this process must not read', async () => {

@@ -19,7 +19,7 @@ const CLOSE_TIMEOUT_MS = 2000;
 export function pgDatabaseOfUrl(url: string, parsed: ConnectionUrl, driver: PgModule): Database {
   const seconds = Number(parsed.params.get('connect_timeout') ?? Number.NaN);
   const options = {
-    connectionString: url,
+    connectionString: withoutDeprecatedMode(url, parsed),
     application_name: APPLICATION_NAME,
     connectionTimeoutMillis: seconds > 0 ? seconds * 1000 : CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -47,6 +47,15 @@ export function pgDatabaseOfUrl(url: string, parsed: ConnectionUrl, driver: PgMo
       }
     },
   };
+}
+
+/**
+ * `pg` takes these modes as verify-full, and warns on stderr that its next major version will not. They are written as
+ * what they are, so that the warning is kept from who deploys, and a new `pg` verifies as before.
+ */
+function withoutDeprecatedMode(url: string, { params }: ConnectionUrl): string {
+  if (params.get('uselibpqcompat') === 'true') return url;
+  return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/g, '$1verify-full');
 }
 
 /** Sessions that a pool of the application lends. Each is destroyed afterwards: what migrations have set stays on it. */
