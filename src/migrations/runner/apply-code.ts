@@ -18,10 +18,14 @@ export interface CodeRun {
   finish(): Promise<void>;
 }
 
-/** Runs a migration in code. Throws `ScriptFailure`. */
-export async function applyCode(run: CodeRun): Promise<void> {
+/**
+ * Runs a migration in code. Resolves to how many statements it sent, as far as is known: the driver's own connection
+ * counts as one where it was asked for. Throws `ScriptFailure`.
+ */
+export async function applyCode(run: CodeRun): Promise<number> {
   const { session, options } = run.context;
   const settings = settingsFor(session, options.schema);
+  const { given, sent } = contextOf(run);
   let code: LoadedCode | undefined;
   try {
     code = await loadCodeMigration(run.body);
@@ -32,7 +36,7 @@ export async function applyCode(run: CodeRun): Promise<void> {
       isRecursive: true,
       changesSession: true,
     });
-    await code.run(contextOf(run));
+    await code.run(given);
     run.signals.check();
     await settings.restore(session);
     // DDL of MySQL has ended the transaction: then nothing is left that the row could commit with.
@@ -40,6 +44,7 @@ export async function applyCode(run: CodeRun): Promise<void> {
       await run.finish();
       await session.query('COMMIT');
     } else await inTransaction(session, () => run.finish());
+    return sent();
   } catch (error) {
     const failure = await failed(run, error, code);
     // Why it failed is what is told, not what went wrong after that.
@@ -76,14 +81,27 @@ async function failed(
   });
 }
 
-function contextOf({ context, script, signals }: CodeRun): MigrationContext {
+/** What the migration is given, and how many statements it has sent through it. */
+function contextOf({ context, script, signals }: CodeRun): {
+  readonly given: MigrationContext;
+  readonly sent: () => number;
+} {
   const { session, options, emit } = context;
-  return {
-    sql: (text, values) => session.query(text, values),
-    native: session.native,
+  let viaSql = 0;
+  let viaNative = 0;
+  const given: MigrationContext = {
+    sql: (text, values) => {
+      viaSql++;
+      return session.query(text, values);
+    },
+    get native() {
+      viaNative = 1;
+      return session.native;
+    },
     placeholders: options.placeholders,
     log: (message) => emit({ kind: 'note', script, message }),
     signal: signals.either,
     server: session.server,
   };
+  return { given, sent: () => viaSql + viaNative };
 }

@@ -75,8 +75,7 @@ export class MigrationApplier {
     };
     if (body.kind === 'code') {
       await lock.assertHeld();
-      await applyCode({ context, script, body, signals, finish });
-      return 0;
+      return applyCode({ context, script, body, signals, finish });
     }
     const source = await Script.open({ context, script, body });
     // One transaction asks inside, before its row, and is rolled back where the lock is gone; the rest could not be.

@@ -75,7 +75,10 @@ export class Callbacks {
   async #run({ script, body, moment }: ResolvedCallback, signals: RunSignals): Promise<void> {
     const { context } = this.#parts;
     const finish = (): Promise<void> => Promise.resolve();
-    if (body.kind === 'code') return applyCode({ context, script, body, signals, finish });
+    if (body.kind === 'code') {
+      await applyCode({ context, script, body, signals, finish });
+      return;
+    }
     const source = await Script.open({ context, script, body });
     await applyScript({
       ...context,

@@ -24,7 +24,7 @@ export interface TaskOptions {
   readonly step?: number | undefined;
   readonly moments: RunMoments;
   /** For messages: `applied`, `undone`. */
-  readonly verb: RunStory['verb'];
+  readonly verb: Exclude<RunStory['verb'], 'tried'>;
   /** Moments whose callbacks failed in an earlier run, after what they belong to was applied. */
   readonly owed?: ReadonlySet<CallbackMoment>;
 }
@@ -65,7 +65,7 @@ export async function runTasks(
           applied.push(done);
           current = undefined;
           emit({ kind: 'applied', ...pick(done) });
-          if (done.statements === 0 && body.kind === 'sql') emit({ kind: 'note', script, message: EMPTY });
+          if (done.statements === 0) emit({ kind: 'note', script, message: EMPTY[verb][body.kind] });
           await callbacks.run(moments.afterEach);
         },
       })),
@@ -95,8 +95,20 @@ export async function runTasks(
   }
 }
 
-const EMPTY =
-  'It holds no statement. It counts as applied all the same, and to fill it now is to edit an applied file: write a new one.';
+const ALL_THE_SAME =
+  'It counts as applied all the same, and to fill it now is to edit an applied file: write a new one.';
+const NOT_TAKEN_BACK = 'What its version made stays, which counts as undone all the same.';
+
+const EMPTY = {
+  applied: {
+    sql: `It holds no statement. ${ALL_THE_SAME}`,
+    code: `Its \`up\` sent no statement. ${ALL_THE_SAME}`,
+  },
+  undone: {
+    sql: `It holds no statement. ${NOT_TAKEN_BACK}`,
+    code: `Its \`down\` sent no statement. ${NOT_TAKEN_BACK}`,
+  },
+};
 
 /** What it belongs to is applied and will not come again, so that the callback would not either. */
 async function remember(

@@ -49,6 +49,22 @@ describe.each(engines)('a migration in code by %s', (driver, use) => {
     expect(notesOf(files.events)).toContain(`me ${driver === 'pg' ? 'postgres' : 'mariadb'} object false`);
   });
 
+  test('whose up() sends no statement is applied, with a note', async () => {
+    files.write({
+      'V1__a.js': 'exports.up = () => {};',
+      'V2__b.js': 'exports.up = ({ native }) => void native;',
+    });
+    expect((await files.migrator().up()).applied).toHaveLength(2);
+    expect(files.events.filter((event) => event.kind === 'note' && event.script !== undefined)).toMatchObject(
+      [
+        {
+          script: 'V1__a.js',
+          message: expect.stringMatching(/^Its `up` sent no statement\. It counts as applied/),
+        },
+      ],
+    );
+  });
+
   test('that throws is rolled back with what it had done', async () => {
     files.write({
       'V1__a.sql': 'CREATE TABLE a (n INT)',
