@@ -5,7 +5,7 @@ import type { FailureEffect } from '../migrations/index.js';
 export const EXIT_CODES = {
   0: 'Done.',
   1: 'It failed, and the database is as it was before what failed.',
-  2: '`status` alone: migrations are pending.',
+  2: '`status` alone: migrations are pending, or callbacks that failed.',
   3: 'It failed, and part of a migration stays in the database, or nobody knows.',
   4: 'Somebody else holds the lock.',
   5: 'Files and history contradict each other: an edited file, a missing one, a late lower version, a failed row.',

@@ -4,7 +4,7 @@ import type { MigratorOptions } from './options.js';
  * What `holdfast.config.ts` exports: the options of `createMigrator()` without those that only code can use. Relative
  * paths in it start at the file's own folder.
  */
-export type HoldfastConfig = Omit<MigratorOptions, 'pool' | 'cwd' | 'onEvent'>;
+export type HoldfastConfig = Omit<MigratorOptions, 'pool' | 'acquireTimeoutMs' | 'cwd' | 'onEvent' | 'clock'>;
 
 /** The configuration, or a function that makes it: to fetch a secret, to read a file. */
 export type HoldfastConfigExport = HoldfastConfig | (() => HoldfastConfig | Promise<HoldfastConfig>);

@@ -1,4 +1,5 @@
 import type { FailureEffect } from './errors.js';
+import type { CallbackMoment } from './events.js';
 import type { LockHolder } from './locks/lock.js';
 import type { MigrationKind } from './migration.js';
 import type { MigrationState } from './state.js';
@@ -22,6 +23,7 @@ export interface AppliedScript {
   readonly script: string;
   readonly version: string | undefined;
   readonly executionTimeMs: number;
+  /** Of a migration in code those that it sent by `sql`. */
   readonly statements: number;
 }
 
@@ -69,6 +71,10 @@ export interface StatusResult {
   readonly entries: readonly StatusEntry[];
   /** What the next `up` would run, in order. */
   readonly pending: readonly string[];
+  /** Moments whose callbacks failed after what they belong to was applied: the next `up` runs them again. */
+  readonly owed: readonly CallbackMoment[];
+  /** Who is at what is RUNNING. */
+  readonly runBy: LockHolder | undefined;
   readonly problems: readonly Problem[];
 }
 

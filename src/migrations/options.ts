@@ -1,8 +1,10 @@
 import {
+  type Clock,
   invalid,
   InvalidOptionsError,
   optional,
   readBoolean,
+  readClock,
   readDurationMs,
   readFunction,
   readInteger,
@@ -10,6 +12,7 @@ import {
   readOptions,
   readString,
   type Reader,
+  systemClock,
   withDefault,
 } from '../core/index.js';
 import type { MigrationListener } from './events.js';
@@ -23,6 +26,8 @@ export interface MigratorOptions {
   urlFile?: string;
   /** A pool of `pg`, `mysql2` or `mariadb` that the application has; one of its connections is borrowed for the run. */
   pool?: object;
+  /** How long `pool` may take to lend a connection, in milliseconds. Default: 60,000. */
+  acquireTimeoutMs?: number;
   /** Which driver opens `url`. Default: `pg`; `mariadb` where it is installed, else `mysql2`. */
   driver?: 'pg' | 'mysql2' | 'mariadb';
   /** Where migrations are, relative to `cwd`. Default: `['migrations']`. */
@@ -50,6 +55,8 @@ export interface MigratorOptions {
   installedBy?: string;
   /** Told of everything that happens; what it throws is logged and ignored. */
   onEvent?: MigrationListener;
+  /** Where waiting takes its time from. Default: the system's clock. */
+  clock?: Clock;
 }
 
 /** Which table keeps what was applied, where it is not named as usual. */
@@ -87,6 +94,7 @@ export interface ParsedMigratorOptions {
   readonly url: string | undefined;
   readonly urlFile: string | undefined;
   readonly pool: object | undefined;
+  readonly acquireTimeoutMs: number;
   readonly driver: 'pg' | 'mysql2' | 'mariadb' | undefined;
   readonly directories: readonly string[];
   readonly cwd: string;
@@ -105,6 +113,7 @@ export interface ParsedMigratorOptions {
   readonly allowWarnings: ReadonlySet<string>;
   readonly installedBy: string | undefined;
   readonly onEvent: MigrationListener;
+  readonly clock: Clock;
 }
 
 /** Whose table the history can be. */
@@ -196,6 +205,7 @@ export function readMigratorOptions(raw: unknown, path = 'createMigrator(options
       url: optional(readString),
       urlFile: optional(readPathOfUrl),
       pool: optional(readPool),
+      acquireTimeoutMs: withDefault(readDurationMs, 60_000),
       driver: optional(readOneOf(['pg', 'mysql2', 'mariadb'])),
       directories: withDefault(readStrings, ['migrations']),
       cwd: withDefault(readString, process.cwd()),
@@ -210,6 +220,7 @@ export function readMigratorOptions(raw: unknown, path = 'createMigrator(options
       allowWarnings: withDefault(readWarnings, new Set()),
       installedBy: optional(readString),
       onEvent: withDefault(readFunction<MigrationListener>(), () => {}),
+      clock: withDefault(readClock, systemClock),
     },
     path,
   );

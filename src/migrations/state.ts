@@ -12,6 +12,7 @@ export const MIGRATION_STATES = {
   OUT_OF_ORDER_PENDING: 'Not applied, and below a version that is: refused, unless `--out-of-order`.',
   SUCCESS: 'Applied.',
   OUT_OF_ORDER: 'Applied after a higher version.',
+  RUNNING: 'Another deployer is at it now, statement by statement: `status` says who.',
   FAILED: 'It failed half-way on a database that cannot roll back; `up` goes on or says what to do.',
   MISSING: 'Applied, and its file is gone: refused. A repeatable one is a note.',
   MISSING_FAILED: 'It failed half-way, and its file is gone.',

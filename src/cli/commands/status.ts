@@ -1,6 +1,7 @@
 import type { MigrationState, StatusEntry, StatusResult } from '../../migrations/index.js';
 import type { CliCommand } from '../command.js';
 import type { ExitCode } from '../exit-codes.js';
+import { describeHolder } from '../output/describe-holder.js';
 import { printProblems } from '../output/problems.js';
 import { type Column, printTable } from '../output/table.js';
 import { count, duration, printable, timestamp } from '../output/text.js';
@@ -16,18 +17,23 @@ export const status: CliCommand = {
   },
 };
 
-function exitCodeFor({ pending, problems }: StatusResult): ExitCode {
+function exitCodeFor({ pending, owed, problems }: StatusResult): ExitCode {
   if (problems.length > 0) return 5;
-  return pending.length > 0 ? 2 : 0;
+  return pending.length + owed.length > 0 ? 2 : 0;
 }
 
 function print(out: Output, result: StatusResult): void {
-  const { entries, pending, problems, version } = result;
+  const { entries, pending, owed, runBy, problems, version } = result;
   if (entries.length > 0) {
     printTable(out, entries, columnsFor(out.colours));
     out.line();
   }
   printProblems(out, problems);
+  for (const { script, state } of entries)
+    if (state === 'RUNNING')
+      out.line(printable(`${script} is being run now; the lock is ${describeHolder(runBy)}.`));
+  for (const moment of owed)
+    out.line(`${moment} failed after what it belongs to was applied: the next \`up\` runs it again.`);
   const at = version === undefined ? 'has no migration applied' : `is at version ${version}`;
   const next =
     pending.length > 0 ? `${count(pending.length, 'migration')} pending` : nothing(problems.length);
@@ -63,7 +69,7 @@ function columnsFor(colours: Colours): readonly Column<StatusEntry>[] {
 }
 
 const GOOD: readonly MigrationState[] = ['SUCCESS', 'OUT_OF_ORDER', 'BASELINE'];
-const NEXT: readonly MigrationState[] = ['PENDING', 'OUTDATED', 'UNDONE'];
+const NEXT: readonly MigrationState[] = ['PENDING', 'RUNNING', 'OUTDATED', 'UNDONE'];
 const BAD: readonly MigrationState[] = [
   'FAILED',
   'MISSING',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MigrationSession } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
+import type { LockHolder } from '../locks/lock.js';
 import { lockLost } from '../locks/lock-lost.js';
 import type { CallbackMoment } from '../events.js';
 import type { History } from './history.js';
@@ -42,6 +43,8 @@ export interface BegunScript {
   /** The one that was sent and whose answer never came, and the line it begins in. */
   readonly undecided: { readonly statement: number; readonly line: number } | undefined;
   readonly startedAt: Date;
+  /** Who is at it now: the journal does not know, so that it is added by `survey()`. */
+  readonly runBy?: LockHolder;
 }
 
 /** What runs left behind that did not come to their end. */

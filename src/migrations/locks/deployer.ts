@@ -23,8 +23,18 @@ export function thisDeployer(): Deployer {
 export function deployerLabel({ host, pid }: Deployer, migration?: string): string {
   const end = host.length > MOST_HOST ? `~${host.slice(1 - MOST_HOST)}` : host;
   const script = migration === undefined ? '' : ` ${migration}`;
-  // The server turns what is not ASCII into question marks.
-  return `${PREFIX} ${end.replace(/\s/g, '_')}:${pid}${script}`.replace(/[^ -~]/g, '?').slice(0, MOST_BYTES);
+  return inAscii(`${PREFIX} ${end.replace(/\s/g, '_')}:${pid}${script}`).slice(0, MOST_BYTES);
+}
+
+/** As the server does it with what is not ASCII. */
+function inAscii(text: string): string {
+  return text.replace(/[^ -~]/g, '?');
+}
+
+/** Whether a holder may be at that script: it says so, as far as its label has room, or nobody knows what it is at. */
+export function mayBeAt({ host, migration }: LockHolder, script: string): boolean {
+  if (migration === undefined) return host === undefined;
+  return script === migration || inAscii(script).startsWith(migration);
 }
 
 /** Reads what {@link deployerLabel} wrote; nothing of any other application's name. */

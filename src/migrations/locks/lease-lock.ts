@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, settledWithin, type Timer } from '../../core/index.js';
+import type { Clock, Timer } from '../../core/index.js';
 import type { Database, MigrationSession } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
+import { openWithin } from '../database/open-within.js';
 import { DatabaseUnreachableError, type LockLostError } from '../errors.js';
 import type { Deployer } from './deployer.js';
 import type { AcquireLockOptions, LockHolder, MigrationLock, TakenLock } from './lock.js';
@@ -125,22 +126,16 @@ export class LeaseLock implements MigrationLock {
   }
 
   async #openHeart(): Promise<void> {
-    const { database, clock, leaseMs } = this.#options;
-    let heart: MigrationSession | undefined;
-    let late = false;
-    const opening = database.open().then((session) => {
-      heart = session;
-      // A pool lends it when nobody waits any more.
-      if (late) void session.end();
+    const { database, clock, leaseMs, label } = this.#options;
+    const limitMs = leaseMs / 3;
+    this.#heart = await openWithin(database, {
+      clock,
+      limitMs,
+      tooLate: () =>
+        new DatabaseUnreachableError(
+          `${label} needs a second connection for its heartbeat, and none came within ${Math.round(limitMs)} ms. Give the pool a limit of at least 2, or give a url instead of the pool.`,
+        ),
     });
-    await Promise.race([opening, settledWithin(clock, leaseMs / 3, opening)]);
-    if (!heart) {
-      late = true;
-      throw new DatabaseUnreachableError(
-        `${this.#options.label} needs a second connection for its heartbeat, and none came within ${Math.round(leaseMs / 3)} ms. Give the pool a limit of at least 2, or give a url instead of the pool.`,
-      );
-    }
-    this.#heart = heart;
   }
 
   #schedule(): void {

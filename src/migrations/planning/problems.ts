@@ -30,12 +30,12 @@ export function resumableProblemOf({ migration, row, state }: PlanEntry, begun: 
 
 /**
  * What is told of a script that the journal knows and the history does not: whoever ran it was ended before it could
- * write that it failed, or is at it now.
+ * write that it failed.
  */
 export function begunProblemOf({ migration, state }: PlanEntry, begun: BegunScript): Problem {
   const { script } = begun;
   const when = on({ installedOn: begun.startedAt });
-  const start = `${script} failed half-way${when}: its run did not end, unless one is at it right now. ${howFar(begun)}`;
+  const start = `${script} failed half-way${when}: its run did not end. ${howFar(begun)}`;
   const command = migration?.kind === 'undo' ? 'undo' : 'up';
   const next =
     migration === undefined

@@ -24,7 +24,7 @@ const MAY_BE_BEGUN: ReadonlySet<MigrationState> = new Set([
 
 /**
  * Adds what the journal knows and the history does not: a run that was killed wrote no row. What it was at is FAILED, or
- * MISSING_FAILED where its file is gone, as if it had. Pure.
+ * MISSING_FAILED where its file is gone, as if it had. What somebody is at right now is RUNNING, and no problem. Pure.
  */
 export function withBegun(plan: Plan, begun: readonly BegunScript[]): BegunPlan {
   if (begun.length === 0) return { plan, resumable: [], problems: plan.problems };
@@ -36,26 +36,27 @@ export function withBegun(plan: Plan, begun: readonly BegunScript[]): BegunPlan 
     const found = left.get(script);
     if (found === undefined) return entry;
     known.set(script, found);
-    if (!MAY_BE_BEGUN.has(entry.state)) return entry;
-    const failed: PlanEntry = { ...entry, state: 'FAILED', begun: found };
-    derived.push(failed);
-    return failed;
+    const now: PlanEntry = { ...entry, state: found.runBy ? 'RUNNING' : 'FAILED', begun: found };
+    if (!MAY_BE_BEGUN.has(entry.state)) return found.runBy && entry.state === 'FAILED' ? now : entry;
+    derived.push(now);
+    return now;
   });
   const gone = begun
     .filter(({ script }) => !known.has(script))
-    .map((each): PlanEntry => ({ state: 'MISSING_FAILED', begun: each }));
+    .map((each): PlanEntry => ({ state: each.runBy ? 'RUNNING' : 'MISSING_FAILED', begun: each }));
   const isUndo = ({ migration }: PlanEntry): boolean => migration?.kind === 'undo';
   const written = plan.failed.filter(
     (entry) => entry.migration !== undefined && !isUndo(entry) && known.has(entry.migration.script),
   );
   const scripts = new Set(derived.map(({ migration }) => migration!.script));
   const told = plan.problems
-    .filter(({ script }) => !scripts.has(script))
+    .filter(({ script }) => !scripts.has(script) && known.get(script)?.runBy === undefined)
     .map((problem) => {
       const entry = written.find(({ migration }) => migration!.script === problem.script);
       return entry === undefined ? problem : resumableProblemOf(entry, known.get(problem.script)!);
     });
-  const problems = [...told, ...[...derived, ...gone].map((entry) => begunProblemOf(entry, entry.begun!))];
+  const stopped = [...derived, ...gone].filter(({ state }) => state !== 'RUNNING');
+  const problems = [...told, ...stopped.map((entry) => begunProblemOf(entry, entry.begun!))];
   return {
     plan: {
       ...plan,

@@ -1,5 +1,6 @@
 import { getLogger } from '../../core/index.js';
 import { openDatabase } from '../database/open-database.js';
+import { patientPool } from '../database/patient-pool.js';
 import type { Database } from '../database/session.js';
 import type { MigrationEvent, MigrationListener } from '../events.js';
 import type { History } from '../history/history.js';
@@ -101,8 +102,16 @@ class DatabaseMigrator implements Migrator {
   }
 
   #open(): Promise<Database> {
-    this.#database ??= openDatabase(this.#options);
+    this.#database ??= this.#find();
     return this.#database;
+  }
+
+  async #find(): Promise<Database> {
+    const { pool, clock, acquireTimeoutMs: limitMs } = this.#options;
+    const database = await openDatabase(this.#options);
+    if (pool === undefined) return database;
+    const onWait = (message: string): void => this.#emit({ kind: 'note', message });
+    return patientPool(database, { clock, limitMs, onWait });
   }
 }
 

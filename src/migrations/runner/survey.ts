@@ -1,5 +1,8 @@
 import type { CallbackMoment } from '../events.js';
 import { tablesExist } from '../history/table-dialect.js';
+import type { BegunScript } from '../history/journal.js';
+import { mayBeAt } from '../locks/deployer.js';
+import type { MigrationLock } from '../locks/lock.js';
 import type { AppliedMigration } from '../migration.js';
 import type { Problem } from '../migrator.js';
 import type { Plan, PlanEntry, PlanOptions } from '../planning/plan.js';
@@ -8,6 +11,7 @@ import { withBegun } from '../planning/with-begun.js';
 import { resolveMigrations } from '../sources/resolve-migrations.js';
 import type { MigrationSources } from '../sources/sources.js';
 import type { RunContext } from './run-context.js';
+import { lockOf } from './with-lock.js';
 
 /** What is on disk, what is in the database, and what follows from both. */
 export interface Survey {
@@ -28,11 +32,16 @@ export function readSources({ options }: RunContext): Promise<MigrationSources> 
   return resolveMigrations(options);
 }
 
+export interface SurveyOptions extends PlanOptions {
+  /** Set where this run holds the lock: then nobody else is at what was begun. */
+  readonly lock?: MigrationLock | undefined;
+}
+
 /** Reads the history, and plans. */
 export async function survey(
   context: RunContext,
   sources: MigrationSources,
-  options: PlanOptions = {},
+  { lock, ...options }: SurveyOptions = {},
 ): Promise<Survey> {
   const { session, history, journal } = context;
   const [hasHistory, hasJournal] = await tablesExist(session, [history, journal]);
@@ -45,7 +54,18 @@ export async function survey(
   const { begun, owed } = hasJournal
     ? await journal.known(session)
     : { begun: [], owed: new Set<CallbackMoment>() };
-  return { sources, hasHistory: hasHistory!, applied, owed, ...withBegun(made, begun) };
+  const told = begun.length > 0 && lock === undefined ? await withRunner(context, begun) : begun;
+  return { sources, hasHistory: hasHistory!, applied, owed, ...withBegun(made, told) };
+}
+
+/** Says of what somebody is at who that is: whoever holds the lock, and says so of this script or of none. */
+async function withRunner(
+  context: RunContext,
+  begun: readonly BegunScript[],
+): Promise<readonly BegunScript[]> {
+  const holder = await (await lockOf(context)).holder();
+  if (holder === undefined) return begun;
+  return begun.map((each) => (mayBeAt(holder, each.script) ? { ...each, runBy: holder } : each));
 }
 
 /** The highest applied version after a run, whose own session may have been lost at its last COMMIT. */
@@ -54,11 +74,19 @@ export async function versionAfter(
   sources: MigrationSources,
 ): Promise<string | undefined> {
   const { session, database } = context;
-  if (!session.lost) return (await survey(context, sources)).plan.version?.text;
+  if (!session.lost) return versionNow(context, sources);
   const other = await database.open();
   try {
-    return (await survey({ ...context, session: other }, sources)).plan.version?.text;
+    return await versionNow({ ...context, session: other }, sources);
   } finally {
     await other.end();
   }
+}
+
+async function versionNow(
+  { session, history }: RunContext,
+  { migrations: resolved }: MigrationSources,
+): Promise<string | undefined> {
+  const applied = (await history.exists(session)) ? await history.list(session) : [];
+  return plan({ resolved, applied }).version?.text;
 }

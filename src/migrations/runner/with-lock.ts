@@ -1,4 +1,3 @@
-import { systemClock } from '../../core/index.js';
 import { createLock } from '../locks/create-lock.js';
 import type { MigrationLock } from '../locks/lock.js';
 import type { RunContext } from './run-context.js';
@@ -11,6 +10,7 @@ export function lockOf({ database, session, history, options }: RunContext): Pro
     history: { ...options.history, schema: history.schema },
     kind: options.lock.kind,
     leaseMs: options.lock.leaseMs,
+    clock: options.clock,
   });
 }
 
@@ -22,14 +22,14 @@ export async function withLock<T>(
 ): Promise<T> {
   const lock = await lockOf(context);
   const { emit, options } = context;
-  const begun = systemClock.now();
+  const begun = options.clock.now();
   await lock.acquire({
     waitMs: options.lock.waitMs,
     signal: signals.either,
     onWaiting: (holder) => emit({ kind: 'waiting for lock', holder }),
   });
   try {
-    emit({ kind: 'lock acquired', waitedMs: Math.round(systemClock.now() - begun) });
+    emit({ kind: 'lock acquired', waitedMs: Math.round(options.clock.now() - begun) });
     return await work(lock);
   } finally {
     await lock.release();

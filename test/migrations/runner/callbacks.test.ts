@@ -81,11 +81,13 @@ describe.each(engines)('callbacks by %s', (_, use) => {
       await migrator.baseline({ version: '0' });
       expect((await failureOf(migrator.up())).message).toContain(`${failed}.sql`);
       expect((await migrator.validate()).problems).toEqual([]);
+      expect(await migrator.status()).toMatchObject({ owed: [failed], pending: [], problems: [] });
       await failureOf(migrator.up());
       files.write({ [`${failed}.sql`]: tell(failed) });
       await told();
       expect((await migrator.up()).applied).toEqual([]);
       expect(await told()).toEqual(moments);
+      expect(await migrator.status()).toMatchObject({ owed: [] });
       await migrator.up();
       expect(await told()).toEqual([]);
     },

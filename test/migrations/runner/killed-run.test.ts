@@ -62,6 +62,20 @@ describe('a run that was killed half-way in a file that no transaction holds', (
     expect(after.problems).toEqual([]);
   });
 
+  test('is not left half-run by an undo of what lies below it', async () => {
+    await kill();
+    files.write({ 'U1__zero.sql': 'DROP TABLE zero' });
+    const error = await failureOf(files.migrator().undo());
+    expect(error).toBeInstanceOf(ValidationFailedError);
+    expect(error.message).toMatch(
+      /^V2__a\.sql failed half-way: its run did not end\. Bring it to an end first/,
+    );
+    expect(await engine.tables()).toEqual(['a', 'zero']);
+    await files.migrator().up();
+    files.write({ 'U2__a.sql': 'DROP TABLE a; DROP TABLE b' });
+    expect((await files.migrator().undo()).undone).toMatchObject([{ script: 'U2__a.sql' }]);
+  });
+
   test('is refused while its file is gone, until `repair` forgets it', async () => {
     await kill();
     files.write({ 'V2__a.sql': null, 'V3__c.sql': 'CREATE TABLE c (n INT)' });

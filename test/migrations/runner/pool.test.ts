@@ -1,5 +1,111 @@
+import { ManualClock } from 'holdfast/testing';
+import mariadb from 'mariadb';
+import { createPool } from 'mysql2/promise';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Pool } from 'pg';
-import { usePostgres, useWorkspace } from './workspace.js';
+import { DatabaseUnreachableError } from '../../../src/migrations/index.js';
+import { failureOf, notesOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+
+interface FullPool {
+  readonly pool: object;
+  /** Takes its only connection, until it is given back. */
+  take(): Promise<() => unknown>;
+  end(): Promise<void>;
+}
+
+const fullPools = [
+  [
+    'pg',
+    usePostgres,
+    (url: string): FullPool => {
+      const pool = new Pool({ connectionString: url, max: 1 });
+      return {
+        pool,
+        take: async () => {
+          const client = await pool.connect();
+          return () => client.release();
+        },
+        end: () => pool.end(),
+      };
+    },
+  ],
+  [
+    'mysql2',
+    () => useMariadb('mysql2'),
+    (url: string): FullPool => {
+      const pool = createPool({ uri: url, connectionLimit: 1 });
+      return {
+        pool,
+        take: async () => {
+          const connection = await pool.getConnection();
+          return () => connection.release();
+        },
+        end: () => pool.end(),
+      };
+    },
+  ],
+  [
+    'mariadb',
+    () => useMariadb('mariadb'),
+    (url: string): FullPool => {
+      const { hostname: host, port, username: user, password, pathname } = new URL(url);
+      const database = pathname.slice(1);
+      const pool = mariadb.createPool({
+        host,
+        port: Number(port),
+        user,
+        password,
+        database,
+        connectionLimit: 1,
+      });
+      return {
+        pool,
+        take: async () => {
+          const connection = await pool.getConnection();
+          return () => connection.release();
+        },
+        end: () => pool.end(),
+      };
+    },
+  ],
+] as const;
+
+describe.each(fullPools)('with a pool of %s that has nothing to lend', (_, use, make) => {
+  const engine = use();
+  const files = useWorkspace(engine);
+
+  /** Moves the time on, step by step, until the work is settled. */
+  const advanceUntilOver = async (clock: ManualClock, work: Promise<unknown>): Promise<void> => {
+    let isOver = false;
+    const end = (): void => void (isOver = true);
+    work.then(end, end);
+    for (await turn(); !isOver; await turn()) clock.advance(1000);
+  };
+
+  test('the wait is told, and ends', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+    const full = make(engine.url);
+    try {
+      const giveBack = await full.take();
+      const clock = new ManualClock();
+      const failing = failureOf(files.migrator({ pool: full.pool, clock, acquireTimeoutMs: 30_000 }).up());
+      await advanceUntilOver(clock, failing);
+      const error = await failing;
+      expect(error).toBeInstanceOf(DatabaseUnreachableError);
+      expect(error.message).toMatch(/has lent no connection within 30000 ms/);
+      expect(clock.now()).toBeLessThan(40_000);
+      expect(notesOf(files.events)).toEqual([
+        expect.stringMatching(/^Waiting for a connection: for 5 s the pool of \w+ has lent none/),
+      ]);
+
+      // What it is lent after all is given back: else the next one would wait for ever.
+      await giveBack();
+      expect((await files.migrator({ pool: full.pool }).up()).applied).toHaveLength(1);
+    } finally {
+      await full.end();
+    }
+  });
+});
 
 describe('with the pool of an application', () => {
   const engine = usePostgres();

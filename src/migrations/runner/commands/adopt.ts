@@ -33,8 +33,8 @@ export async function adopt(context: RunContext, { from, table }: AdoptOptions):
   const sources = await readSources(context);
   const rows = await readForeignHistory(session, from, place);
   requireWritable(context);
-  return withLock(context, new RunSignals({}), async () => {
-    const { applied, hasHistory } = await survey(context, sources);
+  return withLock(context, new RunSignals({}), async (lock) => {
+    const { applied, hasHistory } = await survey(context, sources, { lock });
     if (!hasHistory) await createOwn(context);
     const known = new Set(applied.filter(({ success }) => success).map(({ script }) => script));
     const files = sources.migrations.filter(({ kind }) => kind !== 'undo');
@@ -43,7 +43,7 @@ export async function adopt(context: RunContext, { from, table }: AdoptOptions):
     await inTransaction(session, async () => {
       for (const row of missing) await history.add(session, row);
     });
-    const { plan, problems } = await survey(context, sources);
+    const { plan, problems } = await survey(context, sources, { lock });
     return {
       adopted: missing.map(({ script }) => script),
       notes: [

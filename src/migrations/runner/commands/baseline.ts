@@ -26,9 +26,9 @@ export async function baseline(
   const signals = new RunSignals({});
   const sources = await readSources(context);
   requireWritable(context);
-  return withLock(context, signals, async () => {
+  return withLock(context, signals, async (lock) => {
     const { history, session, options } = context;
-    const { applied, hasHistory } = await survey(context, sources);
+    const { applied, hasHistory } = await survey(context, sources, { lock });
     const before = applied.find(({ type }) => type === 'BASELINE');
     if (before?.version && compareVersions(before.version, version) === 0) {
       if (before.description !== storedDescription(asked ?? before.description))

@@ -1,3 +1,4 @@
+import type { MigrationLock } from '../../locks/lock.js';
 import type { ResolvedMigration } from '../../migration.js';
 import type { DryRunResult, DryRunScript, UpOptions } from '../../migrator.js';
 import { DryRunner } from '../dry-runner.js';
@@ -21,10 +22,11 @@ export async function dryRun(context: RunContext, options: UpOptions = {}): Prom
   const signals = new RunSignals({ stop: options.signal, cancel: options.cancelSignal });
   const sources = await readSources(context);
   const { session } = context;
-  const look = async (): Promise<Outlook> => {
+  const look = async (lock?: MigrationLock): Promise<Outlook> => {
     const found = await survey(context, sources, {
       to: options.to,
       outOfOrder: options.outOfOrder ?? context.options.outOfOrder,
+      lock,
     });
     tellNotes(context, found);
     refuseProblems(found);
@@ -41,9 +43,9 @@ export async function dryRun(context: RunContext, options: UpOptions = {}): Prom
   if (!session.server.supportsTransactionalDdl)
     return { scripts: await each(context, migrations, (migration) => runner.judge(migration)) };
   requireWritable(context);
-  return withLock(context, signals, async () => {
+  return withLock(context, signals, async (lock) => {
     // Whoever held the lock may have applied them.
-    const now = await look();
+    const now = await look(lock);
     const release = signals.cancels(session);
     await now.runner.begin();
     try {

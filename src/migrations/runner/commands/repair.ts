@@ -19,10 +19,10 @@ export async function repair(context: RunContext): Promise<RepairResult> {
   const signals = new RunSignals({});
   const sources = await readSources(context);
   requireWritable(context);
-  return withLock(context, signals, async () => {
+  return withLock(context, signals, async (lock) => {
     const callbacks = new Callbacks({ context, signals, callbacks: sources.callbacks });
     await callbacks.run('beforeRepair');
-    const found = await survey(context, sources);
+    const found = await survey(context, sources, { lock });
     const changes = await inTransaction(context.session, async () => [
       ...(await forgetFailures(context, found)),
       ...(await realign(context, found)),

@@ -11,13 +11,15 @@ const NO_MIGRATION: ReadonlySet<HistoryType> = new Set(['SCHEMA', 'DELETE']);
 
 /** What is applied, what is pending, and why `up` would refuse. Takes no lock and changes nothing. */
 export async function status(context: RunContext): Promise<StatusResult> {
-  const { plan, resumable, problems } = await survey(context, await readSources(context));
+  const { plan, resumable, owed, problems } = await survey(context, await readSources(context));
   return {
     database: context.database.description,
     history: context.history.table,
     version: plan.version?.text,
     entries: plan.entries.filter(({ row }) => row === undefined || !NO_MIGRATION.has(row.type)).map(entryOf),
     pending: pendingOf({ plan, resumable }),
+    owed: [...owed],
+    runBy: plan.entries.find(({ state }) => state === 'RUNNING')?.begun?.runBy,
     problems,
   };
 }

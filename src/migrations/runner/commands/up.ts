@@ -1,4 +1,5 @@
 import { MissingRightsError, ValidationFailedError } from '../../errors.js';
+import type { MigrationLock } from '../../locks/lock.js';
 import type { HistoryType, ResolvedMigration } from '../../migration.js';
 import type { Problem, UpOptions, UpResult } from '../../migrator.js';
 import type { MigrationTask } from '../apply-migration.js';
@@ -31,8 +32,8 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   const signals = new RunSignals({ stop: options.signal, cancel: options.cancelSignal });
   const planOptions = { to: options.to, outOfOrder: options.outOfOrder ?? context.options.outOfOrder };
   const sources = await readSources(context);
-  const look = async (): Promise<Look> => {
-    const found = await survey(context, sources, planOptions);
+  const look = async (lock?: MigrationLock): Promise<Look> => {
+    const found = await survey(context, sources, { ...planOptions, lock });
     tellNotes(context, found);
     refuseProblems(found);
     return { found, tasks: tasksOf(found) };
@@ -44,7 +45,7 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   requireWritable(context);
   return withLock(context, signals, async (lock) => {
     // Whoever held the lock may have applied them.
-    const now = await look();
+    const now = await look(lock);
     const { found, tasks } = now;
     if (isIdle(now)) return { applied: [], version: found.plan.version?.text };
     if (!found.hasHistory) {
