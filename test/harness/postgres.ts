@@ -22,6 +22,17 @@ export interface StartPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** How long the server may take to accept connections. Default 60000. */
   readonly startTimeoutMs?: number;
+  /** Makes the data directory in place of initdb. */
+  readonly copyOf?: DataCopy;
+  /** The largest file that it can write, in blocks of 512 bytes (of 1024 in some shells). */
+  readonly fileLimitBlocks?: number;
+}
+
+/** The data of another server. */
+export interface DataCopy {
+  /** Of the user `postgres` in it. */
+  readonly password: string;
+  copyTo(target: { readonly data: string; readonly owner: ServerOwner }): Promise<void>;
 }
 
 const defaultSettings = {
@@ -48,12 +59,15 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     mkdirSync(directory, { mode: 0o700 });
     if (owner.uid !== undefined) chownSync(directory, owner.uid, owner.gid ?? 0);
     const server = new ServerFiles(directory, binaries, owner);
-    await initialise(server, watchdog);
+    const { copyOf, fileLimitBlocks } = options;
+    if (copyOf === undefined) await initialise(server, watchdog);
+    else await copyOf.copyTo(server);
     const settings = { ...defaultSettings, ...options.settings };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const started = await startOnFreePort(
       {
-        spawn: (port) => server.spawn('postgres', ['-D', server.data, '-p', String(port), ...flags]),
+        spawn: (port) =>
+          server.spawn('postgres', ['-D', server.data, '-p', String(port), ...flags], fileLimitBlocks),
         isReady: () => server.isReady(),
         readLog: () => server.readLog(),
         limitMs: options.startTimeoutMs ?? 60_000,
@@ -67,7 +81,8 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
       });
     }
     const { pid, port } = started;
-    const url = `postgres://postgres:${server.password}@127.0.0.1:${port}/postgres`;
+    const { password } = copyOf ?? server;
+    const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
     return { url, directory, pid, stop: () => watchdog.finish(), keep: () => watchdog.letGo() };
   } catch (error) {
     await watchdog.finish();
@@ -89,7 +104,7 @@ class ServerFiles {
     this.log = join(directory, 'server.log');
   }
 
-  spawn(binary: keyof PostgresBinaries, args: readonly string[]): ChildProcess {
+  spawn(binary: keyof PostgresBinaries, args: readonly string[], fileLimitBlocks?: number): ChildProcess {
     const log = openSync(this.log, 'a', 0o600);
     const options: SpawnOptions = {
       cwd: this.directory,
@@ -101,7 +116,9 @@ class ServerFiles {
       ...(this.owner.uid === undefined ? {} : { uid: this.owner.uid, gid: this.owner.gid }),
     };
     try {
-      return spawn(this.binaries[binary], args, options);
+      const path = this.binaries[binary];
+      if (fileLimitBlocks === undefined) return spawn(path, args, options);
+      return spawn('/bin/sh', ['-c', `ulimit -f ${fileLimitBlocks}; exec "$0" "$@"`, path, ...args], options);
     } finally {
       closeSync(log);
     }
