@@ -30,8 +30,8 @@ const settings = [
   '--default-time-zone=+00:00',
 ];
 
-/** Starts a private MariaDB on a free port of 127.0.0.1, as root or as a normal user. */
-export async function startMariadb(): Promise<RunningServer> {
+/** Starts a private MariaDB on a free port of 127.0.0.1, as root or as a normal user. `options` are added to its command line. */
+export async function startMariadb(options: readonly string[] = []): Promise<RunningServer> {
   const installation = findMariadb();
   const owner = findOwner(['mysql', 'nobody']);
   const directory = join(tmpdir(), `holdfast-mariadb-${randomBytes(6).toString('hex')}`);
@@ -42,7 +42,7 @@ export async function startMariadb(): Promise<RunningServer> {
       mkdirSync(path, { mode: 0o700 });
       if (owner.uid !== undefined) chownSync(path, owner.uid, owner.gid ?? 0);
     }
-    const server = new ServerFiles(directory, installation, owner);
+    const server = new ServerFiles(directory, installation, { owner, options });
     await initialise(server, watchdog);
     const started = await startOnFreePort(server, watchdog);
     if ('problem' in started) throw server.failure(`the server ${started.problem}`);
@@ -63,7 +63,7 @@ class ServerFiles {
   constructor(
     readonly directory: string,
     readonly installation: MariadbInstallation,
-    readonly owner: ServerOwner,
+    readonly extra: { readonly owner: ServerOwner; readonly options: readonly string[] },
   ) {
     this.log = join(directory, 'server.log');
   }
@@ -79,7 +79,7 @@ class ServerFiles {
 
   run(args: readonly string[], stdin: 'pipe' | 'ignore'): ChildProcess {
     const log = openSync(this.log, 'a', 0o600);
-    const { uid, gid } = this.owner;
+    const { uid, gid } = this.extra.owner;
     try {
       return spawn(
         this.installation.mariadbd,
@@ -88,6 +88,7 @@ class ServerFiles {
           `--datadir=${join(this.directory, 'data')}`,
           // Servers that start at once in one folder remove each other's temporary tables.
           `--tmpdir=${join(this.directory, 'tmp')}`,
+          ...this.extra.options,
           ...args,
         ],
         {

@@ -24,8 +24,6 @@ export interface StartPostgresOptions {
   readonly startTimeoutMs?: number;
   /** Makes the data directory in place of initdb. */
   readonly copyOf?: DataCopy;
-  /** The largest file that it can write, in blocks of 512 bytes (of 1024 in some shells). */
-  readonly fileLimitBlocks?: number;
 }
 
 /** The data of another server. */
@@ -59,15 +57,14 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     mkdirSync(directory, { mode: 0o700 });
     if (owner.uid !== undefined) chownSync(directory, owner.uid, owner.gid ?? 0);
     const server = new ServerFiles(directory, binaries, owner);
-    const { copyOf, fileLimitBlocks } = options;
+    const { copyOf } = options;
     if (copyOf === undefined) await initialise(server, watchdog);
     else await copyOf.copyTo(server);
     const settings = { ...defaultSettings, ...options.settings };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const started = await startOnFreePort(
       {
-        spawn: (port) =>
-          server.spawn('postgres', ['-D', server.data, '-p', String(port), ...flags], fileLimitBlocks),
+        spawn: (port) => server.spawn('postgres', ['-D', server.data, '-p', String(port), ...flags]),
         isReady: () => server.isReady(),
         readLog: () => server.readLog(),
         limitMs: options.startTimeoutMs ?? 60_000,
@@ -104,7 +101,7 @@ class ServerFiles {
     this.log = join(directory, 'server.log');
   }
 
-  spawn(binary: keyof PostgresBinaries, args: readonly string[], fileLimitBlocks?: number): ChildProcess {
+  spawn(binary: keyof PostgresBinaries, args: readonly string[]): ChildProcess {
     const log = openSync(this.log, 'a', 0o600);
     const options: SpawnOptions = {
       cwd: this.directory,
@@ -116,9 +113,7 @@ class ServerFiles {
       ...(this.owner.uid === undefined ? {} : { uid: this.owner.uid, gid: this.owner.gid }),
     };
     try {
-      const path = this.binaries[binary];
-      if (fileLimitBlocks === undefined) return spawn(path, args, options);
-      return spawn('/bin/sh', ['-c', `ulimit -f ${fileLimitBlocks}; exec "$0" "$@"`, path, ...args], options);
+      return spawn(this.binaries[binary], args, options);
     } finally {
       closeSync(log);
     }
