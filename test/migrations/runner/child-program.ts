@@ -13,7 +13,7 @@ const tell = (line) => process.stdout.write(JSON.stringify(line) + '\\n');
 const options = JSON.parse(process.argv[2]);
 const migrator = createMigrator({ ...options, onEvent: (event) => tell({ event }) });
 migrator.up().then(
-  (result) => tell({ result }),
+  (result) => tell({ result, peakKb: process.resourceUsage().maxRSS }),
   (error) => { tell({ error: { name: error.name, message: error.message, effect: error.effect } }); process.exitCode = 1; },
 ).finally(() => migrator.close());
 `;
@@ -61,6 +61,8 @@ function compile(name: string, folder: string): void {
 
 interface Outcome {
   readonly result?: UpResult;
+  /** The most memory that the process had, in KiB. */
+  readonly peakKb?: number;
   readonly error?: { readonly name: string; readonly message: string; readonly effect?: string };
 }
 
