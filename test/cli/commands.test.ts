@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Project, useProjects } from './project.js';
+import { jsonOf, type Project, useProjects } from './project.js';
 import { useServers } from './servers.js';
 
 // Each test runs several programs, on a machine that may have other things to do.
@@ -102,11 +102,11 @@ describe.each(servers)('on $name', (server) => {
 
     test('tells when it was applied in UTC, whatever the time zone of the process is', async () => {
       const at = project(shop);
-      await at.run(['up'], { env: { ...env(), TZ: 'Asia/Seoul' } });
+      await at.start(['up'], { env: { ...env(), TZ: 'Asia/Seoul' } }).ended;
       const zones = ['Asia/Seoul', 'America/New_York', 'UTC'];
       const told: unknown[] = [];
       for (const TZ of zones) {
-        const { last } = await at.json(['status'], { env: { ...env(), TZ } });
+        const { last } = jsonOf(await at.start(['status', '--json'], { env: { ...env(), TZ } }).ended);
         told.push((last['entries'] as { installedOn: string }[])[0]!.installedOn);
       }
       const appliedAt = Date.parse(String(told[0]));

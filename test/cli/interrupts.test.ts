@@ -99,7 +99,7 @@ describe.each(servers)('on $name', (server) => {
     const at = project({ 'migrations/V1__a.sql': sleeping(server) });
     const up = at.start(['up'], { env: env() });
     await asleep(server, up);
-    const busy = await at.run(['up', '--lock-wait', '0'], { env: env() });
+    const busy = await at.start(['up', '--lock-wait', '0'], { env: env() }).ended;
     const asked = await at.run(['unlock'], { env: env() });
     const unlocked = await at.run(['unlock', '--yes'], { env: env() });
     const ended = await up.ended;
@@ -140,7 +140,8 @@ describe('a process ends by itself', () => {
     const at = project({
       'migrations/V1__x.js': 'exports.up = async () => { setInterval(() => {}, 1000); };\n',
     });
-    const { exitCode, stdout, stderr } = await at.run(['up'], { env: { DATABASE_URL: postgres!.url } });
+    const { exitCode, stdout, stderr } = await at.start(['up'], { env: { DATABASE_URL: postgres!.url } })
+      .ended;
 
     expect(stdout).toContain('1 migration applied');
     expect(stderr).toMatch(/is still open \(.*Timeout.*\); ending/);
@@ -159,7 +160,7 @@ describe('a process ends by itself', () => {
     async (protocol) => {
       const { port } = silent.address() as { port: number };
       const connected = once(silent, 'connection') as Promise<[import('node:net').Socket]>;
-      const url = `${protocol}://x:y@127.0.0.1:${port}/z`;
+      const url = `${protocol}://x:y@127.0.0.1:${port}/z?connect_timeout=3`;
       const up = project({ 'migrations/V1__x.sql': '' }).start(['up'], { env: { DATABASE_URL: url } });
       const [socket] = await connected;
       up.child.kill('SIGTERM');

@@ -7,7 +7,10 @@ const project = useProjects();
 const { version } = jest.requireActual<{ version: string }>('../../package.json');
 
 test.each(['--version', '-V'])('%s alone prints the version', async (flag) => {
-  expect(await project().run([flag])).toMatchObject({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+  // The process itself looks for its package.
+  const { ended } = project().start([flag]);
+
+  expect(await ended).toMatchObject({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
 });
 
 // Taken as the program's own, it would end with exit code 0 what somebody believes to have run.
