@@ -64,6 +64,8 @@ describe('an import that breaks the layers is an error', () => {
     ['src/pool-monitor/file.ts', 'pino', 'pool-monitor imports node:*, core and connection only'],
     ['src/pool-monitor/file.ts', '../transaction/index.js', 'pool-monitor imports core and connection only'],
     ['src/pool-monitor/file.ts', '../migrations/index.js', 'pool-monitor imports core and connection only'],
+    ['src/pool-monitor/alerts/sinks/file.ts', '@slack/web-api', 'node:*, core and connection only'],
+    ['src/pool-monitor/alerts/sinks/slack-client.ts', '@slack/webhook', 'the types of @slack/web-api'],
     ['src/typeorm/file.ts', 'pg', 'typeorm names no package but typeorm'],
     ['src/typeorm/file.ts', '@nestjs/typeorm', 'typeorm names no package but typeorm'],
     ['src/typeorm/file.ts', '../nestjs/index.js', 'typeorm imports core, connection and transaction only'],
@@ -117,6 +119,14 @@ test('typeorm-transactional takes the types of typeorm, and no value', () => {
   const { diagnostics } = lint({ 'src/typeorm-transactional/file.ts': importing('typeorm') });
 
   expect(diagnostics.map(({ help }) => help).join('\n')).toContain('imports the types of typeorm only');
+});
+
+test('the client of the Slack bot takes the types of @slack/web-api, and no value', () => {
+  const file = 'src/pool-monitor/alerts/sinks/slack-client.ts';
+  const { diagnostics } = lint({ [file]: importing('@slack/web-api') });
+
+  expect(diagnostics.map(({ help }) => help).join('\n')).toContain('the types of @slack/web-api only');
+  expect(lint({ [file]: importingType('@slack/web-api') }).diagnostics).toEqual([]);
 });
 
 function both(specifier: string): string[] {

@@ -1,0 +1,12 @@
+export type { Alert, AlertCounts, AlertFact, AlertKind, AlertSink } from './alert.js';
+export { AlertCentre } from './alert-centre.js';
+export type { AlertCentreParts } from './alert-centre.js';
+export { SinkError } from './errors.js';
+export type { SinkErrorDetails } from './errors.js';
+export { localFleet } from './fleet.js';
+export type { Fleet, FleetRole, FleetShare, Sighting } from './fleet.js';
+export { readAlertOptions } from './options.js';
+export type { AlertOptions, AlertOptionsInput, DeliveryLimits, StormCap } from './options.js';
+export type { QuietHours } from './quiet-hours.js';
+export { functionSink, pinoSink, slackBot, slackWebhook, webhook } from './sinks/index.js';
+export type { SinkOptions, SlackBotOptions, SlackWebhookOptions, WebhookOptions } from './sinks/index.js';
