@@ -10,3 +10,20 @@ export type { Place } from './place.js';
 export type { DurationCounts, GaugeSample, MonitorView, PoolMetrics, SentAlert } from './view.js';
 export { allowHeld, LeaseReclaimedError, openRequest, runInRequest } from '../connection/index.js';
 export type { AppRequest, OpenRequest, PoolSupplier, PoolWatcher } from '../connection/index.js';
+export { functionSink, pinoSink, SinkError, slackBot, slackWebhook, webhook } from './alerts/index.js';
+export type {
+  Alert,
+  AlertCounts,
+  AlertFact,
+  AlertKind,
+  AlertOptionsInput,
+  AlertSink,
+  DeliveryLimits,
+  QuietHours,
+  SinkErrorDetails,
+  SinkOptions,
+  SlackBotOptions,
+  SlackWebhookOptions,
+  StormCap,
+  WebhookOptions,
+} from './alerts/index.js';

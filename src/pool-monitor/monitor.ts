@@ -10,6 +10,7 @@ import {
   registeredSource,
 } from '../connection/index.js';
 import { type Clock, describeError, getLogger } from '../core/index.js';
+import { AlertCentre } from './alerts/index.js';
 import { CallSiteBudget } from './detection/call-site-budget.js';
 import { collectGarbage } from './detection/collect-garbage.js';
 import { FindingBook } from './detection/finding-book.js';
@@ -39,6 +40,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
   readonly #suppliers = new Set<PoolSupplier>();
   readonly #history = new GaugeHistory();
   readonly #timer: SweepTimer;
+  readonly #alerts: AlertCentre;
   #isStarted = false;
   #sinceRenewalMs = 0;
   #sinceCollectionMs = COLLECT_EVERY_MS;
@@ -50,6 +52,12 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
     this.#thresholds.set(thresholds);
     this.#callSites = new CallSiteBudget(callSitesPerSecond);
     this.#timer = new SweepTimer(clock, sweepEveryMs, (elapsedMs) => this.#sweep(elapsedMs));
+    this.#alerts = new AlertCentre(this.#options.alerts, {
+      report: () => this.report(),
+      clock,
+      wallClock,
+    });
+    this.#findings.listen((event) => this.#alerts.handle(event));
     this.#suppliers.add(registeredPools);
   }
 
@@ -68,10 +76,14 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
     return this;
   }
 
-  /** Ends it: findings that are open are closed, timers stopped. The pools go on. */
+  /**
+   * Ends it for good: what has not been told is told, within 2 s (`alerts.delivery.flushMs`). The pools go on. Never
+   * rejects.
+   */
   async stop(): Promise<void> {
     this.#isStarted = false;
     this.#timer.stop();
+    await this.#alerts.close();
     for (const watch of this.#watches.values()) watch.stop('The monitor was stopped.');
     this.#watches.clear();
   }
@@ -135,7 +147,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
   }
 
   alerts(): readonly SentAlert[] {
-    return [];
+    return this.#alerts.sent();
   }
 
   onFinding(listener: (event: FindingEvent) => void): () => void {

@@ -14,6 +14,7 @@ import {
   systemClock,
   withDefault,
 } from '../core/index.js';
+import { type AlertOptions, type AlertOptionsInput, readAlertOptions } from './alerts/index.js';
 import { readThresholds, type Thresholds } from './thresholds.js';
 
 /** Whether leaked connections are taken back: `dry-run` says which would be. */
@@ -42,6 +43,8 @@ export interface PoolMonitorOptions {
   /** Thresholds for every pool; those for one pool or call site are set by `setThresholds`. */
   readonly thresholds?: Partial<Thresholds>;
   readonly reclaim?: ReclaimOptions;
+  /** Where findings are told, and how often. Default: the log alone. */
+  readonly alerts?: AlertOptionsInput;
   /** How many requests a second record their call site (5 to 20 µs each) while nothing is suspicious. Default: 200. */
   readonly callSitesPerSecond?: number;
   /** How often leases are looked at, in milliseconds. Default: 1000. */
@@ -65,6 +68,7 @@ export interface ParsedMonitorOptions {
   readonly instance: string;
   readonly thresholds: Partial<Thresholds>;
   readonly reclaim: ParsedReclaim;
+  readonly alerts: AlertOptions;
   readonly callSitesPerSecond: number;
   readonly sweepEveryMs: number;
   readonly clock: Clock;
@@ -99,6 +103,7 @@ export function parseMonitorOptions(raw: PoolMonitorOptions | undefined): Parsed
       instance: withDefault(readString, `${hostname()}:${process.pid}`),
       thresholds: withDefault(readThresholds, {}),
       reclaim: (value, path) => readReclaim(value ?? {}, path),
+      alerts: (value, path) => readAlertOptions(value ?? {}, path),
       callSitesPerSecond: withDefault(readInteger(0, 1_000_000), 200),
       sweepEveryMs: withDefault(readDurationMs, 1000),
       clock: withDefault(readClock, systemClock),
