@@ -71,62 +71,46 @@ export type FailureEffect =
   /** The connection was lost, and the server could not be asked. */
   | 'unknown';
 
-/** Thrown when a migration failed. The message names file, line, column and statement, what stays applied, and the next step. */
-export class MigrationFailedError extends HoldfastError {
-  static readonly code = 'MIGRATION_FAILED';
-  readonly code = MigrationFailedError.code;
+/** What a script ended with, whatever stopped it. */
+abstract class FailedScriptError extends HoldfastError {
   readonly script: string;
   readonly effect: FailureEffect;
-  readonly position: SourcePosition | undefined;
 
-  constructor(
-    message: string,
-    details: HoldfastErrorDetails & {
-      script: string;
-      effect: FailureEffect;
-      position?: SourcePosition | undefined;
-    },
-  ) {
+  constructor(message: string, details: FailedScript) {
     super(message, details);
     this.script = details.script;
     this.effect = details.effect;
+  }
+}
+
+type FailedScript = HoldfastErrorDetails & { readonly script: string; readonly effect: FailureEffect };
+
+/** Thrown when a migration failed. The message names file, line, column and statement, what stays applied, and the next step. */
+export class MigrationFailedError extends FailedScriptError {
+  static readonly code = 'MIGRATION_FAILED';
+  readonly code = MigrationFailedError.code;
+  readonly position: SourcePosition | undefined;
+
+  constructor(message: string, details: FailedScript & { position?: SourcePosition | undefined }) {
+    super(message, details);
     this.position = details.position;
   }
 }
 
 /** Thrown when a `-- verify:` clause returned rows. */
-export class VerifyFailedError extends HoldfastError {
+export class VerifyFailedError extends FailedScriptError {
   static readonly code = 'VERIFY_FAILED';
   readonly code = VerifyFailedError.code;
-  readonly script: string;
-  readonly effect: FailureEffect;
-
-  constructor(message: string, details: HoldfastErrorDetails & { script: string; effect: FailureEffect }) {
-    super(message, details);
-    this.script = details.script;
-    this.effect = details.effect;
-  }
 }
 
 /** Thrown when MySQL or MariaDB answered a statement with warnings that are not allowed. */
-export class MigrationWarningError extends HoldfastError {
+export class MigrationWarningError extends FailedScriptError {
   static readonly code = 'MIGRATION_WARNING';
   readonly code = MigrationWarningError.code;
-  readonly script: string;
-  readonly effect: FailureEffect;
   readonly warnings: readonly ServerWarning[];
 
-  constructor(
-    message: string,
-    details: HoldfastErrorDetails & {
-      script: string;
-      effect: FailureEffect;
-      warnings: readonly ServerWarning[];
-    },
-  ) {
+  constructor(message: string, details: FailedScript & { warnings: readonly ServerWarning[] }) {
     super(message, details);
-    this.script = details.script;
-    this.effect = details.effect;
     this.warnings = details.warnings;
   }
 }

@@ -35,14 +35,10 @@ export interface UpResult {
 }
 
 /** How far `undo` goes back. */
-export interface UndoOptions {
+export interface UndoOptions extends Pick<UpOptions, 'signal' | 'cancelSignal'> {
   /** Undoes every version above this one. Default: the last applied version alone. */
   readonly to?: string;
   readonly step?: number;
-  /** As in {@link UpOptions}. */
-  readonly signal?: AbortSignal;
-  /** As in {@link UpOptions}. */
-  readonly cancelSignal?: AbortSignal;
 }
 
 /** What `undo` has taken back, the last applied version first. */
@@ -86,10 +82,7 @@ export interface Problem {
 }
 
 /** Whether files and history agree: they do when there are no problems. */
-export interface ValidateResult {
-  readonly problems: readonly Problem[];
-  readonly pending: readonly string[];
-}
+export type ValidateResult = Pick<StatusResult, 'problems' | 'pending'>;
 
 /** What `repair` has changed in the history. */
 export interface RepairResult {

@@ -28,112 +28,92 @@ export interface ErrorExplanation {
   readonly retryable: boolean;
 }
 
-interface Explained {
-  readonly kind: ErrorKind;
-  readonly codes: readonly string[];
-  readonly next: string;
-  readonly retryable?: boolean;
-}
-
 /**
- * By SQLSTATE and by MySQL's number, which has no five characters.
+ * By SQLSTATE and by MySQL's number, which has no five characters: what it comes down to, and the next step.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html, https://mariadb.com/kb/en/mariadb-error-code-reference/
  */
-const EXPLAINED: readonly Explained[] = [
-  {
-    kind: 'rights',
-    codes: ['42501', '1044', '1095', '1142', '1143', '1227', '1370', '1419'],
-    next: 'Grant the right to the database user, or migrate as its owner.',
-  },
-  {
-    kind: 'read only',
-    codes: ['25006', '1290', '1792', '1836', '3906'],
-    next: 'This server only reads. Give the url of the primary.',
-  },
-  {
-    kind: 'disk full',
-    codes: ['53100', '1021', '1114', '3'],
-    next: 'Make room on the disk of the database server (or in the tablespace), then run again.',
-  },
-  {
-    kind: 'lock timeout',
-    codes: ['55P03', '1205', '3572'],
-    next: 'Another session holds a lock on what this changes. Run again when it is done, or give more time: -- lock-timeout: 30s',
-    retryable: true,
-  },
-  {
-    kind: 'statement timeout',
-    codes: ['57014', '1969', '3024', '1317'],
-    next: 'It took longer than the statement timeout allows, or somebody cancelled it. Give more time in the file: -- statement-timeout: 10min',
-  },
-  {
-    kind: 'deadlock',
-    codes: ['40P01', '40001', '1213', '1020'],
-    next: 'Run again: another session was in the way at that moment.',
-    retryable: true,
-  },
-  {
-    kind: 'too many connections',
-    codes: ['53300', '1040', '1203', '1226'],
-    next: 'Run again when connections are free, raise the limit of the server, or lower the pools of the applications.',
-    retryable: true,
-  },
-  {
-    kind: 'shutdown',
-    codes: ['57P01', '57P02', '57P03', '1053', '1927', '3169'],
-    next: 'The server, or an administrator, ended the session. Run again when the server is up.',
-    retryable: true,
-  },
-  {
-    kind: 'exists',
-    codes: ['42P04', '42P06', '42P07', '42701', '42710', '42723', '1007', '1050', '1060', '1061', '1304'],
-    next: 'It is in the database already: something outside of the migrations made it, or an earlier run did.',
-  },
-  {
-    kind: 'missing',
-    codes: ['42P01', '42703', '42704', '42883', '3F000'],
-    next: 'It is not in this database: check the name, the schema (search_path) and the order of the migrations.',
-  },
-  {
-    kind: 'missing',
-    codes: ['1049', '1051', '1054', '1091', '1146', '1305'],
-    next: 'It is not in this database: check the name, the database (USE) and the order of the migrations.',
-  },
-  {
-    kind: 'constraint',
-    codes: ['23502', '1048', '1364'],
-    next: 'Give the column a value in the statement, or a DEFAULT; where rows of the table have none, fill them in the migration first.',
-  },
-  {
-    kind: 'constraint',
-    codes: ['23505', '23P01', '1062'],
-    next: 'Another row has this key already: in the table, or in what the statement writes. Remove or change one of them in the migration first.',
-  },
-  {
-    kind: 'constraint',
-    codes: ['23503', '1451', '1452'],
-    next: 'A row refers to one that is not there, or the one to be removed is still referred to: write, correct or remove the referring rows first.',
-  },
-  {
-    kind: 'constraint',
-    codes: ['23514', '3819', '4025'],
-    next: 'A row fails the check: correct what the statement writes, or, where it is in the table already, that row in the migration first.',
-  },
-  {
-    kind: 'syntax',
-    codes: ['42601', '1064', '1149'],
-    next: 'Correct the statement.',
-  },
-  {
-    kind: 'too large',
-    codes: ['1153', '54000'],
-    next: 'Split the statement, or raise max_allowed_packet of the server.',
-  },
+const EXPLAINED: readonly (readonly [kind: ErrorKind, codes: string, next: string])[] = [
+  [
+    'rights',
+    '42501 1044 1095 1142 1143 1227 1370 1419',
+    'Grant the right to the database user, or migrate as its owner.',
+  ],
+  ['read only', '25006 1290 1792 1836 3906', 'This server only reads. Give the url of the primary.'],
+  [
+    'disk full',
+    '53100 1021 1114 3',
+    'Make room on the disk of the database server (or in the tablespace), then run again.',
+  ],
+  [
+    'lock timeout',
+    '55P03 1205 3572',
+    'Another session holds a lock on what this changes. Run again when it is done, or give more time: -- lock-timeout: 30s',
+  ],
+  [
+    'statement timeout',
+    '57014 1969 3024 1317',
+    'It took longer than the statement timeout allows, or somebody cancelled it. Give more time in the file: -- statement-timeout: 10min',
+  ],
+  ['deadlock', '40P01 40001 1213 1020', 'Run again: another session was in the way at that moment.'],
+  [
+    'too many connections',
+    '53300 1040 1203 1226',
+    'Run again when connections are free, raise the limit of the server, or lower the pools of the applications.',
+  ],
+  [
+    'shutdown',
+    '57P01 57P02 57P03 1053 1927 3169',
+    'The server, or an administrator, ended the session. Run again when the server is up.',
+  ],
+  [
+    'exists',
+    '42P04 42P06 42P07 42701 42710 42723 1007 1050 1060 1061 1304',
+    'It is in the database already: something outside of the migrations made it, or an earlier run did.',
+  ],
+  [
+    'missing',
+    '42P01 42703 42704 42883 3F000',
+    'It is not in this database: check the name, the schema (search_path) and the order of the migrations.',
+  ],
+  [
+    'missing',
+    '1049 1051 1054 1091 1146 1305',
+    'It is not in this database: check the name, the database (USE) and the order of the migrations.',
+  ],
+  [
+    'constraint',
+    '23502 1048 1364',
+    'Give the column a value in the statement, or a DEFAULT; where rows of the table have none, fill them in the migration first.',
+  ],
+  [
+    'constraint',
+    '23505 23P01 1062',
+    'Another row has this key already: in the table, or in what the statement writes. Remove or change one of them in the migration first.',
+  ],
+  [
+    'constraint',
+    '23503 1451 1452',
+    'A row refers to one that is not there, or the one to be removed is still referred to: write, correct or remove the referring rows first.',
+  ],
+  [
+    'constraint',
+    '23514 3819 4025',
+    'A row fails the check: correct what the statement writes, or, where it is in the table already, that row in the migration first.',
+  ],
+  ['syntax', '42601 1064 1149', 'Correct the statement.'],
+  ['too large', '1153 54000', 'Split the statement, or raise max_allowed_packet of the server.'],
 ];
 
-const BY_CODE: ReadonlyMap<string, Explained> = new Map(
-  EXPLAINED.flatMap((explained) => explained.codes.map((code) => [code, explained] as const)),
+const BY_CODE = new Map(
+  EXPLAINED.flatMap(([kind, codes, next]) => codes.split(' ').map((code) => [code, { kind, next }] as const)),
 );
+
+const RETRYABLE: ReadonlySet<ErrorKind> = new Set([
+  'lock timeout',
+  'deadlock',
+  'too many connections',
+  'shutdown',
+]);
 
 /** The server's own code of a driver's error. */
 export function databaseCodeOf(error: unknown): string | undefined {
@@ -169,7 +149,7 @@ export function explainDatabaseError(error: unknown, context: ErrorContext = {})
     kind: explained?.kind ?? 'other',
     code,
     sentence: `${withStop(message + label)}${explained ? ` ${explained.next}` : ''}`,
-    retryable: explained?.retryable ?? false,
+    retryable: explained !== undefined && RETRYABLE.has(explained.kind),
   };
 }
 

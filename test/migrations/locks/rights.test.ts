@@ -1,8 +1,29 @@
+import type { Database, MigrationSession } from '../../../src/migrations/database/session.js';
 import { createLock } from '../../../src/migrations/locks/create-lock.js';
-import { failureOf, MYSQL_DRIVERS, useServer } from '../database/drivers.js';
+import type { MigrationLock } from '../../../src/migrations/locks/lock.js';
+import { failureOf, MYSQL_DRIVERS, type Server, useServer } from '../database/drivers.js';
 
 const HISTORY = { format: 'holdfast', table: 'history', schema: undefined } as const;
 const NOBODY = { waitMs: 0, onWaiting: () => {} };
+
+const lockOn = (database: Database, session: MigrationSession): Promise<MigrationLock> =>
+  createLock({ database, session, history: HISTORY, kind: 'session', leaseMs: 1000 });
+
+/** A session that has the lock, and one of a user without rights that asks for it. */
+async function contend(server: Server, user: string) {
+  const session = await server.open();
+  const database = await server.database();
+  const lock = await lockOn(database, session);
+  await lock.acquire(NOBODY);
+  const weak = await openAs(server, user);
+  return { session, lock, weak, theirs: await lockOn(database, weak) };
+}
+
+function openAs(server: Server, user: string): Promise<MigrationSession> {
+  const url = new URL(server.db.url);
+  [url.username, url.password] = [user, 'weak'];
+  return server.open({ url: url.href });
+}
 
 describe('a PostgreSQL user that may not see or end the sessions of others', () => {
   const server = useServer('pg');
@@ -11,20 +32,7 @@ describe('a PostgreSQL user that may not see or end the sessions of others', () 
   afterAll(() => server.query(`DROP ROLE ${role}`));
 
   test('is told whose session has the lock, as far as it may know, and which right is missing to end it', async () => {
-    const session = await server.open();
-    const database = await server.database();
-    const lock = await createLock({ database, session, history: HISTORY, kind: 'session', leaseMs: 1000 });
-    await lock.acquire(NOBODY);
-    const url = new URL(server.db.url);
-    [url.username, url.password] = [role, 'weak'];
-    const weak = await server.open({ url: url.href });
-    const theirs = await createLock({
-      database,
-      session: weak,
-      history: HISTORY,
-      kind: 'session',
-      leaseMs: 1000,
-    });
+    const { session, lock, weak, theirs } = await contend(server, role);
     expect(await failureOf(theirs.acquire(NOBODY))).toMatchObject({
       code: 'LOCK_BUSY',
       holder: { backendId: session.backendId },
@@ -49,21 +57,8 @@ describe.each(MYSQL_DRIVERS)('a MySQL user that may not see or end the sessions 
   afterAll(() => server.query(`DROP USER '${user}'@'%'`));
 
   test('is told who has the lock by the table that says so, and which right is missing to end it', async () => {
-    const session = await server.open();
-    const database = await server.database();
-    const lock = await createLock({ database, session, history: HISTORY, kind: 'session', leaseMs: 1000 });
-    await lock.acquire(NOBODY);
+    const { session, lock, weak, theirs } = await contend(server, user);
     await lock.announce('V1__x.sql');
-    const url = new URL(server.db.url);
-    [url.username, url.password] = [user, 'weak'];
-    const weak = await server.open({ url: url.href });
-    const theirs = await createLock({
-      database,
-      session: weak,
-      history: HISTORY,
-      kind: 'session',
-      leaseMs: 1000,
-    });
     expect(await failureOf(theirs.acquire(NOBODY))).toMatchObject({
       code: 'LOCK_BUSY',
       holder: { backendId: session.backendId, pid: process.pid, migration: 'V1__x.sql' },
@@ -80,9 +75,7 @@ describe.each(MYSQL_DRIVERS)('a MySQL user that may not see or end the sessions 
     await server.query('SET GLOBAL read_only = 1');
     try {
       const strong = await server.open();
-      const url = new URL(server.db.url);
-      [url.username, url.password] = [user, 'weak'];
-      const weak = await server.open({ url: url.href });
+      const weak = await openAs(server, user);
       expect([strong.server.isReadOnly, weak.server.isReadOnly]).toEqual([false, true]);
       await weak.end();
     } finally {

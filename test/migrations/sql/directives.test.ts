@@ -96,7 +96,7 @@ describe('plain comments of people', () => {
     'verify before the release',
     'Verified: 2024-01-01 by Alice',
     'Verification: see the wiki',
-    'TODO: verify: SELECT 1',
+    'Later: verify: SELECT 1',
     'Note: the lock-timeout: 5s was too short',
     'the lock-timeout is short',
     'lock timeout',
