@@ -131,6 +131,21 @@ describe.each(servers)('on $name', (server) => {
     });
   });
 
+  test('status: a callback that failed after what it belongs to is owed, exit code 2', async () => {
+    const at = project({ ...shop, 'migrations/afterMigrate.sql': 'SELECT id FROM nowhere;' });
+    expect((await run(at, 'up')).exitCode).not.toBe(0);
+
+    expect(await run(at, 'status')).toMatchObject({
+      exitCode: 2,
+      stdout: expect.stringMatching(
+        /\nafterMigrate failed after what it belongs to was applied: the next `up` runs it/,
+      ),
+    });
+    at.write({ 'migrations/afterMigrate.sql': 'SELECT 1;' });
+    expect(await run(at, 'up')).toMatchObject({ exitCode: 0 });
+    expect(await run(at, 'status')).toMatchObject({ exitCode: 0 });
+  });
+
   test('undo and down take the last version back', async () => {
     const at = project({
       ...shop,

@@ -47,6 +47,14 @@ test.each<Run>([
     stdout: /^✗ V1__a/,
     stderr: /1292/,
   },
+  {
+    exitCode: 0,
+    on: mariadb,
+    args: 'up --allow-warning 1292',
+    files: only("SELECT CAST('x' AS int);\n"),
+    stdout: /^✓ V1__a/,
+    stderr: /1292/,
+  },
   { exitCode: 64, on: postgres, args: 'upp', files: {}, stdout: /^$/, stderr: /unknown command 'upp'/ },
 ])('a process of its own ends with $exitCode, and writes where it should', async (run) => {
   const { ended } = project(run.files).start(run.args.split(' '), { env: { DATABASE_URL: run.on.url } });

@@ -169,6 +169,15 @@ describe('on MariaDB', () => {
   const engine = useMariadb('mysql2');
   const files = useWorkspace(engine);
 
+  test('a syntax error in line 9,999 is named there', async () => {
+    const lines = Array.from({ length: 12_000 }, (_, index) => `INSERT INTO a VALUES (${index});`);
+    lines[9998] = '  INSERT INTO a VALUS (1);';
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': lines.join('\n') });
+    const error = await failureOf<MigrationFailedError>(files.migrator().up());
+    expect(error).toMatchObject({ effect: 'rolled back', position: { line: 9999, column: 17 } });
+    expect(await engine.query('SELECT n FROM a')).toEqual([]);
+  });
+
   test('a user who may create nothing is told the grant', async () => {
     const name = new URL(engine.url).pathname.slice(1);
     await engine.query("CREATE OR REPLACE USER holdfast_poor@'%' IDENTIFIED BY 'poor'");

@@ -1,4 +1,5 @@
 import { useChildProgram } from './child-program.js';
+import { useProjects } from '../../cli/project.js';
 import { useMariadb, usePostgres, useWorkspace } from './workspace.js';
 
 const grid = [
@@ -12,6 +13,7 @@ describe.each(grid)('while another deployer is in a journaled file, by %s under 
   const engine = use();
   const files = useWorkspace(engine);
   const program = useChildProgram();
+  const project = useProjects();
   const lock = { kind, waitMs: 0 };
 
   test('it is RUNNING and no problem, and status says by whom', async () => {
@@ -41,6 +43,16 @@ describe.each(grid)('while another deployer is in a journaled file, by %s under 
       runBy: { pid: child.pid, migration: expect.stringMatching(/^V2__/) },
     });
     expect((await migrator.validate()).problems).toEqual([]);
+    const args = ['status', '--directory', files.folder, '--driver', engine.driver, '--lock', kind];
+    expect(await project().run(args, { env: { DATABASE_URL: engine.url } })).toMatchObject({
+      exitCode: 2,
+      stdout: expect.stringMatching(
+        new RegExp(
+          `^V2__.* is being run now; the lock is held by .*process ${child.pid}, .*applying V2__`,
+          'm',
+        ),
+      ),
+    });
     // Its file is gone here, as in a release that is older: that is no problem of this one either.
     files.write({ 'V2__ä_longer_name_than_a_label_has_room_for_in_63_bytes.sql': null });
     const older = await migrator.status();

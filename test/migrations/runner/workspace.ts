@@ -77,7 +77,7 @@ export interface Workspace {
   migrator(options?: MigratorOptions): Migrator;
 }
 
-export function useWorkspace(engine: Engine): Workspace {
+export function useWorkspace(engine: Pick<Engine, 'driver' | 'url'>): Workspace {
   let folder = '';
   const events: MigrationEvent[] = [];
   const migrators: Migrator[] = [];
