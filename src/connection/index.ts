@@ -15,6 +15,8 @@ export type {
   TransactionLease,
   TransactionStep,
 } from './managed-pool.js';
+export { openBeside } from './open-beside.js';
+export type { SideConnection, SideConnectionOptions, SideNotification, SideRow } from './side-connection.js';
 export { findManagedSqlite, manageSqlite, manageSqliteOpener } from './manage-sqlite.js';
 export type { ManageSqliteOptions } from './manage-sqlite.js';
 export type { SqlitePool } from './drivers/sqlite/sqlite-pool.js';

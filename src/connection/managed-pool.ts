@@ -5,6 +5,7 @@ import type { ManualTransactions } from './hand-written.js';
 import type { LeaseReclaimedError } from './errors.js';
 import type { LeaseInfo, LeaseObserver, LeaseRequest, LeaseUsage } from './lease.js';
 import type { SharedTransaction, SharingOptions } from './shared-transaction.js';
+import type { SideConnection, SideConnectionOptions } from './side-connection.js';
 import type { Session, SettledOutcome } from './session.js';
 
 /** Counts of a pool at one moment. `inUse` includes connections that are being opened. */
@@ -73,6 +74,11 @@ export interface ManagedPool {
   transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object;
   /** Asks the server, over another connection, what became of a transaction. Never rejects. */
   settle(transactionId: string): Promise<SettledOutcome>;
+  /**
+   * Opens a connection to the pool's server that the pool does not count, with the pool's own options; with the mariadb
+   * connector it is one of the pool's (`isOfPool`). Rejects with the driver's error. Absent where there is no server.
+   */
+  openBeside?(options: SideConnectionOptions): Promise<SideConnection>;
   /** Opens, at its first use, the transaction that all who ask the data source for a connection share. Absent where the driver has none. */
   share?(options: SharingOptions): SharedTransaction;
   /** Makes the pool part of a data source, under a name of its own. */

@@ -7,8 +7,10 @@ import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
+import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
 import { MariadbSharedTransaction } from './mariadb-shared-transaction.js';
 import { MariadbSession, statusOf } from './mariadb-session.js';
+import { keepMariadbConnection } from './mariadb-side-connection.js';
 import { MariadbTransactionConnection } from './mariadb-transaction-connection.js';
 import type { MariadbConnection, MariadbPool, MariadbSql } from './mariadb-types.js';
 
@@ -25,6 +27,7 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   readonly #original: Original;
   readonly #max: number;
   #sharedTransaction: SharedTransaction | undefined;
+  readonly #kept = new Set<SideConnection>();
 
   constructor(
     pool: MariadbPool,
@@ -72,6 +75,13 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     return Promise.resolve('unknown');
   }
 
+  async openBeside(options: SideConnectionOptions): Promise<SideConnection> {
+    const side = await keepMariadbConnection(this.#pool, this.#original.getConnection, options);
+    for (const kept of this.#kept) if (!kept.isAlive) this.#kept.delete(kept);
+    this.#kept.add(side);
+    return side;
+  }
+
   share(options: SharingOptions): SharedTransaction {
     const pool = { instance: this.#pool, original: this.#original };
     return (this.#sharedTransaction = new MariadbSharedTransaction(this, pool, options));
@@ -115,9 +125,13 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     return (error as { code?: unknown }).code === 'ER_GET_CONNECTION_TIMEOUT';
   }
 
-  /** The connector waits for each connection that is out, and a shared transaction has one until its test is over. */
+  /**
+   * The connector waits for each connection that is out: a shared transaction has one until its test is over, and whoever
+   * looks at the server has one for good.
+   */
   async #end(): Promise<void> {
     await this.#sharedTransaction?.end(END_GRACE_MS);
+    for (const kept of this.#kept) kept.destroy();
     await this.#original.end.call(this.#pool);
   }
 

@@ -18,7 +18,7 @@ export interface MariadbPrepared {
 export interface MariadbConnection {
   readonly threadId: number | null;
   /** What the server says of the connection; `status` holds the flags of its last answer. */
-  readonly info: { status: number };
+  readonly info: { status: number; fatalError?(error: Error, isReported: boolean): void };
   query: Send;
   execute: Send;
   batch: Send;

@@ -7,9 +7,11 @@ import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
+import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
 import { leaseConnection, leaseOf } from './mysql2-lease.js';
 import { Mysql2Session } from './mysql2-session.js';
 import { Mysql2SharedTransaction } from './mysql2-shared-transaction.js';
+import { openMysql2Beside } from './mysql2-side-connection.js';
 import { Mysql2TransactionConnection } from './mysql2-transaction-connection.js';
 import type { MysqlCallback, MysqlCommand, MysqlConnection, MysqlPool } from './mysql2-types.js';
 import { statusOf } from './watch-connection.js';
@@ -67,6 +69,10 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   /** MySQL cannot be asked what became of a transaction. */
   settle(): Promise<SettledOutcome> {
     return Promise.resolve('unknown');
+  }
+
+  openBeside(options: SideConnectionOptions): Promise<SideConnection> {
+    return openMysql2Beside(this.#pool, options);
   }
 
   share(options: SharingOptions): SharedTransaction {

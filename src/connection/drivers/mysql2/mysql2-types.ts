@@ -46,6 +46,7 @@ export interface MysqlConnectionConfig {
   readonly socketPath?: string;
   readonly database?: string;
   readonly user?: string;
+  readonly connectAttributes?: Readonly<Record<string, string>>;
 }
 
 /** A connection of a mysql2 pool, in callback style. */
@@ -57,6 +58,8 @@ export interface MysqlConnection extends EventEmitter {
     readonly bytesWritten?: number;
     destroy(): void;
     once(event: 'close', listener: () => void): unknown;
+    /** Absent where something else than a socket stands in for it. */
+    unref?(): unknown;
   };
   /** The command that runs, and those that wait behind it. */
   readonly _command?: unknown;

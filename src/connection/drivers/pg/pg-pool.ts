@@ -7,9 +7,11 @@ import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
+import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
 import { leaseClient, refuseQuery } from './pg-lease.js';
 import { HandOver } from './hand-over.js';
 import { PgSession } from './pg-session.js';
+import { openPgBeside } from './pg-side-connection.js';
 import { PgSharedTransaction } from './pg-shared-transaction.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
 import { settleOutcome } from './settle-outcome.js';
@@ -56,6 +58,10 @@ export class PgManagedPool extends DriverPool<PgClient> {
 
   settle(transactionId: string): Promise<SettledOutcome> {
     return settleOutcome(this.#pool, this.clock, transactionId);
+  }
+
+  openBeside(options: SideConnectionOptions): Promise<SideConnection> {
+    return openPgBeside(this.#pool, options);
   }
 
   share(options: SharingOptions): SharedTransaction {

@@ -48,6 +48,8 @@ export interface PgStream {
   uncork?(): void;
   write(bytes: Uint8Array): unknown;
   destroy(): void;
+  /** Absent where something else than a socket stands in for it. */
+  unref?(): unknown;
 }
 
 export interface PgConnection extends EventEmitter {
@@ -61,6 +63,11 @@ export interface PgConnection extends EventEmitter {
 
 export interface PgClient extends EventEmitter {
   readonly connection: PgConnection;
+  /** What it tells the server at the login. */
+  readonly connectionParameters: {
+    application_name?: string | undefined;
+    query_timeout?: number | false | undefined;
+  };
   readonly host: string;
   readonly port: number;
   readonly processID?: number | null;
@@ -95,7 +102,12 @@ export interface PgPoolLike {
 
 /** {@link PgPoolLike} with the call signatures that this driver uses. */
 export interface PgPool extends EventEmitter {
-  readonly options: { max: number; readonly onConnect?: (client: PgClient) => unknown };
+  readonly options: {
+    max: number;
+    readonly onConnect?: (client: PgClient) => unknown;
+    /** Not enumerable. */
+    readonly password?: unknown;
+  };
   readonly Client: PgClientConstructor;
   readonly totalCount: number;
   readonly idleCount: number;
