@@ -80,6 +80,8 @@ function endingOf({ problems }: Subject, lastedMs: number): string {
   return plainText([...told, `It lasted ${formatDuration(lastedMs)}.`].join(' '), 1000);
 }
 
+type LabelledText = readonly [string, string | undefined];
+
 interface FactSource {
   readonly subject: Subject;
   readonly setting: Setting;
@@ -96,17 +98,20 @@ function factsOf({ subject, setting, seen, counts, also, since }: FactSource): r
   const isFiring = subject.status === 'firing';
   const full = soonest(seen.map(([, { fullInMs }]) => fullInMs));
   const server = report.servers.get(pool);
-  const facts: readonly (readonly [string, string | undefined])[] = [
-    ['Service', report.environment ? `${report.service} (${report.environment})` : report.service],
+  // What the pool and the server look like now says nothing about a problem that is over.
+  const now: readonly LabelledText[] = [
+    ['In use', counts.max > 0 ? `${counts.inUse} of ${counts.max}` : undefined],
+    ['Waiting', waitingText(counts)],
+    ['Forecast', full && `full in ${formatRange(full)} at the rate seen`],
+    ['Server', server && serverText(server)],
+    ['Blocking', server && blockingText(server)],
+  ];
+  const facts: readonly LabelledText[] = [
     ['Where', site],
     ['Pool', pool],
     ['Leaked', leakCounts(counts.leaked, counts.suspected, certain)],
     ['Also', alsoText(also)],
-    ['In use', counts.max > 0 ? `${counts.inUse} of ${counts.max}` : undefined],
-    ['Waiting', waitingText(counts)],
-    ['Forecast', isFiring && full ? `full in ${formatRange(full)} at the rate seen` : undefined],
-    ['Server', server && serverText(server)],
-    ['Blocking', server && blockingText(server)],
+    ...(isFiring ? now : []),
     ['Instances', instancesText(seen, setting.alone)],
     ['Version', report.version],
     ['Since', formatTime(since)],

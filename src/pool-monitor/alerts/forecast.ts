@@ -9,9 +9,9 @@ const LEAST_LEAKS = 3;
  * milliseconds from now. `undefined` where that cannot be told: too few leaks, all at one moment, a pool that is full
  * already, or more than a day to go.
  *
- * What leaks, leaked when it was lent; a lease too young to be judged is not counted yet, so the time since the last
- * one belongs to the range and not to the rate. The other two ends: the spread of a count (its root), and whether what
- * is in use now without being leaked stays in use.
+ * What leaks, leaked when it was lent; a lease too young to be judged is not counted yet, so the time since the last one
+ * may belong to the rate or not. The other width of the range is the spread of a count, which is its root. What is in use
+ * besides is taken to stay in use.
  */
 export function forecastFull(pool: PoolReport): readonly [number, number] | undefined {
   const ages = pool.leases.filter(({ verdict }) => verdict !== undefined).map(({ ageMs }) => ageMs);
@@ -22,7 +22,7 @@ export function forecastFull(pool: PoolReport): readonly [number, number] | unde
   if (between < 1000) return undefined;
   const steps = ages.length - 1;
   const earliest = ((max - inUse) * between) / (steps + Math.sqrt(steps));
-  const latest = ((max - ages.length) * oldest) / (steps - Math.sqrt(steps));
+  const latest = ((max - inUse) * oldest) / (steps - Math.sqrt(steps));
   return earliest > DAY_MS ? undefined : [earliest, latest];
 }
 

@@ -74,7 +74,6 @@ export function stormAlert(
     advice: 'Look at the status page or the log: many alerts at once have one cause more often than many.',
     counts: { leaked: 0, suspected: 0, inUse: 0, max: 0, waiting: 0, oldestWaitMs: 0 },
     facts: [
-      { label: 'Service', value: environment === undefined ? service : `${service} (${environment})` },
       { label: 'Pools', value: pools.slice(0, MOST_NAMED).join(', ') },
       {
         label: 'Held back',

@@ -5,7 +5,7 @@ type Json = Record<string, unknown>;
 const STYLE = `
   body { margin: 0; background: #fff; color: #1d1c1d; font: 15px/1.46 "Helvetica Neue", "Liberation Sans", Arial, sans-serif; }
   .message { display: flex; gap: 8px; padding: 12px 20px; }
-  .avatar { flex: none; width: 36px; height: 36px; border-radius: 4px; background: #1f6f5c; color: #fff; font: bold 18px/36px inherit; text-align: center; }
+  .avatar { flex: none; width: 36px; height: 36px; border-radius: 4px; background: #1f6f5c; color: #fff; font-weight: bold; font-size: 18px; line-height: 36px; text-align: center; }
   .name { font-weight: 900; } .app { background: #ebeaeb; color: #616061; font-size: 10px; font-weight: 700; border-radius: 2px; padding: 1px 3px; margin: 0 4px; vertical-align: 1px; }
   .time, .edited { color: #616061; font-size: 12px; } .body { min-width: 0; flex: 1; }
   h1 { font-size: 18px; line-height: 1.33; margin: 4px 0; } .section { margin: 6px 0; white-space: pre-wrap; overflow-wrap: anywhere; }

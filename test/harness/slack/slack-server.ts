@@ -61,7 +61,7 @@ export class SlackServer {
   /** `archived`: no message is taken. */
   channelState: 'open' | 'archived' | 'gone' = 'open';
 
-  private readonly faults: SlackFault[] = [];
+  private readonly faults: (SlackFault | undefined)[] = [];
   private steady: SlackFault | undefined;
   private readonly waiting = new Set<() => void>();
   private readonly server: Server = createServer((request, response) => void this.serve(request, response));
@@ -89,6 +89,11 @@ export class SlackServer {
   /** Does this at the next requests, one each. */
   next(...faults: SlackFault[]): void {
     this.faults.push(...faults);
+  }
+
+  /** Takes so many requests, then does this at the next one. */
+  afterNext(count: number, fault: SlackFault): void {
+    this.faults.push(...Array.from({ length: count }, () => undefined), fault);
   }
 
   /** Does this at every request; `undefined` ends it. */

@@ -71,8 +71,12 @@ export function slackBot(options: SlackBotOptions): AlertSink {
 interface Thread extends MessagePlace {
   /** The details have been told. */
   detailed: boolean;
-  /** What the thread was told last beside them, so that another try does not say it twice. */
+  /** What the channel was told last, so that another try does not say it twice. */
   replied: string;
+}
+
+function stageOf({ status, repeat }: Alert): string {
+  return `${status} ${repeat}`;
 }
 
 class SlackBot {
@@ -115,7 +119,7 @@ class SlackBot {
 
   async #open(alert: Alert, signal: AbortSignal): Promise<Thread> {
     const place = await this.#client.call('chat.postMessage', this.#post(slackMessage(alert)), signal);
-    const thread: Thread = { ...place, detailed: false, replied: '' };
+    const thread: Thread = { ...place, detailed: false, replied: stageOf(alert) };
     this.#threads.set(alert.key, thread);
     if (this.#threads.size > MOST_MESSAGES) {
       const [oldest] = this.#threads.keys();
@@ -132,12 +136,11 @@ class SlackBot {
 
   /** A changed message notifies nobody: a line in its thread does, and the channel sees that it is still there. */
   async #notify(thread: Thread, alert: Alert, signal: AbortSignal): Promise<void> {
-    const replied = `${alert.status} ${alert.repeat}`;
-    if (thread.replied === replied) return;
+    if (thread.replied === stageOf(alert)) return;
     const { text } = slackMessage(alert);
     const reply = { ...this.#reply(thread, { text }), reply_broadcast: alert.status === 'firing' };
     await this.#client.call('chat.postMessage', reply, signal);
-    thread.replied = replied;
+    thread.replied = stageOf(alert);
   }
 
   #post(message: object): Record<string, unknown> {

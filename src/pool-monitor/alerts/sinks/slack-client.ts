@@ -35,12 +35,20 @@ export class SlackClient {
     signal: AbortSignal,
   ): Promise<MessagePlace> {
     this.#api ??= load();
+    let failure: unknown;
     // One for each call: that is how a call gets its own signal. It holds nothing open.
     const client = new this.#api.WebClient(this.#token, {
       slackApiUrl: this.#apiUrl,
       retryConfig: { retries: 0 },
       rejectRateLimitedCalls: true,
-      fetch: (url, init) => fetch(url, { ...init, signal } as RequestInit),
+      fetch: async (url, init) => {
+        try {
+          return await fetch(url, { ...init, signal } as RequestInit);
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
+      },
       // Its own logger writes to the console.
       logger: {
         debug: silent,
@@ -56,7 +64,7 @@ export class SlackClient {
       const { channel, ts } = (await client.apiCall(method, message)) as { channel?: unknown; ts?: unknown };
       return { channel: String(channel), ts: String(ts) };
     } catch (error) {
-      throw asSinkError(method, error);
+      throw asSinkError(method, failure ?? error);
     }
   }
 }

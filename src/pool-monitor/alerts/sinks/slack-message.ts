@@ -35,6 +35,7 @@ const section = (text: string): SlackBlock => ({ type: 'section', text: mrkdwn(t
 /** The message about an alert, within all limits. */
 export function slackMessage(alert: Alert): SlackMessage {
   const { title, summary, advice, statement } = alert;
+  const isOver = alert.status === 'resolved';
   const facts = alert.facts.slice(0, 2 * SLACK_LIMITS.fields);
   const blocks: SlackBlock[] = [
     { type: 'header', text: { type: 'plain_text', text: headerOf(alert), emoji: true } },
@@ -44,10 +45,10 @@ export function slackMessage(alert: Alert): SlackMessage {
       type: 'section',
       fields: some.map(fieldOf),
     })),
-    ...(statement === undefined
+    ...(statement === undefined || isOver
       ? []
       : [section(`*Last SQL*\n${codeBlock(statement, SLACK_LIMITS.sectionText - 20)}`)]),
-    ...(advice === '' || alert.status === 'resolved'
+    ...(advice === '' || isOver
       ? []
       : [section(`*Likely fix*\n${escapeSlack(advice, SLACK_LIMITS.sectionText - 20)}`)]),
     { type: 'context', elements: [mrkdwn(`Key ${code(alert.key, SLACK_LIMITS.contextText - 10)}`)] },
