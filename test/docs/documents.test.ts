@@ -9,6 +9,7 @@ import { EXIT_CODES } from '../../src/cli/exit-codes.js';
 import { programOf } from '../../src/cli/program.js';
 import { PLACEHOLDER_PREFIX, SETTINGS } from '../../src/cli/settings/settings-table.js';
 import { terminalOf } from '../../src/cli/terminal.js';
+import { readAlertOptions } from '../../src/pool-monitor/alerts/index.js';
 import { useDatabase } from '../harness/database.js';
 import {
   decide,
@@ -93,6 +94,7 @@ const optionTables = [
   ['docs/testing.md', 'Options', () => rollbackPerTest(unknown)],
   ['docs/typeorm.md', 'TypeORM', () => manageDataSource({} as never, unknown)],
   ['docs/migrations.md', 'Options', () => readMigratorOptions(unknown)],
+  ['docs/pool-monitor/alerts.md', 'Options', () => readAlertOptions(unknown)],
 ] as const;
 
 test.each(optionTables)('%s, %s: the table has every option and no other', (file, heading, refuse) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as main from 'holdfast';
 import * as migrations from 'holdfast/migrations';
+import * as poolMonitor from 'holdfast/pool-monitor';
 import * as prisma from 'holdfast/prisma';
 import * as testing from 'holdfast/testing';
 import * as typeorm from 'holdfast/typeorm';
@@ -29,10 +30,15 @@ function exportedErrors(): string[] {
   return doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []);
 }
 
-const classes = { ...main, ...migrations, ...prisma, ...testing, ...typeorm, ...dropIn } as unknown as Record<
-  string,
-  { readonly code: string }
->;
+const classes = {
+  ...main,
+  ...migrations,
+  ...poolMonitor,
+  ...prisma,
+  ...testing,
+  ...typeorm,
+  ...dropIn,
+} as unknown as Record<string, { readonly code: string }>;
 
 test('every error that a door exports is described, and nothing else', () => {
   const expected = exportedErrors().filter((name) => name !== 'HoldfastError');

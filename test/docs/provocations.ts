@@ -3,6 +3,7 @@ import { of } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdfast';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { type Alert, slackWebhook } from 'holdfast/pool-monitor';
 import { managePrisma } from 'holdfast/prisma';
 import { rollbackPerTest } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
@@ -10,6 +11,7 @@ import { runOnTransactionCommit } from 'holdfast/typeorm-transactional';
 import { PrismaClient } from '../prisma/generated/client.js';
 import type { TestDatabase } from '../harness/database.js';
 import type { MysqlDatabase } from '../harness/mysql-database.js';
+import { startSlack } from '../harness/slack/slack-server.js';
 import { migrationProvocations } from './migration-provocations.js';
 
 /** How each error that docs/errors.md describes comes about: by its class, the way there. Each rejects with it. */
@@ -207,6 +209,13 @@ export const provocations: Provocations = {
       await two.query('BEGIN');
       await one.query('COMMIT');
     }),
+  SinkError: async () => {
+    const slack = await startSlack();
+    slack.channelState = 'archived';
+    const alert = { title: 'a leak', summary: '', advice: '', key: 'leak', facts: [] } as unknown as Alert;
+    const sending = slackWebhook({ url: slack.webhookUrl }).send(alert, new AbortController().signal);
+    return sending.finally(() => slack.close());
+  },
   TestTransactionError: async (db) => {
     const orders = ordersOn(db);
     const hooks: (() => Promise<void>)[] = [];

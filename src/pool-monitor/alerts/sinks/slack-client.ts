@@ -41,6 +41,8 @@ export class SlackClient {
       slackApiUrl: this.#apiUrl,
       retryConfig: { retries: 0 },
       rejectRateLimitedCalls: true,
+      // For version 7, which knows neither `fetch` nor a signal.
+      timeout: 30_000,
       fetch: async (url, init) => {
         try {
           return await fetch(url, { ...init, signal } as RequestInit);
