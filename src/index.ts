@@ -4,11 +4,14 @@ export {
   AcquireTimeoutError,
   ConnectionLostError,
   DuplicateDataSourceError,
+  LeaseReclaimedError,
   LeaseReleasedError,
   managedPool,
   managePool,
   manageReplica,
+  openRequest,
   PoolEndedError,
+  runInRequest,
   SelfDeadlockError,
   StaleLeaseError,
   TransactionControlError,
@@ -17,14 +20,18 @@ export {
   UnsupportedDriverError,
 } from './connection/index.js';
 export type {
+  AppRequest,
+  LeaseEnd,
   LeaseInfo,
   LeaseKind,
   LeaseObserver,
   LeaseRequest,
+  LeaseUsage,
   ManageablePool,
   ManagedPool,
   ManagedSource,
   ManagePoolOptions,
+  OpenRequest,
   PoolCounts,
 } from './connection/index.js';
 export {

@@ -11,6 +11,8 @@ import {
   type OpenLeaseRequest,
 } from './lease.js';
 
+import type { Session } from './session.js';
+
 /** What a request knew before it got its connection. */
 export type DriverRequest = OpenLeaseRequest;
 
@@ -33,6 +35,8 @@ export interface ConnectionState {
   readonly running: boolean;
   readonly inTransaction: boolean;
   readonly traffic?: number | undefined;
+  /** Whether its holder listens to what the server sends by itself. */
+  readonly listening?: boolean;
 }
 
 /** What all leases of one pool share. */
@@ -66,13 +70,17 @@ export class DriverLease<C extends object> implements LeaseInfo {
   readonly allowed: string | undefined;
   readonly calledAt: { readonly stack: string } | undefined;
   readonly opened: boolean;
+  readonly waited: boolean | undefined;
   /** Statements that run, where the driver does not tell. */
   inFlight = 0;
+  /** The connection as the transaction sees it that holds it. */
+  session: Pick<Session, 'status'> | undefined;
   readonly #loan: DriverLoan<C>;
   readonly #shared: LeaseShared<C>;
   readonly #book: LeaseBook;
   #released = false;
-  #reclaimed: Error | undefined;
+  #reclaimed: LeaseReclaimedError | undefined;
+  #tellOfEnd: (() => void)[] | undefined;
   #lastUsedAt: number;
   #statement: string | undefined;
   /** Whether the last statement runs as long as its reader lets it. */
@@ -90,6 +98,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
     this.request = request.request;
     this.allowed = request.allowed;
     this.calledAt = request.calledAt;
+    this.waited = request.waited;
     this.#lastUsedAt = loan.acquiredAt;
     this.#loan = loan;
     this.#shared = shared;
@@ -97,6 +106,11 @@ export class DriverLease<C extends object> implements LeaseInfo {
     this.opened = !shared.current.has(loan.physical);
     shared.current.set(loan.physical, this);
     this.#book.opened(this);
+  }
+
+  /** False lets a hot path skip reading what it would say of a statement. */
+  get watched(): boolean {
+    return this.#book.observed;
   }
 
   /** A statement is sent. `text`: without the values of its parameters. */
@@ -108,14 +122,14 @@ export class DriverLease<C extends object> implements LeaseInfo {
   }
 
   usage(): LeaseUsage {
+    const { running, traffic, inTransaction } = this.#inspect();
+    return { lastUsedAt: this.#lastUsedAt, statement: this.#statement, running, traffic, inTransaction };
+  }
+
+  #inspect(): ConnectionState {
     const state = this.#shared.inspect(this.#loan.connection);
-    return {
-      lastUsedAt: this.#lastUsedAt,
-      statement: this.#statement,
-      running: state.running || this.inFlight > 0,
-      traffic: this.#streams ? state.traffic : undefined,
-      inTransaction: state.inTransaction,
-    };
+    const running = state.running || this.inFlight > 0 || this.session?.status() === 'busy';
+    return { ...state, running, traffic: this.#streams ? state.traffic : undefined };
   }
 
   /**
@@ -126,12 +140,16 @@ export class DriverLease<C extends object> implements LeaseInfo {
   }
 
   abandon(): void {
-    if (!this.#released) this.#book.emit('abandoned', this);
+    if (this.#released) return;
+    const { running, listening } = this.#inspect();
+    // It still does what it was taken for. The next collection asks again.
+    if (running || listening) collected.register({}, this, this);
+    else this.#book.emit('abandoned', this);
   }
 
   /** Ends the loan over its holder's head: the connection is closed, and whoever uses it still is told `reason`. */
   async reclaim(reason: LeaseReclaimedError): Promise<void> {
-    if (this.#released) return;
+    if (this.#released || this.#reclaimed) return this.ended;
     this.#reclaimed = reason;
     await this.#shared.cancel(this.#loan.connection);
     if (!this.#released) this.#giveBack(reason);
@@ -139,6 +157,16 @@ export class DriverLease<C extends object> implements LeaseInfo {
 
   get released(): boolean {
     return this.#released;
+  }
+
+  get reclaimed(): boolean {
+    return this.#reclaimed !== undefined;
+  }
+
+  /** Resolves when the loan has ended. */
+  get ended(): Promise<void> {
+    if (this.#released) return Promise.resolve();
+    return new Promise((resolve) => (this.#tellOfEnd ??= []).push(resolve));
   }
 
   /** Ends the loan. Throws {@link LeaseReleasedError} the second time. */
@@ -153,14 +181,15 @@ export class DriverLease<C extends object> implements LeaseInfo {
           `${this.backendId ?? 'unknown'}) ended before; whoever holds the connection now is untouched. Release once, in a finally block.`,
       );
     }
-    this.#giveBack(destroyBecause);
+    // A cancel request that is on its way would meet the next holder's statement.
+    this.#giveBack(this.#reclaimed ?? destroyBecause);
   };
 
   #giveBack(destroyBecause: Error | boolean | undefined): void {
     this.#released = true;
     if (this.askedAt) collected.unregister(this);
-    const { physical, giveBack, connection } = this.#loan;
-    const end = this.#book.observed ? this.#end(connection) : CLEAN;
+    const { physical, giveBack } = this.#loan;
+    const end = this.#book.observed ? this.#end() : CLEAN;
     this.#shared.current.set(physical, undefined);
     // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
     // are not the releaser's: they must not see, or keep, the transaction that the release happens in.
@@ -172,18 +201,19 @@ export class DriverLease<C extends object> implements LeaseInfo {
       const reason = destroyBecause instanceof Error ? destroyBecause : undefined;
       this.#book.closed(this, { destroyed, reason, end });
       letEventsGo();
+      for (const tell of this.#tellOfEnd ?? []) tell();
     }
   }
 
-  #end(connection: C): LeaseEnd {
-    const { running, inTransaction } = this.#shared.inspect(connection);
+  #end(): LeaseEnd {
+    const { running, inTransaction } = this.#inspect();
     // What runs may be the ROLLBACK.
-    return { inTransaction: inTransaction && !running && this.inFlight === 0 };
+    return { inTransaction: inTransaction && !running };
   }
 
   /** Refuses a use after the release when the connection is somebody else's by now. */
   checkUse(use: 'query' | 'end'): Error | undefined {
-    if (!this.#released) return undefined;
+    if (!this.#released && !this.#reclaimed) return undefined;
     if (this.#book.observed) this.#book.emit('lateUse', this, use);
     if (this.#reclaimed) return this.#reclaimed;
     const holder = this.#shared.current.get(this.#loan.physical);

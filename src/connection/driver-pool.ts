@@ -165,9 +165,9 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   async reclaim(lease: LeaseInfo, reason: LeaseReclaimedError): Promise<void> {
     if (!(lease instanceof DriverLease) || lease.released) return;
     const transaction = lease.kind === 'transaction' ? lease.frame?.scope?.transaction : undefined;
-    if (transaction && runningTransactions.has(transaction))
-      (transaction as RunningTransaction).abort(reason);
-    else await lease.reclaim(reason);
+    if (!transaction || !runningTransactions.has(transaction)) return lease.reclaim(reason);
+    (transaction as RunningTransaction).abort(reason);
+    await lease.ended;
   }
 
   get observed(): boolean {
@@ -219,6 +219,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
 
   #grant({ session, lease }: Opened<C>, { name, frame }: TransactionHolder): TransactionLease {
     session.lease = lease;
+    lease.session = session;
     waitGraph.granted({ name, frame, pool: this, isBusy: () => session.isRunning });
     return {
       info: lease,

@@ -36,6 +36,8 @@ export interface LeaseInfo extends LeaseRequest {
   readonly backendId: number | undefined;
   /** Whether it is the first loan of its connection, which was opened for it. */
   readonly opened?: boolean;
+  /** Whether the request had to wait for it, as far as somebody observed. */
+  readonly waited?: boolean | undefined;
 }
 
 /** What a connection on loan is doing. */
@@ -97,12 +99,15 @@ const EVENTS: readonly (keyof LeaseObserver)[] = [
   'recordsCallSite',
 ];
 
-/** Frames below an ORM's own: the application's is at depth 0 to 18. */
+/** Frames above the application's are an ORM's: it is at depth 0 to 18 where a client is handed out. */
 const FRAMES = 30;
+/** Behind a call of a Prisma model are more of them; a request that waits has the time. */
+const FRAMES_OF_WAITING = 60;
 
 /** A request on its way: what is learnt of it later is added. */
 export interface OpenLeaseRequest extends LeaseRequest {
   askedAt?: CallSite | undefined;
+  waited?: boolean;
 }
 
 const readObserver: Reader<LeaseObserver> = (value, path) => {
@@ -177,7 +182,8 @@ export class LeaseBook {
   /** A request begins to wait; the returned function says that it does no longer. */
   waits(request: OpenLeaseRequest): () => void {
     if (!this.observed) return () => {};
-    if (this.#recordsCallSites) request.askedAt ??= new CallSite(undefined, FRAMES);
+    if (this.#recordsCallSites) request.askedAt ??= new CallSite(undefined, FRAMES_OF_WAITING);
+    request.waited = true;
     this.#waiting.add(request);
     this.emit('wait', request);
     return () => void this.#waiting.delete(request);
@@ -233,7 +239,10 @@ export class LeaseBook {
   }
 
   emit<E extends EventName>(event: E, ...args: Parameters<NonNullable<LeaseObserver[E]>>): void {
+    const [{ kind, waited }] = args as readonly [Pick<LeaseInfo, 'kind' | 'waited'>];
+    const isQuiet = kind === 'query' && !waited;
     for (const observer of this.#observers) {
+      if (isQuiet && observer.ignoresQueries) continue;
       try {
         (observer[event] as ((...values: unknown[]) => void) | undefined)?.apply(observer, args);
       } catch (error) {

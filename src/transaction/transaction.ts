@@ -179,7 +179,7 @@ export class Transaction implements ScopeOwner {
       if (this.#begun) await commitBefore(session, work.commitsImplicitly!, this);
       this.#begun = false;
       this.#due.beginAgain();
-      return await work.run(session, []);
+      return await runWork(work, session, []);
     } catch (error) {
       if (this.#begun || session.lost) this.broken ??= error as Error;
       throw error;

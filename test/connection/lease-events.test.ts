@@ -149,7 +149,7 @@ describe('waiting', () => {
     Object.assign(pool.options, { connectionTimeoutMillis: 20 });
     await expect(pool.connect()).rejects.toThrow('timeout exceeded');
     client.release();
-    expect(log.lines).toEqual(['acquired client', 'wait client', 'returned client']);
+    expect(log.lines).toEqual(['acquired client', 'wait client', 'gaveUp client', 'returned client']);
   });
 });
 

@@ -5,7 +5,7 @@ type Lease = Parameters<NonNullable<Observer['acquired']>>[0];
 type Request = Parameters<NonNullable<Observer['wait']>>[0];
 
 export interface LeaseEvent {
-  readonly event: 'wait' | 'acquired' | 'returned' | 'destroyed' | 'lateUse';
+  readonly event: 'wait' | 'gaveUp' | 'acquired' | 'abandoned' | 'returned' | 'destroyed' | 'lateUse';
   readonly lease: Lease | Request;
   readonly detail?: unknown;
 }
@@ -15,11 +15,15 @@ export class LeaseLog {
   readonly events: LeaseEvent[] = [];
   readonly stop: () => void;
 
-  constructor(managed: ManagedPool) {
+  /** `more`: what the observer has besides. */
+  constructor(managed: ManagedPool, more: Observer = {}) {
     this.stop = managed.observe({
+      ...more,
       wait: (lease) => void this.events.push({ event: 'wait', lease }),
       acquired: (lease) => void this.events.push({ event: 'acquired', lease }),
-      returned: (lease) => void this.events.push({ event: 'returned', lease }),
+      abandoned: (lease) => void this.events.push({ event: 'abandoned', lease }),
+      gaveUp: (lease, detail) => void this.events.push({ event: 'gaveUp', lease, detail }),
+      returned: (lease, detail) => void this.events.push({ event: 'returned', lease, detail }),
       destroyed: (lease, detail) => void this.events.push({ event: 'destroyed', lease, detail }),
       lateUse: (lease, detail) => void this.events.push({ event: 'lateUse', lease, detail }),
     });

@@ -1,13 +1,14 @@
 import { mysqlDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
-import type { ConnectionState, DriverLease } from '../../driver-lease.js';
+import type { ConnectionState } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
+import { leaseConnection } from './mariadb-lease.js';
 import { MariadbSharedTransaction } from './mariadb-shared-transaction.js';
 import { MariadbSession, statusOf } from './mariadb-session.js';
 import { keepMariadbConnection } from './mariadb-side-connection.js';
@@ -163,47 +164,4 @@ function giveBack(connection: MariadbConnection, reason: Error | boolean | undef
   if (reason) connection.destroy();
   else connection.release().catch(() => {});
   return closed;
-}
-
-const SENDING = ['query', 'execute', 'batch', 'prepare', 'beginTransaction', 'commit', 'rollback', 'ping'];
-
-/** What the holder of a lease gets: the connection, seen through a lease of its own. */
-function leaseConnection(
-  connection: MariadbConnection,
-  lease: DriverLease<MariadbConnection>,
-): MariadbConnection {
-  const members = connection as unknown as Record<PropertyKey, (...args: unknown[]) => Promise<unknown>>;
-  // All that the holder is handed refers to this: once it is collected, nobody can release any more.
-  const held = { lease };
-  const own: Record<PropertyKey, unknown> = {
-    destroy: () => lease.release(new Error('its holder destroyed it')),
-  };
-  for (const method of SENDING) {
-    own[method] = async (...args: unknown[]) => {
-      const stale = held.lease.checkUse('query');
-      if (stale) throw stale;
-      held.lease.used(textOf(args[0]));
-      lease.inFlight++;
-      try {
-        return await members[method]!.apply(connection, args);
-      } finally {
-        lease.inFlight--;
-      }
-    };
-  }
-  for (const method of ['release', 'end', 'close', Symbol.asyncDispose])
-    own[method] = async () => held.lease.release();
-  lease.watchHolder(held);
-  return new Proxy(connection, {
-    get: (target, key) => {
-      if (Object.hasOwn(own, key)) return own[key];
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
-    },
-  });
-}
-
-function textOf(sql: unknown): string | undefined {
-  const text = typeof sql === 'string' ? sql : (sql as { sql?: unknown } | undefined)?.sql;
-  return typeof text === 'string' ? text : undefined;
 }

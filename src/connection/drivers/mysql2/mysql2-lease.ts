@@ -1,5 +1,6 @@
 import type { DriverLease } from '../../driver-lease.js';
-import type { MysqlCommand, MysqlConnection } from './mysql2-types.js';
+import type { MysqlCallback, MysqlCommand, MysqlConnection } from './mysql2-types.js';
+import { handOutStatement, textOf } from './recorded-call.js';
 
 const leases = new WeakMap<MysqlConnection, DriverLease<MysqlConnection>>();
 
@@ -23,23 +24,25 @@ export function leaseConnection(
     addCommand: (command: MysqlCommand) => {
       const stale = held.lease.checkUse('query');
       if (stale) return refuse(command, stale);
-      held.lease.used(command.sql);
+      if (held.lease.watched) held.lease.used(textOf(command));
       return connection.addCommand(command);
     },
+    prepare: (options: unknown, callback?: MysqlCallback) =>
+      connection.prepare.call(face, options, callback && handOutStatement(face, callback)),
     release: () => held.lease.release(),
     [Symbol.dispose]: () => held.lease.released || held.lease.release(),
     // mysql2 lets the holder of a connection end it; the pool then makes another.
     end: (callback?: (error?: Error) => void) => {
-      const stale = held.lease.checkUse('end');
+      const stale = lease.reclaimed ? undefined : held.lease.checkUse('end');
       if (stale) throw stale;
-      if (lease.released) return;
-      lease.release();
+      if (!lease.released || lease.reclaimed) lease.release();
+      else return;
       callback?.();
     },
     destroy: () => {
-      const stale = held.lease.checkUse('end');
+      const stale = lease.reclaimed ? undefined : held.lease.checkUse('end');
       if (stale) throw stale;
-      if (lease.released) connection.destroy();
+      if (lease.released && !lease.reclaimed) connection.destroy();
       else lease.release(new Error('its holder destroyed it'));
     },
   };

@@ -9,7 +9,7 @@ import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
 import { leaseConnection, leaseOf } from './mysql2-lease.js';
-import { Mysql2Session } from './mysql2-session.js';
+import { isWorking, Mysql2Session } from './mysql2-session.js';
 import { Mysql2SharedTransaction } from './mysql2-shared-transaction.js';
 import { openMysql2Beside } from './mysql2-side-connection.js';
 import { Mysql2TransactionConnection } from './mysql2-transaction-connection.js';
@@ -97,7 +97,7 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   protected inspect(connection: MysqlConnection): ConnectionState {
     const { bytesRead, bytesWritten } = connection.stream;
     return {
-      running: connection._command != null || connection._commands.length > 0,
+      running: isWorking(connection),
       inTransaction: this.isInTransaction(connection),
       traffic: bytesRead === undefined ? undefined : bytesRead + (bytesWritten ?? 0),
     };

@@ -8,6 +8,11 @@ import { watch } from './watch-connection.js';
 
 const CANCEL_LIMIT_MS = 2000;
 
+/** Whether a command runs, or waits to. */
+export function isWorking({ _command, _commands }: MysqlConnection): boolean {
+  return _command != null || _commands.length > 0;
+}
+
 /** A mysql2 connection while a transaction holds it. */
 export class Mysql2Session extends MysqlSession<MysqlConnection> {
   readonly #clock: Clock;
@@ -77,7 +82,8 @@ export class Mysql2Session extends MysqlSession<MysqlConnection> {
   }
 
   async cancel(): Promise<void> {
-    if (!this.isBusy) return;
+    // Of a connection that was lent as it is, the session has sent nothing itself.
+    if (this.lost || !isWorking(this.connection)) return;
     const { backendId } = this;
     // KILL QUERY needs a connection of its own. Its answer comes when the other one's statement has been told.
     const Connection = Object.getPrototypeOf(this.connection.constructor) as MysqlConnectionClass;

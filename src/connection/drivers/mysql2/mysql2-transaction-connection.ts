@@ -5,19 +5,15 @@ import type { Session } from '../../session.js';
 import { LentConnection } from '../mysql/lent-connection.js';
 import { readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
-import type {
-  MysqlCallback,
-  MysqlCommand,
-  MysqlConnection,
-  MysqlPool,
-  MysqlPreparedStatement,
-} from './mysql2-types.js';
+import type { MysqlCallback, MysqlCommand, MysqlConnection, MysqlPool } from './mysql2-types.js';
 import {
   answerWithoutServer,
+  handOutStatement,
   record,
   recordCommand,
   type RecordedCall,
   recorderOf,
+  textOf,
 } from './recorded-call.js';
 
 /**
@@ -99,7 +95,7 @@ export class Mysql2TransactionConnection {
 
   #perform(call: RecordedCall, work: CallWork): Promise<unknown[]> {
     try {
-      const control = work.text === undefined ? undefined : readControl(work.text);
+      const control = work.sql === undefined ? undefined : readControl(work.sql);
       if (control && control.verb !== 'commit implicitly')
         return this.#lent.control(control).then(() => answerWithoutServer(call));
       work.commitsImplicitly = control?.statement;
@@ -125,6 +121,8 @@ function tell(callback: MysqlCallback, error: Error | null, values: readonly unk
 /** A call as work of its transaction. */
 class CallWork implements SessionWork<unknown[]> {
   readonly text: string | undefined;
+  /** What is sent, with the values of its parameters in it. */
+  readonly sql: string | undefined;
   readonly by: object;
   commitsImplicitly: string | undefined;
   sent = false;
@@ -132,12 +130,13 @@ class CallWork implements SessionWork<unknown[]> {
 
   constructor(call: RecordedCall, by: object) {
     this.#call = call;
-    this.text = call.command.sql;
+    this.text = textOf(call.command);
+    this.sql = call.command.sql;
     this.by = by;
   }
 
   mayWrite(): boolean {
-    return this.text === undefined || !READS.test(this.text);
+    return this.sql === undefined || !READS.test(this.sql);
   }
 
   run(session: Session, prefix: readonly string[]): Promise<unknown[]> {
@@ -180,7 +179,7 @@ class OwnMembers {
         return (...args: unknown[]) => connection.run(key, args);
       case 'prepare':
         return (options: unknown, callback?: MysqlCallback) =>
-          connection.run(key, [options, callback && this.#handOutStatement(callback)]);
+          connection.run(key, [options, callback && handOutStatement(this.face!, callback)]);
       case 'addCommand':
         return (command: MysqlCommand) => connection.add(command);
       case 'release':
@@ -189,17 +188,6 @@ class OwnMembers {
       default:
         return () => this.#lent.refuse(String(key));
     }
-  }
-
-  /** mysql2 keeps prepared statements with the physical connection; this one's commands take their turn as all others. */
-  #handOutStatement(callback: MysqlCallback): MysqlCallback {
-    return (error, statement) => {
-      if (error) return callback(error);
-      callback(
-        null,
-        Object.create(statement as MysqlPreparedStatement, { _connection: { value: this.face } }),
-      );
-    };
   }
 }
 

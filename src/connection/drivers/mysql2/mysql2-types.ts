@@ -8,10 +8,14 @@ export type MysqlCallback = (error: Error | null, ...values: unknown[]) => void;
 
 /** One exchange with the server: a query, a prepare, an execute, a ping. */
 export interface MysqlCommand extends EventEmitter {
-  /** The text of a query or of an execute. */
+  /** The text of a query, with its values in it, or of an execute, without. */
   sql?: string | undefined;
-  /** What the query was asked for with, besides its text. */
-  readonly _queryOptions?: { readonly attributes?: unknown };
+  /** The text of a prepare. */
+  readonly query?: string | undefined;
+  /** What an execute executes. */
+  readonly statement?: { readonly query?: string } | undefined;
+  /** What the query was asked for with; its text is here as it was given. */
+  readonly _queryOptions?: { readonly sql?: string | undefined; readonly attributes?: unknown };
   /** What reads the next packet; none before it begins. */
   next?: unknown;
   onResult?: MysqlCallback | undefined;

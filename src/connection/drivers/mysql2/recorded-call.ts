@@ -7,6 +7,7 @@ import type {
   MysqlConnectionClass,
   MysqlConnectionConfig,
   MysqlPool,
+  MysqlPreparedStatement,
 } from './mysql2-types.js';
 
 /** A call of a method of mysql2's connection whose commands are not sent yet. */
@@ -69,6 +70,23 @@ export function record(
   const methods = recorder as unknown as Record<typeof method, (...args: unknown[]) => MysqlCommand>;
   methods[method](...(at === -1 ? args : args.with(at, note)));
   return new RecordedCall(recorder.commands, { callback, answer, isQuery: method === 'query' });
+}
+
+/**
+ * Hands a prepared statement to `callback` whose commands go through `face`, as all others: mysql2 keeps prepared
+ * statements with the physical connection.
+ */
+export function handOutStatement(face: MysqlConnection, callback: MysqlCallback): MysqlCallback {
+  return (error, statement) => {
+    if (error) return callback(error);
+    callback(null, Object.create(statement as MysqlPreparedStatement, { _connection: { value: face } }));
+  };
+}
+
+/** The text of a command without the values of its parameters: mysql2 writes them into the text of a query. */
+export function textOf({ _queryOptions, sql, statement, query }: MysqlCommand): string | undefined {
+  const found = _queryOptions ? _queryOptions.sql : (sql ?? statement?.query ?? query);
+  return typeof found === 'string' ? found : undefined;
 }
 
 /** A recorded call that consists of one command which was made elsewhere. */

@@ -1,6 +1,6 @@
 import type { DriverLease } from '../../driver-lease.js';
 import { memberReader } from './member-reader.js';
-import { callBack, isSubmittable } from './pg-transaction-client.js';
+import { callBack, isSubmittable, textOf } from './pg-transaction-client.js';
 import type { PgCallback, PgClient } from './pg-types.js';
 
 /**
@@ -17,7 +17,8 @@ export function leaseClient(client: PgClient, lease: DriverLease<PgClient>): PgC
     query(...args: [config: unknown, values?: unknown, callback?: unknown]): unknown {
       const stale = held.lease.checkUse('query');
       if (stale) return refuseQuery(stale, args);
-      held.lease.used(textOf(args[0]), args[0] && isSubmittable(args[0]) ? 'stream' : 'query');
+      if (held.lease.watched)
+        held.lease.used(textOf(args[0]), args[0] && isSubmittable(args[0]) ? 'stream' : 'query');
       return query.apply(client, args);
     },
     end(...args: [callback?: unknown]): unknown {
@@ -37,14 +38,6 @@ export function leaseClient(client: PgClient, lease: DriverLease<PgClient>): PgC
     },
   });
   return face;
-}
-
-/** The text of a query, of a config object, or of a driver object that brings its own protocol. */
-function textOf(query: unknown): string | undefined {
-  if (typeof query === 'string') return query;
-  const { text, cursor } = (query ?? {}) as { text?: unknown; cursor?: { text?: unknown } };
-  const found = text ?? cursor?.text;
-  return typeof found === 'string' ? found : undefined;
 }
 
 /** Tells `error` in the style that the query was called in: through its callback, its promise or its submittable. */

@@ -94,6 +94,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
       running: !client.readyForQuery,
       inTransaction: this.isInTransaction(client),
       traffic: bytesRead === undefined ? undefined : bytesRead + (bytesWritten ?? 0),
+      listening: client.listenerCount('notification') > 0 || client.listenerCount('notice') > 0,
     };
   }
 

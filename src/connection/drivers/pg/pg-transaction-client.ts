@@ -142,7 +142,7 @@ export class PgTransactionClient {
     const done = typeof values === 'function' ? values : callback;
     if (!submittable.callback && done) submittable.callback = done;
     const work: SessionWork<void> = {
-      text: undefined,
+      text: textOf(submittable),
       by: this.#given ?? this,
       run: (session, prefix) => (session as PgSession).submit(submittable, prefix),
     };
@@ -185,6 +185,14 @@ function leadToCaller(error: unknown): never {
 
 function controlResult(verb: string): object {
   return { command: verb.toUpperCase(), rowCount: null, oid: null, rows: [], fields: [] };
+}
+
+/** The text of a query, of a config object, or of a driver object that brings its own protocol. */
+export function textOf(query: unknown): string | undefined {
+  if (typeof query === 'string') return query;
+  const { text, cursor } = (query ?? {}) as { text?: unknown; cursor?: { text?: unknown } };
+  const found = text ?? cursor?.text;
+  return typeof found === 'string' ? found : undefined;
 }
 
 export function isSubmittable(config: unknown): config is object & { callback?: unknown } {
