@@ -8,6 +8,7 @@ export {
 } from './manage-pool.js';
 export type { ManageablePool, ManagePoolOptions } from './manage-pool.js';
 export type {
+  IdleLimits,
   ManagedPool,
   ManagedSource,
   PoolCounts,

@@ -18,6 +18,14 @@ export interface PoolCounts {
   readonly pending: number;
 }
 
+/** How many connections a pool keeps open without use. */
+export interface IdleLimits {
+  /** It closes none of these. */
+  readonly min: number;
+  /** It keeps no more than these: the others are closed when they have not been used for a while, or come back. */
+  readonly max: number;
+}
+
 /** A connection that a transaction holds. */
 export interface TransactionLease {
   readonly info: LeaseInfo;
@@ -50,6 +58,8 @@ export interface ManagedPool {
   /** Whether the pool was ended. */
   readonly ended: boolean;
   counts(): PoolCounts;
+  /** Absent where the driver keeps its limits to itself. */
+  readonly idleLimits?: IdleLimits;
   /** The leases that are out now, oldest first, except those of a single self-releasing `pool.query()`. */
   leases(): readonly LeaseInfo[];
   /** The requests that wait for a connection, oldest first, as far as they began to wait while somebody observed. */

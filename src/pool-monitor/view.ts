@@ -40,6 +40,9 @@ export interface PoolMetrics {
   readonly idle: number;
   readonly inUse: number;
   readonly pending: number;
+  /** The most and the fewest connections that the pool keeps open without use; `undefined` where it has no such limit. */
+  readonly idleMax?: number | undefined;
+  readonly idleMin?: number | undefined;
   /** Requests that got no connection in time. */
   readonly timeouts: number;
   /** From request to loan, of leases handed to code or transactions, and of every request that had to wait. */

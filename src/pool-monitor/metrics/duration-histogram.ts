@@ -11,19 +11,19 @@ export const DURATION_BOUNDS_S: readonly number[] = Object.freeze([
 /** Counts durations by bucket: a few comparisons each, and no memory. */
 export class DurationHistogram {
   readonly #counts = new Float64Array(DURATION_BOUNDS_S.length + 1);
-  #sumS = 0;
+  #sumMs = 0;
 
   add(ms: number): void {
     const seconds = ms / 1000;
     let bucket = 0;
     while (bucket < DURATION_BOUNDS_S.length && seconds > DURATION_BOUNDS_S[bucket]!) bucket++;
     this.#counts[bucket]!++;
-    this.#sumS += seconds;
+    this.#sumMs += ms;
   }
 
   snapshot(): DurationCounts {
     const counts = [...this.#counts];
     const count = counts.reduce((sum, each) => sum + each, 0);
-    return { boundsS: DURATION_BOUNDS_S, counts, sumS: this.#sumS, count };
+    return { boundsS: DURATION_BOUNDS_S, counts, sumS: this.#sumMs / 1000, count };
   }
 }

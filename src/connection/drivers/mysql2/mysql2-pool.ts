@@ -4,7 +4,7 @@ import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
-import type { PoolCounts } from '../../managed-pool.js';
+import type { IdleLimits, PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
@@ -60,6 +60,11 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
       inUse: total - idle,
       pending: _connectionQueue.length,
     };
+  }
+
+  get idleLimits(): IdleLimits {
+    const { connectionLimit, maxIdle } = this.#pool.config;
+    return { min: 0, max: maxIdle ?? (connectionLimit || Infinity) };
   }
 
   transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object {

@@ -96,6 +96,7 @@ type GetConnection = (callback: (error: Error | null, connection?: MysqlConnecti
 export interface MysqlPool extends EventEmitter {
   readonly config: {
     readonly connectionLimit: number;
+    readonly maxIdle?: number;
     readonly connectionConfig: MysqlConnectionConfig;
   };
   readonly _allConnections: { readonly length: number };

@@ -4,7 +4,7 @@ import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
-import type { PoolCounts } from '../../managed-pool.js';
+import type { IdleLimits, PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
@@ -50,6 +50,12 @@ export class PgManagedPool extends DriverPool<PgClient> {
   counts(): PoolCounts {
     const { totalCount: total, idleCount: idle, waitingCount: pending, options } = this.#pool;
     return { max: options.max, total, idle, inUse: total - idle, pending };
+  }
+
+  /** pg-pool keeps every connection for its `idleTimeoutMillis`, and `min` of them for good. */
+  get idleLimits(): IdleLimits {
+    const { max, min = 0 } = this.#pool.options;
+    return { min, max };
   }
 
   transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object {

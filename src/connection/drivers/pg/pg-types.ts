@@ -104,6 +104,7 @@ export interface PgPoolLike {
 export interface PgPool extends EventEmitter {
   readonly options: {
     max: number;
+    readonly min?: number;
     readonly onConnect?: (client: PgClient) => unknown;
     /** Not enumerable. */
     readonly password?: unknown;
