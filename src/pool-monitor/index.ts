@@ -27,3 +27,17 @@ export type {
   StormCap,
   WebhookOptions,
 } from './alerts/index.js';
+export { bindOpenTelemetry, DURATION_BOUNDS_S, registerPromMetrics } from './metrics/index.js';
+export type {
+  DurationListener,
+  DurationSource,
+  OtelMeter,
+  OtelObservable,
+  OtelObservableResult,
+  PoolDuration,
+  PromClient,
+  PromHistogram,
+  PromMetric,
+  PromMetricsOptions,
+  PromRegistry,
+} from './metrics/index.js';

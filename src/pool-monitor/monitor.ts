@@ -19,6 +19,7 @@ import { PoolWatch } from './detection/pool-watch.js';
 import { SweepTimer } from './detection/sweep-timer.js';
 import type { FindingEvent } from './finding.js';
 import { formatMs } from './format.js';
+import type { DurationListener, DurationSource } from './metrics/index.js';
 import { type ParsedMonitorOptions, parseMonitorOptions, type PoolMonitorOptions } from './options.js';
 import type { MonitorReport } from './report.js';
 import { readThresholds, type Thresholds, type ThresholdScope, ThresholdTable } from './thresholds.js';
@@ -31,7 +32,7 @@ const COLLECT_EVERY_MS = 60_000;
  * Watches pools and says what is wrong with them: which line leaked a connection, why a pool is exhausted. It never asks
  * a pool for a connection, never throws into the application and never holds the process open.
  */
-export class PoolMonitor implements MonitorView, PoolWatcher {
+export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
   readonly #options: ParsedMonitorOptions;
   readonly #findings: FindingBook;
   readonly #thresholds = new ThresholdTable();
@@ -39,6 +40,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
   readonly #watches = new Map<ManagedPool, PoolWatch>();
   readonly #suppliers = new Set<PoolSupplier>();
   readonly #history = new GaugeHistory();
+  readonly #durationListeners = new Set<DurationListener>();
   readonly #timer: SweepTimer;
   readonly #alerts: AlertCentre;
   #isStarted = false;
@@ -135,6 +137,8 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
         idle,
         inUse,
         pending,
+        idleMax: watch.pool.idleLimits?.max,
+        idleMin: watch.pool.idleLimits?.min,
         ...watch.statistics.snapshot(),
         leaked: verdicts.filter((verdict) => verdict === 'leak').length,
         suspected: verdicts.filter((verdict) => verdict === 'suspect').length,
@@ -152,6 +156,15 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
 
   onFinding(listener: (event: FindingEvent) => void): () => void {
     return this.#findings.listen(listener);
+  }
+
+  onDuration(listener: DurationListener): () => void {
+    this.#durationListeners.add(listener);
+    for (const { statistics } of this.#watches.values()) statistics.onDuration(listener);
+    return () => {
+      this.#durationListeners.delete(listener);
+      for (const { statistics } of this.#watches.values()) statistics.offDuration(listener);
+    };
   }
 
   #sweep(elapsedMs: number): void {
@@ -190,7 +203,9 @@ export class PoolMonitor implements MonitorView, PoolWatcher {
         callSites: this.#callSites,
         wallClock: this.#options.wallClock,
       };
-      this.#watches.set(pool, new PoolWatch(pool, shared));
+      const watch = new PoolWatch(pool, shared);
+      for (const listener of this.#durationListeners) watch.statistics.onDuration(listener);
+      this.#watches.set(pool, watch);
     }
   }
 

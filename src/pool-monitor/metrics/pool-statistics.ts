@@ -52,7 +52,11 @@ export class PoolStatistics implements DurationSource {
 
   onDuration(listener: DurationListener): () => void {
     this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return () => this.offDuration(listener);
+  }
+
+  offDuration(listener: DurationListener): void {
+    this.#listeners.delete(listener);
   }
 
   snapshot(): Pick<PoolMetrics, 'timeouts' | 'waitTime' | 'useTime' | 'createTime'> {

