@@ -41,3 +41,13 @@ export type {
   PromMetricsOptions,
   PromRegistry,
 } from './metrics/index.js';
+export { leaseWords, passwordGuard, readStatus, statusPage } from './status-page/index.js';
+export type {
+  PoolStatus,
+  StatusAuthorizer,
+  StatusDocument,
+  StatusHandler,
+  StatusPageOptions,
+} from './status-page/index.js';
+export { allowHeld, openRequest, runInRequest } from '../connection/index.js';
+export type { AppRequest, OpenRequest } from '../connection/index.js';

@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
 import { betterSqlite3, buildBetterSqlite3 } from './better-sqlite3';
+import { findChromium } from './chromium-binary';
 import { startMariadb } from './mariadb';
 import { startPostgres } from './postgres';
 import { setSharedServers } from './shared-server';
 
-/** jest `globalSetup`: the generated Prisma clients, the binary of better-sqlite3, and one PostgreSQL and one MariaDB for the whole run, announced to the workers by their URLs. */
+/** jest `globalSetup`: the generated Prisma clients, the binary of better-sqlite3, a Chromium, and one PostgreSQL and one MariaDB for the whole run, announced to the workers by their URLs. */
 export default async function globalSetup(): Promise<void> {
   for (const script of ['generate-prisma', 'install-sqlite']) {
     execFileSync(process.execPath, [`scripts/${script}.mjs`], { stdio: 'inherit' });
@@ -17,6 +18,11 @@ export default async function globalSetup(): Promise<void> {
     process.env['HOLDFAST_TEST_MYSQL_URL'] ? undefined : startMariadb().catch(tellTestsOf('MYSQL')),
     buildBetterSqlite3().catch(tellTestsOf('SQLITE')),
   ]);
+  try {
+    process.env['HOLDFAST_TEST_CHROMIUM'] ??= findChromium();
+  } catch (error) {
+    tellTestsOf('CHROMIUM')(error as Error);
+  }
   process.env['HOLDFAST_TEST_BETTER_SQLITE3'] = betterSqlite3;
   setSharedServers({ postgres, mariadb });
   if (postgres) process.env['HOLDFAST_TEST_PG_URL'] = postgres.url;
@@ -25,7 +31,7 @@ export default async function globalSetup(): Promise<void> {
 
 /** Only the tests that use it fail where it cannot be had. */
 const tellTestsOf =
-  (database: 'MYSQL' | 'SQLITE') =>
+  (thing: 'MYSQL' | 'SQLITE' | 'CHROMIUM') =>
   (error: Error): undefined => {
-    process.env[`HOLDFAST_TEST_${database}_PROBLEM`] = error.message;
+    process.env[`HOLDFAST_TEST_${thing}_PROBLEM`] = error.message;
   };
