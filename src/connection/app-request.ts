@@ -46,23 +46,28 @@ const storage = processGlobal('holdfast.lease-context/1', () => new AsyncLocalSt
 /**
  * Begins a request whose end is told by `end()`: for a middleware, which knows of the answer by an event.
  *
- * @param label What it is called in reports. User input belongs into no label: use the route, not the URL.
+ * @param label What it is called in reports. User input belongs into no label: use the route, not the URL. A function is
+ *   asked whenever the label is read, and for the last time at the end: the route is known later than the request.
  * @param clock Where its times come from, the pool's own. Default: the system's clock.
  * @throws InvalidOptionsError for an empty label or what is no clock.
  *
  * @example
  * ```ts
  * app.use((req, res, next) => {
- *   const request = openRequest(`${req.method} ${req.baseUrl}`);
+ *   const request = openRequest(() => `${req.method} ${req.route?.path ?? 'no route'}`);
  *   res.once('close', () => request.end());
  *   request.run(next);
  * });
  * ```
  */
-export function openRequest(label: string, clock: Clock = systemClock): OpenRequest {
+export function openRequest(label: string | (() => string), clock: Clock = systemClock): OpenRequest {
   readClock(clock, 'openRequest(label, clock)');
+  let name = typeof label === 'function' ? label : readString(label, 'openRequest(label)');
   const request = {
-    label: readString(label, 'openRequest(label)'),
+    // Own and enumerable: allowHeld() copies it.
+    get label(): string {
+      return typeof name === 'function' ? name() : name;
+    },
     startedAt: clock.now(),
     endedAt: undefined as number | undefined,
   };
@@ -70,6 +75,13 @@ export function openRequest(label: string, clock: Clock = systemClock): OpenRequ
     request,
     run: (work) => storage.run({ ...OUTSIDE, request }, work),
     end: () => void (request.endedAt ??= clock.now()),
+    run: (work) => storage.run(request, work),
+    end: () => {
+      if (request.endedAt !== undefined) return;
+      request.endedAt = clock.now();
+      // What the label was made of, the whole request of the framework, is kept no longer.
+      name = request.label;
+    },
   };
 }
 

@@ -23,8 +23,10 @@ import {
 } from '../prisma/index.js';
 import { DEFAULT_SHUTDOWN_TIMEOUT_MS, ShutdownDeadline } from '../transaction/index.js';
 import { isManagedDataSource, manageDataSource } from '../typeorm/index.js';
+import { takeBackForgotten } from './forgotten-leases.js';
 import { joinOptions } from './joined-options.js';
 import type { HoldfastModuleOptions } from './options.js';
+import type { PoolMonitorHost } from './pool-monitor/pool-monitor-host.js';
 
 type TypeormDataSource = Parameters<typeof manageDataSource>[0];
 
@@ -37,12 +39,16 @@ const starting = processGlobal('holdfast.starting-applications/1', () => new Set
 /** What ends the transactions of an application that closes, by data source. Another application may be started on the same pool before. */
 const deadlines = processGlobal('holdfast.shutdown-deadlines/1', () => new WeakMap<ManagedSource, Timer>());
 
+/** How long after its limit, in milliseconds, a shutdown looks again for what holds it up. */
+const AGAIN_MS = 500;
+
 /** Finds the DataSources and PrismaClients among the application's providers and manages each. */
 export class DataSourceDiscovery
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #modules: ModulesContainer;
   readonly #options: HoldfastModuleOptions;
+  readonly #monitor: PoolMonitorHost;
   #removeFinder: (() => void) | undefined;
   /** What this application, and not its own code, has put under management. */
   readonly #sources = new Set<ManagedSource>();
@@ -51,8 +57,9 @@ export class DataSourceDiscovery
   #instancesAreMade = false;
   readonly #unsupported = new Map<TypeormDataSource, UnsupportedDriverError>();
 
-  constructor(modules: ModulesContainer, options: HoldfastModuleOptions) {
+  constructor(modules: ModulesContainer, options: HoldfastModuleOptions, monitor: PoolMonitorHost) {
     this.#modules = modules;
+    this.#monitor = monitor;
     this.#options = joinOptions(modules, options);
     if (options.logger) setLogger(options.logger);
     for (const other of starting) other.giveUp();
@@ -77,6 +84,8 @@ export class DataSourceDiscovery
     this.#instancesAreMade = true;
     this.#orGiveUp(() => this.#manageAll());
     for (const source of this.#managedSources()) deadlines.get(source)?.clear();
+    // Not in a hook of its own: it begins with the pools that are managed by now, and Nest's order is another.
+    this.#orGiveUp(() => this.#monitor.start());
   }
 
   onApplicationBootstrap(): void {
@@ -126,12 +135,26 @@ export class DataSourceDiscovery
     const limitMs = this.#shutdownTimeoutMs;
     for (const source of this.#managedSources()) {
       const deadline = new ShutdownDeadline(source, limitMs);
-      deadlines.get(source)?.clear();
-      deadlines.set(
-        source,
-        systemClock.setTimer(() => deadline.enforce(), limitMs),
-      );
+      this.#enforceAfter(source, limitMs, (waitedMs) => {
+        deadline.enforce();
+        takeBackForgotten(source, waitedMs, (leaseId) => this.#monitor.siteOf(leaseId));
+      });
     }
+  }
+
+  /** And again: what waited for a connection gets those that were taken back, and may keep them as well. */
+  #enforceAfter(source: ManagedSource, waitMs: number, enforce: (waitedMs: number) => void): void {
+    let waitedMs = waitMs;
+    const next = (afterMs: number): void => {
+      deadlines.get(source)?.clear();
+      const timer = systemClock.setTimer(() => {
+        enforce(waitedMs);
+        waitedMs += AGAIN_MS;
+        if (!source.primary.ended) next(AGAIN_MS);
+      }, afterMs);
+      deadlines.set(source, timer);
+    };
+    next(waitMs);
   }
 
   /** Transactions can begin until their data source is destroyed: the hooks of other modules may come after this one. */

@@ -1,5 +1,6 @@
-import type { DynamicModule, FactoryProvider } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { type DynamicModule, type FactoryProvider, Inject, type NestModule } from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { PoolMonitor } from '../pool-monitor/index.js';
 import { DataSourceDiscovery } from './data-source-discovery.js';
 import {
   type HoldfastModuleAsyncOptions,
@@ -7,10 +8,13 @@ import {
   parseModuleAsyncOptions,
   parseModuleOptions,
 } from './options.js';
+import { HoldfastHealthIndicator } from './pool-monitor/health-indicator.js';
+import { type PoolMonitorHost, poolMonitorHost } from './pool-monitor/pool-monitor-host.js';
 
 /** Registered symbols: the ESM and the CJS copy of the package share one token. */
 const OPTIONS = Symbol.for('holdfast.nestjs.options/1');
 const DISCOVERY = Symbol.for('holdfast.nestjs.discovery/1');
+const MONITOR_HOST = Symbol.for('holdfast.nestjs.pool-monitor-host/1');
 
 /**
  * Puts every TypeORM DataSource of the application under holdfast's management, under the name that TypeORM
@@ -24,7 +28,24 @@ const DISCOVERY = Symbol.for('holdfast.nestjs.discovery/1');
  * export class AppModule {}
  * ```
  */
-export class HoldfastModule {
+export class HoldfastModule implements NestModule {
+  // Without a decorator: whoever imports the sources need not compile decorators.
+  static {
+    Inject(MONITOR_HOST)(HoldfastModule, undefined, 0);
+  }
+
+  readonly #host: PoolMonitorHost;
+
+  /** Nest makes it. */
+  constructor(host: PoolMonitorHost) {
+    this.#host = host;
+  }
+
+  /** Nest calls it before there is any route. */
+  configure(): void {
+    this.#host.attach();
+  }
+
   /**
    * Import it once, in the root module: it is global. Throws `InvalidOptionsError` for wrong options; where it is
    * imported twice with different ones, the application's start does.
@@ -70,11 +91,32 @@ function dynamicModule(
     providers: [
       options,
       {
+        provide: MONITOR_HOST,
+        inject: [ModulesContainer, HttpAdapterHost, OPTIONS],
+        useFactory: (
+          modules: ModulesContainer,
+          adapters: HttpAdapterHost,
+          { poolMonitor }: HoldfastModuleOptions,
+        ) => poolMonitorHost(modules, adapters, poolMonitor),
+      },
+      {
         provide: DISCOVERY,
-        inject: [ModulesContainer, OPTIONS],
-        useFactory: (modules: ModulesContainer, parsed: HoldfastModuleOptions) =>
-          new DataSourceDiscovery(modules, parsed),
+        inject: [ModulesContainer, OPTIONS, MONITOR_HOST],
+        useFactory: (modules: ModulesContainer, parsed: HoldfastModuleOptions, host: PoolMonitorHost) =>
+          new DataSourceDiscovery(modules, parsed, host),
+      },
+      {
+        provide: PoolMonitor,
+        inject: [MONITOR_HOST],
+        useFactory: ({ monitor }: PoolMonitorHost) => monitor,
+      },
+      {
+        provide: HoldfastHealthIndicator,
+        inject: [MONITOR_HOST, ModulesContainer],
+        useFactory: (host: PoolMonitorHost, modules: ModulesContainer) =>
+          new HoldfastHealthIndicator(host, modules),
       },
     ],
+    exports: [PoolMonitor, HoldfastHealthIndicator],
   };
 }

@@ -10,6 +10,7 @@ import {
   readOptions,
   withDefault,
 } from '../core/index.js';
+import { type PoolMonitorModuleOptions, readPoolMonitorModuleOptions } from './pool-monitor/options.js';
 
 /** Options of {@link HoldfastModule}. */
 export interface HoldfastModuleOptions {
@@ -17,6 +18,11 @@ export interface HoldfastModuleOptions {
   readonly shutdownTimeoutMs?: number;
   /** Where holdfast logs. Default: pino, where it is installed. */
   readonly logger?: Logger;
+  /**
+   * Watches every pool that holdfast manages: who holds connections, what leaks, why nobody gets one. `{}` is enough.
+   * Default: none.
+   */
+  readonly poolMonitor?: PoolMonitorModuleOptions;
 }
 
 type ProviderToken = string | symbol | (abstract new (...args: never[]) => unknown);
@@ -33,17 +39,25 @@ export interface HoldfastModuleAsyncOptions {
   readonly useFactory: (...dependencies: never[]) => HoldfastModuleOptions | Promise<HoldfastModuleOptions>;
 }
 
+const readPoolMonitor: Reader<PoolMonitorModuleOptions> = (value, path) => {
+  readPoolMonitorModuleOptions(value, path);
+  return value as PoolMonitorModuleOptions;
+};
+
 /** Reads the options once. Throws `InvalidOptionsError`. */
 export function parseModuleOptions(raw: HoldfastModuleOptions | undefined): HoldfastModuleOptions {
-  const { shutdownTimeoutMs, logger } = readOptions<{
-    shutdownTimeoutMs: number | undefined;
-    logger: Logger | undefined;
+  const read = readOptions<{
+    [Key in keyof HoldfastModuleOptions]-?: HoldfastModuleOptions[Key] | undefined;
   }>(
     raw,
-    { shutdownTimeoutMs: optional(readDurationMs), logger: optional(readLogger) },
+    {
+      shutdownTimeoutMs: optional(readDurationMs),
+      logger: optional(readLogger),
+      poolMonitor: optional(readPoolMonitor),
+    },
     'HoldfastModule options',
   );
-  return { ...(shutdownTimeoutMs !== undefined && { shutdownTimeoutMs }), ...(logger && { logger }) };
+  return Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined));
 }
 
 const readArray =

@@ -1,4 +1,6 @@
 export { createPoolMonitor, PoolMonitor } from './monitor.js';
+export type { PoolSupplier } from './monitor.js';
+export { parseMonitorOptions as readPoolMonitorOptions } from './options.js';
 export type { PoolMonitorOptions, ReclaimMode, ReclaimOptions } from './options.js';
 export { DEFAULT_THRESHOLDS } from './thresholds.js';
 export type { Thresholds, ThresholdScope } from './thresholds.js';
@@ -41,7 +43,13 @@ export type {
   PromMetricsOptions,
   PromRegistry,
 } from './metrics/index.js';
-export { leaseWords, passwordGuard, readStatus, statusPage } from './status-page/index.js';
+export {
+  leaseWords,
+  parseStatusPageOptions,
+  passwordGuard,
+  readStatus,
+  statusPage,
+} from './status-page/index.js';
 export type {
   PoolStatus,
   StatusAuthorizer,

@@ -1,4 +1,4 @@
-export { statusPage } from './status-page.js';
+export { parseStatusPageOptions, statusPage } from './status-page.js';
 export type { StatusAuthorizer, StatusHandler, StatusPageOptions } from './status-page.js';
 export { passwordGuard } from './password-guard.js';
 export { leaseWords } from './tables.js';
