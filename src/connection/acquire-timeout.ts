@@ -16,7 +16,7 @@ export function acquireTimeout(
   const { max, inUse, idle, pending } = pool.counts();
   const remedy = pool.onlyOne ? `: ${pool.onlyOne}.` : ", or raise the pool's max.";
   return new AcquireTimeoutError(
-    `${holder ? `"${holder}"` : 'A statement'} got no connection of pool "${pool.name}" in time: ${why}. ` +
+    `${holder ? `"${holder}"` : 'A statement'} got no connection of pool "${pool.name}" in time: ${why.replaceAll(/\s*\n\s*/g, ' ')}. ` +
       `In use ${inUse} of ${max}, idle ${idle}, pending ${pending}. Look for what holds the connections${remedy}`,
     { cause, retryable: true },
   );

@@ -294,22 +294,24 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   }
 
   protected lend(request: DriverRequest, done: (error: Error | undefined, lent?: Lent<C>) => void): void {
-    let answered = false;
+    // Dropped with the answer: a lease keeps what gives its connection back, which must not keep what its holder got.
+    let asker: typeof done | undefined = done;
     let stopWaiting: (() => void) | undefined;
-    const refuse = (error: Error): void => {
-      if (answered) return;
-      answered = true;
-      stopWaiting?.();
-      fail(error);
+    const take = (): typeof done | undefined => {
+      const taken = asker;
+      asker = undefined;
+      if (taken) stopWaiting?.();
+      return taken;
     };
+    const refuse = (error: Error): void => take()?.(this.#starved(request, error));
     if (this.mustWait()) stopWaiting = this.#wait(request, refuse);
-    const fail = (error: Error): void => done(this.#starved(request, error));
     const answer: Answer<C> = (error, connection, giveBack) => {
+      const tell = take();
       // Nobody waits any more: it goes to the next in line.
-      if (answered) return void giveBack?.(undefined);
-      answered = true;
-      stopWaiting?.();
-      if (error || !connection || !giveBack) return fail(error ?? new Error('the driver lent no connection'));
+      if (!tell) return void giveBack?.(undefined);
+      if (error || !connection || !giveBack) {
+        return tell(this.#starved(request, error ?? new Error('the driver lent no connection')));
+      }
       const loan = {
         pool: this.name,
         connection,
@@ -318,10 +320,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
         backendId: this.backendIdOf(connection),
         acquiredAt: this.clock.now(),
       };
-      done(undefined, {
-        connection,
-        lease: new DriverLease(request, loan, this.#shared),
-      });
+      tell(undefined, { connection, lease: new DriverLease(request, loan, this.#shared) });
     };
     // A connection that is opened here outlives this call; its socket must not keep this call's context.
     runInFrame(undefined, () => this.ask(answer));

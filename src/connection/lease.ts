@@ -79,8 +79,8 @@ export interface LeaseObserver {
   abandoned?(lease: LeaseInfo): void;
   /** The connection went back to the pool. */
   returned?(lease: LeaseInfo, end: LeaseEnd): void;
-  /** The connection was closed instead of going back. */
-  destroyed?(lease: LeaseInfo, reason: Error | undefined): void;
+  /** The connection was closed instead of going back: mysql2's is where it comes back inside a transaction. */
+  destroyed?(lease: LeaseInfo, reason: Error | undefined, end: LeaseEnd): void;
   /** A client was used, ended, or released once more, after its release. */
   lateUse?(lease: LeaseInfo, use: 'query' | 'end' | 'release'): void;
 }
@@ -234,7 +234,7 @@ export class LeaseBook {
   closed(lease: LeaseInfo, how: { destroyed: boolean; reason: Error | undefined; end: LeaseEnd }): void {
     this.#out.delete(lease);
     if (!this.observed) return;
-    if (how.destroyed) this.emit('destroyed', lease, how.reason);
+    if (how.destroyed) this.emit('destroyed', lease, how.reason, how.end);
     else this.emit('returned', lease, how.end);
   }
 

@@ -16,7 +16,7 @@ export interface Databases {
 
 export interface StartOptions extends Omit<ManagePoolOptions, 'clock' | 'connectionLimit'> {
   readonly max?: number;
-  /** How long the driver itself lets a request wait, where it has such a limit. */
+  /** How long the driver itself lets a request wait once it has a connection, where it has such a limit. */
   readonly driverTimeoutMs?: number;
 }
 
@@ -52,7 +52,11 @@ interface Managed<P> {
 export function startPg(db: TestDatabase, options: StartOptions = {}): Managed<PgPool> {
   const { max = 2, driverTimeoutMs, ...more } = options;
   const clock = new ManualClock();
-  const pool = db.pool({ max, ...(driverTimeoutMs && { connectionTimeoutMillis: driverTimeoutMs }) });
+  const pool = db.pool({ max });
+  if (driverTimeoutMs !== undefined) {
+    // It is the limit of a new connection as well, which a machine with much to do does not meet.
+    pool.once('connect', () => Object.assign(pool.options, { connectionTimeoutMillis: driverTimeoutMs }));
+  }
   const managed = managePool(pool, { ...more, clock });
   db.defer(() => unmanagePool(managed));
   return { pool, managed, clock };
@@ -87,7 +91,7 @@ export function startMariadb(db: MysqlDatabase, options: StartOptions = {}): Man
     ...(driverTimeoutMs && { acquireTimeout: driverTimeoutMs }),
   });
   const managed = managePool(pool, { ...more, clock, connectionLimit: max });
-  db.defer(() => pool.end());
+  db.defer(() => (pool.closed ? undefined : pool.end()));
   db.defer(() => unmanagePool(managed));
   return { pool, managed, clock };
 }

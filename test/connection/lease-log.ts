@@ -8,6 +8,7 @@ export interface LeaseEvent {
   readonly event: 'wait' | 'gaveUp' | 'acquired' | 'abandoned' | 'returned' | 'destroyed' | 'lateUse';
   readonly lease: Lease | Request;
   readonly detail?: unknown;
+  readonly end?: unknown;
 }
 
 /** Writes down the lease events of a pool. */
@@ -23,8 +24,8 @@ export class LeaseLog {
       acquired: (lease) => void this.events.push({ event: 'acquired', lease }),
       abandoned: (lease) => void this.events.push({ event: 'abandoned', lease }),
       gaveUp: (lease, detail) => void this.events.push({ event: 'gaveUp', lease, detail }),
-      returned: (lease, detail) => void this.events.push({ event: 'returned', lease, detail }),
-      destroyed: (lease, detail) => void this.events.push({ event: 'destroyed', lease, detail }),
+      returned: (lease, end) => void this.events.push({ event: 'returned', lease, end }),
+      destroyed: (lease, detail, end) => void this.events.push({ event: 'destroyed', lease, detail, end }),
       lateUse: (lease, detail) => void this.events.push({ event: 'lateUse', lease, detail }),
     });
   }
