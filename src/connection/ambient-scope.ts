@@ -9,6 +9,8 @@ export interface SessionWork<T> {
   readonly by?: object;
   /** The first words of a statement before which the server commits by itself. */
   readonly commitsImplicitly?: string | undefined;
+  /** Whether it runs as long as its reader lets it. Default: it ends by itself. */
+  readonly streams?: boolean;
   /** Whether it may leave something behind that a rollback would take. Default: it may. */
   mayWrite?(): boolean;
   /**
@@ -21,7 +23,7 @@ export interface SessionWork<T> {
 
 /** Runs it. What it throws at once is a rejection like any other. */
 export function runWork<T>(work: SessionWork<T>, session: Session, prefix: readonly string[]): Promise<T> {
-  session.lease?.used?.(work.text);
+  session.lease?.used?.(work.text, work.streams ? 'stream' : 'query');
   try {
     return work.run(session, prefix);
   } catch (error) {

@@ -189,7 +189,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
     this.#released = true;
     if (this.askedAt) collected.unregister(this);
     const { physical, giveBack } = this.#loan;
-    const end = this.#book.observed ? this.#end() : CLEAN;
+    const end = this.#book.observed && !destroyBecause ? this.#end() : CLEAN;
     this.#shared.current.set(physical, undefined);
     // The pool may lend the connection on within this call. Its events, and the timer of the idle connection,
     // are not the releaser's: they must not see, or keep, the transaction that the release happens in.

@@ -375,8 +375,11 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     this.book.emit('gaveUp', request, error);
     const isOurs = error instanceof AcquireTimeoutError;
     if (!isOurs && !this.isTimeout(error)) return error;
+    const explanations = this.book.explain(request);
+    // Where nobody has anything to add, it is the driver's own error, as without holdfast.
+    if (!isOurs && explanations.length === 0) return error;
     const timeout = isOurs ? error : this.#timeout(request.holder, messageOf(error), error);
-    return explainTimeout(timeout, request.askedAt, this.book.explain(request));
+    return explainTimeout(timeout, request.askedAt, explanations);
   }
 
   async #cancel(connection: C): Promise<void> {

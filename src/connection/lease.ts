@@ -48,7 +48,7 @@ export interface LeaseUsage {
   readonly statement: string | undefined;
   /** Whether a statement runs. A cursor or stream that its reader does not read from runs as well: see `traffic`. */
   readonly running: boolean;
-  /** Of a cursor or stream of pg: the bytes that have passed over the connection, which move while it is read from. */
+  /** Of a cursor or stream of pg or mysql2: the bytes that have passed over the connection, which move while it is read from. */
   readonly traffic: number | undefined;
   /** Whether the server said last that a transaction is open. */
   readonly inTransaction: boolean;
@@ -56,7 +56,10 @@ export interface LeaseUsage {
 
 /** How a lease ended. */
 export interface LeaseEnd {
-  /** Whether the connection came back inside a transaction, with nothing on its way that would end it. */
+  /**
+   * Whether the connection came back inside a transaction, with nothing on its way that would end it. False where its
+   * holder had it closed, as one does with a connection that is broken.
+   */
   readonly inTransaction: boolean;
 }
 

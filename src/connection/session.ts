@@ -5,7 +5,7 @@ import type { LeaseInfo } from './lease.js';
 /** The loan that a transaction holds its connection by. */
 export interface TransactionLoan extends LeaseInfo {
   /** A statement is sent. */
-  used?(text: string | undefined): void;
+  used?(text: string | undefined, how: 'query' | 'stream'): void;
 }
 
 /** Where a connection stands according to the server's last answer. */

@@ -26,7 +26,7 @@ describe('runInRequest()', () => {
   });
 
   test('ends when its promise has settled, and passes on what it settled with', async () => {
-    const request = await runInRequest('a', () => currentRequest()!);
+    const request = await runInRequest<AppRequest>('a', () => currentRequest()!);
     expect(request.endedAt).toBeGreaterThanOrEqual(request.startedAt);
     const seen: (AppRequest | undefined)[] = [];
     const boom = new Error('boom');
@@ -41,7 +41,7 @@ describe('runInRequest()', () => {
     expect(seen[0]).toMatchObject({ label: 'b', endedAt: expect.any(Number) as number });
   });
 
-  test.each([
+  test.each<[label: unknown, work: unknown]>([
     ['', () => undefined],
     ['job', undefined],
     [7, () => undefined],

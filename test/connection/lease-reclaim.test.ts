@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { PoolConnection } from 'mysql2';
 import { LeaseReclaimedError, runInTransaction } from 'holdfast';
 import { failureOf, until } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
@@ -174,14 +175,18 @@ test("pg: the callback's done after a reclaim is silent, client.end() is refused
   await expect((client as unknown as { end(): Promise<void> }).end()).rejects.toMatchObject(reclaimed);
 });
 
-test('mysql2: every way to give a connection up after a reclaim is silent', async () => {
+test.each<[way: string, giveUp: (connection: PoolConnection) => void]>([
+  ['release()', (connection) => connection.release()],
+  ['destroy()', (connection) => connection.destroy()],
+  ['Symbol.dispose', (connection) => connection[Symbol.dispose]()],
+  ['end()', (connection) => connection.end()],
+])('mysql2: %s after a reclaim is silent, and told', async (_, giveUp) => {
   const { pool, managed } = startMysql2(mysql);
+  const log = new LeaseLog(managed);
   const connection = await connectMysql2(pool);
   await managed.reclaim(managed.leases()[0]!, reason);
-  connection.release();
-  connection.destroy();
-  connection[Symbol.dispose]();
-  await new Promise<void>((resolve) => void connection.end(() => resolve()));
+  giveUp(connection);
+  expect(log.lines).toEqual(['acquired client', 'destroyed client', 'lateUse client']);
 });
 
 test('mysql2: a prepared statement of a reclaimed connection is refused', async () => {

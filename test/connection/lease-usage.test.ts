@@ -141,8 +141,10 @@ describe('pg: the text of a statement, and no value', () => {
 
   test('a cursor that is not read to its end runs; a stream that is read moves the traffic', async () => {
     const { pool, managed } = startPg(pg);
+    managed.observe({});
     const client = await pool.connect();
-    const before = usageOf(managed).traffic!;
+    await client.query('SELECT 1');
+    expect(usageOf(managed).traffic).toBeUndefined();
     const stream = client.query(
       new QueryStream("SELECT repeat('x', 1000) FROM generate_series(1, 2000)", [], { batchSize: 10 }),
     );
@@ -150,7 +152,6 @@ describe('pg: the text of a statement, and no value', () => {
     await rows.next();
     const first = usageOf(managed);
     expect(first.running).toBe(true);
-    expect(first.traffic).toBeGreaterThan(before);
     for (let read = 0; read < 200; read++) await rows.next();
     expect(usageOf(managed).traffic).toBeGreaterThan(first.traffic! + 50_000);
     await rows.return?.();
@@ -200,15 +201,15 @@ describe('mysql2: the text of a statement, and no value', () => {
     const { pool, managed } = startMysql2(mysql);
     managed.observe({});
     const connection = await connectMysql2(pool);
-    const before = usageOf(managed).traffic!;
     const rows = connection.query(`${READ_MYSQL} UNION ALL SELECT REPEAT('x', 100000)`, values).stream();
-    expect(usageOf(managed)).toMatchObject({ running: true });
+    const before = usageOf(managed);
+    expect(before.running).toBe(true);
     expect(await rows.toArray()).toHaveLength(2);
     expect(usageOf(managed)).toMatchObject({
       running: false,
       statement: `${READ_MYSQL} UNION ALL SELECT REPEAT('x', 100000)`,
     });
-    expect(usageOf(managed).traffic).toBeGreaterThan(before + 100_000);
+    expect(usageOf(managed).traffic).toBeGreaterThan(before.traffic! + 100_000);
     connection.release();
   });
 

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { LeaseReclaimedError } from 'holdfast';
 import { useDatabase } from '../harness/database.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { drivers } from './driver-pools.js';
@@ -28,5 +29,15 @@ describe.each(drivers)('$name', (driver) => {
     while (managed.counts().inUse > 0) await setImmediate();
     // pg-pool lends it on as it is.
     if (managed.counts().total > 0) await query('ROLLBACK');
+  });
+
+  test('reclaimed inside a transaction: that was not its holder', async () => {
+    const { managed, connect } = driver.start({ pg, mysql });
+    const log = new LeaseLog(managed);
+    const client = await connect();
+    await client.query('START TRANSACTION');
+    await managed.reclaim(managed.leases()[0]!, new LeaseReclaimedError('a leak'));
+    expect(log.lines).toEqual(['acquired client', 'destroyed client']);
+    expect(log.events.at(-1)!.end).toEqual({ inTransaction: false });
   });
 });

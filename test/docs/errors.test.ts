@@ -27,7 +27,7 @@ function exportedErrors(): string[] {
   const doors = Object.keys(exports)
     .filter((door) => door !== './package.json')
     .map((door) => readFileSync(join(root, 'src', door, 'index.ts'), 'utf8'));
-  return doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []);
+  return [...new Set(doors.flatMap((source) => source.match(/\b[A-Z]\w+Error\b/g) ?? []))];
 }
 
 const classes = {

@@ -1,11 +1,13 @@
-import type { Pool } from 'pg';
+import { setImmediate } from 'node:timers/promises';
+import type { Pool, PoolClient } from 'pg';
 import { of } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { managePool, runInTransaction, Transactional, unmanagePool } from 'holdfast';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { type Alert, slackWebhook } from 'holdfast/pool-monitor';
 import { managePrisma } from 'holdfast/prisma';
-import { rollbackPerTest } from 'holdfast/testing';
+import { createPoolMonitor } from 'holdfast/pool-monitor';
+import { ManualClock, rollbackPerTest } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
 import { runOnTransactionCommit } from 'holdfast/typeorm-transactional';
 import { PrismaClient } from '../prisma/generated/client.js';
@@ -51,6 +53,11 @@ class Orders {
   @Transactional({ dataSource: ['shop', 'ledger'] })
   book<T>(work: () => Promise<T>): Promise<T> {
     return work();
+  }
+
+  /** Forgets to release. */
+  async export(): Promise<PoolClient> {
+    return this.pool.connect();
   }
 
   @Transactional()
@@ -131,6 +138,20 @@ export const provocations: Provocations = {
     stale.release();
     const next = await pool.connect();
     return stale.query('SELECT 1').finally(() => next.release());
+  },
+  LeaseReclaimedError: async (db) => {
+    const clock = new ManualClock();
+    const pool = db.pool({ max: 1 });
+    const managed = managePool(pool, { clock });
+    const monitor = createPoolMonitor({ clock, reclaim: { mode: 'on' } }).start();
+    db.defer(async () => {
+      await monitor.stop();
+      unmanagePool(managed);
+    });
+    const leaked = await new Orders(pool).export();
+    clock.advance(301_000);
+    while (managed.leases().length > 0) await setImmediate();
+    return leaked.query('SELECT 1').finally(() => leaked.release());
   },
   TransactionControlError: (db) => ordersOn(db).place((pool) => pool.query('COMMIT')),
   ConnectionLostError: (db) =>

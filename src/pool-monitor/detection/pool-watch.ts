@@ -66,8 +66,8 @@ export class PoolWatch {
       acquired: (lease) => this.#acquired(lease),
       abandoned: (lease) => this.#abandoned(lease),
       returned: (lease, end) => this.#ended(lease, 'came back', end),
-      destroyed: (lease, reason) =>
-        this.#ended(lease, reason instanceof LeaseReclaimedError ? 'was reclaimed' : 'was closed'),
+      destroyed: (lease, reason, end) =>
+        this.#ended(lease, reason instanceof LeaseReclaimedError ? 'was reclaimed' : 'was closed', end),
       lateUse: (lease, use) => this.#lateUse(lease, use),
     });
   }

@@ -24,19 +24,21 @@ export function leaseConnection(
     addCommand: (command: MysqlCommand) => {
       const stale = held.lease.checkUse('query');
       if (stale) return refuse(command, stale);
-      if (held.lease.watched) held.lease.used(textOf(command));
+      if (held.lease.watched) held.lease.used(textOf(command), command.onResult ? 'query' : 'stream');
       return connection.addCommand(command);
     },
     prepare: (options: unknown, callback?: MysqlCallback) =>
       connection.prepare.call(face, options, callback && handOutStatement(face, callback)),
     release: () => held.lease.release(),
-    [Symbol.dispose]: () => held.lease.released || held.lease.release(),
+    [Symbol.dispose]: () => {
+      if (!lease.released || lease.reclaimed) held.lease.release();
+    },
     // mysql2 lets the holder of a connection end it; the pool then makes another.
     end: (callback?: (error?: Error) => void) => {
       const stale = lease.reclaimed ? undefined : held.lease.checkUse('end');
       if (stale) throw stale;
-      if (!lease.released || lease.reclaimed) lease.release();
-      else return;
+      if (lease.released && !lease.reclaimed) return;
+      lease.release();
       callback?.();
     },
     destroy: () => {

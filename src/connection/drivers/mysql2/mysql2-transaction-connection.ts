@@ -124,6 +124,7 @@ class CallWork implements SessionWork<unknown[]> {
   /** What is sent, with the values of its parameters in it. */
   readonly sql: string | undefined;
   readonly by: object;
+  readonly streams: boolean;
   commitsImplicitly: string | undefined;
   sent = false;
   readonly #call: RecordedCall;
@@ -132,6 +133,7 @@ class CallWork implements SessionWork<unknown[]> {
     this.#call = call;
     this.text = textOf(call.command);
     this.sql = call.command.sql;
+    this.streams = !call.callback;
     this.by = by;
   }
 

@@ -143,6 +143,7 @@ export class PgTransactionClient {
     if (!submittable.callback && done) submittable.callback = done;
     const work: SessionWork<void> = {
       text: textOf(submittable),
+      streams: true,
       by: this.#given ?? this,
       run: (session, prefix) => (session as PgSession).submit(submittable, prefix),
     };
