@@ -64,7 +64,6 @@ export function openRequest(label: string | (() => string), clock: Clock = syste
   readClock(clock, 'openRequest(label, clock)');
   let name = typeof label === 'function' ? label : readString(label, 'openRequest(label)');
   const request = {
-    // Own and enumerable: allowHeld() copies it.
     get label(): string {
       return typeof name === 'function' ? name() : name;
     },
@@ -74,8 +73,6 @@ export function openRequest(label: string | (() => string), clock: Clock = syste
   return {
     request,
     run: (work) => storage.run({ ...OUTSIDE, request }, work),
-    end: () => void (request.endedAt ??= clock.now()),
-    run: (work) => storage.run(request, work),
     end: () => {
       if (request.endedAt !== undefined) return;
       request.endedAt = clock.now();

@@ -1,5 +1,4 @@
 export { createPoolMonitor, PoolMonitor } from './monitor.js';
-export type { PoolSupplier } from './monitor.js';
 export { parseMonitorOptions as readPoolMonitorOptions } from './options.js';
 export type { PoolMonitorOptions, ReclaimMode, ReclaimOptions } from './options.js';
 export { DEFAULT_THRESHOLDS } from './thresholds.js';
@@ -57,5 +56,3 @@ export type {
   StatusHandler,
   StatusPageOptions,
 } from './status-page/index.js';
-export { allowHeld, openRequest, runInRequest } from '../connection/index.js';
-export type { AppRequest, OpenRequest } from '../connection/index.js';
