@@ -1,0 +1,2 @@
+export { DatabaseFleet } from './database-fleet.js';
+export type { DatabaseFleetOptions } from './database-fleet.js';
