@@ -1,6 +1,6 @@
 export { createPoolMonitor, PoolMonitor } from './monitor.js';
 export { parseMonitorOptions as readPoolMonitorOptions } from './options.js';
-export type { PoolMonitorOptions, ReclaimMode, ReclaimOptions } from './options.js';
+export type { PoolMonitorOptions, ReclaimMode, ReclaimOptions, ServerOptions } from './options.js';
 export { DEFAULT_THRESHOLDS } from './thresholds.js';
 export type { Thresholds, ThresholdScope } from './thresholds.js';
 export type { Finding, FindingEvent, FindingKind, Severity } from './finding.js';

@@ -22,6 +22,7 @@ import { formatMs } from './format.js';
 import type { DurationListener, DurationSource } from './metrics/index.js';
 import { type ParsedMonitorOptions, parseMonitorOptions, type PoolMonitorOptions } from './options.js';
 import type { MonitorReport } from './report.js';
+import { ServerSide } from './server-side.js';
 import { readThresholds, type Thresholds, type ThresholdScope, ThresholdTable } from './thresholds.js';
 import type { GaugeSample, MonitorView, PoolMetrics, SentAlert } from './view.js';
 
@@ -43,6 +44,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
   readonly #durationListeners = new Set<DurationListener>();
   readonly #timer: SweepTimer;
   readonly #alerts: AlertCentre;
+  readonly #servers: ServerSide;
   #isStarted = false;
   #sinceRenewalMs = 0;
   #sinceCollectionMs = COLLECT_EVERY_MS;
@@ -54,8 +56,10 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
     this.#thresholds.set(thresholds);
     this.#callSites = new CallSiteBudget(callSitesPerSecond);
     this.#timer = new SweepTimer(clock, sweepEveryMs, (elapsedMs) => this.#sweep(elapsedMs));
+    this.#servers = new ServerSide(this.#options.server, this.#options);
     this.#alerts = new AlertCentre(this.#options.alerts, {
       report: () => this.report(),
+      fleet: this.#servers.fleet,
       clock,
       wallClock,
     });
@@ -86,6 +90,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
     this.#isStarted = false;
     this.#timer.stop();
     await this.#alerts.close();
+    await this.#servers.stop();
     for (const watch of this.#watches.values()) watch.stop('The monitor was stopped.');
     this.#watches.clear();
   }
@@ -124,7 +129,14 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
   report(): MonitorReport {
     const { service, environment, version, instance } = this.#options;
     const pools = [...this.#watches.values()].map((watch) => watch.report());
-    return Object.freeze({ service, environment, version, instance, pools, servers: new Map() });
+    return Object.freeze({
+      service,
+      environment,
+      version,
+      instance,
+      pools,
+      servers: this.#servers.reports(),
+    });
   }
 
   metrics(): readonly PoolMetrics[] {
@@ -174,6 +186,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
         watch.sweep(elapsedMs);
         this.#reclaim(watch);
       }
+      this.#servers.sweep(elapsedMs, (pool) => this.#watches.get(pool)?.report().leases ?? []);
       this.#history.sample(elapsedMs, this.#options.wallClock(), [...this.#watches.keys()]);
       this.#renewBudget(elapsedMs);
       this.#collectWhereItHelps(elapsedMs);
@@ -207,6 +220,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
       for (const listener of this.#durationListeners) watch.statistics.onDuration(listener);
       this.#watches.set(pool, watch);
     }
+    this.#servers.adopt(wanted);
   }
 
   #renewBudget(elapsedMs: number): void {

@@ -14,6 +14,7 @@ import {
   systemClock,
   withDefault,
 } from '../core/index.js';
+import type { ManageablePool } from '../connection/index.js';
 import { type AlertOptions, type AlertOptionsInput, readAlertOptions } from './alerts/index.js';
 import { readThresholds, type Thresholds } from './thresholds.js';
 
@@ -28,6 +29,16 @@ export interface ReclaimOptions {
   readonly afterMs?: number;
   /** Only while more than this share of the pool is in use, from 0 to 1. Default: 0.8. */
   readonly aboveShare?: number;
+}
+
+/** How the monitor looks at the server behind a pool. */
+export interface ServerOptions {
+  /** `off`: no connection of its own, nothing of the server in reports, and each process alerts by itself. Default: `on`. */
+  readonly mode?: 'on' | 'off';
+  /** How often the server is looked at, in milliseconds. Default: 10000. */
+  readonly everyMs?: number;
+  /** A pool that leads to the server itself, where the watched one goes through a pooler. Default: the watched pool's own way. */
+  readonly through?: ManageablePool;
 }
 
 /** Options of `createPoolMonitor`. */
@@ -45,6 +56,8 @@ export interface PoolMonitorOptions {
   readonly reclaim?: ReclaimOptions;
   /** Where findings are told, and how often. Default: the log alone. */
   readonly alerts?: AlertOptionsInput;
+  /** The server's side: over one connection of its own for each pool, `application_name` `holdfast-monitor:…`. */
+  readonly server?: ServerOptions;
   /** How many requests a second record their call site (5 to 20 µs each) while nothing is suspicious. Default: 200. */
   readonly callSitesPerSecond?: number;
   /** How often leases are looked at, in milliseconds. Default: 1000. */
@@ -61,6 +74,12 @@ export interface ParsedReclaim {
   readonly aboveShare: number;
 }
 
+export interface ParsedServer {
+  readonly mode: 'on' | 'off';
+  readonly everyMs: number;
+  readonly through: ManageablePool | undefined;
+}
+
 export interface ParsedMonitorOptions {
   readonly service: string;
   readonly environment: string | undefined;
@@ -69,6 +88,7 @@ export interface ParsedMonitorOptions {
   readonly thresholds: Partial<Thresholds>;
   readonly reclaim: ParsedReclaim;
   readonly alerts: AlertOptions;
+  readonly server: ParsedServer;
   readonly callSitesPerSecond: number;
   readonly sweepEveryMs: number;
   readonly clock: Clock;
@@ -92,6 +112,23 @@ const readReclaim: Reader<ParsedReclaim> = (value, path) =>
     path,
   );
 
+const readPool: Reader<ManageablePool> = (value, path) => {
+  const { end } = (value ?? {}) as { end?: unknown };
+  if (typeof end !== 'function') throw invalid(path, value, 'a pool of pg, mysql2 or mariadb');
+  return value as ManageablePool;
+};
+
+const readServer: Reader<ParsedServer> = (value, path) =>
+  readOptions<ParsedServer>(
+    value,
+    {
+      mode: withDefault(readOneOf(['on', 'off']), 'on'),
+      everyMs: withDefault(readDurationMs, 10_000),
+      through: optional(readPool),
+    },
+    path,
+  );
+
 /** Reads the options once. Throws `InvalidOptionsError`. */
 export function parseMonitorOptions(raw: PoolMonitorOptions | undefined): ParsedMonitorOptions {
   return readOptions<ParsedMonitorOptions>(
@@ -104,6 +141,7 @@ export function parseMonitorOptions(raw: PoolMonitorOptions | undefined): Parsed
       thresholds: withDefault(readThresholds, {}),
       reclaim: (value, path) => readReclaim(value ?? {}, path),
       alerts: (value, path) => readAlertOptions(value ?? {}, path),
+      server: (value, path) => readServer(value ?? {}, path),
       callSitesPerSecond: withDefault(readInteger(0, 1_000_000), 200),
       sweepEveryMs: withDefault(readDurationMs, 1000),
       clock: withDefault(readClock, systemClock),

@@ -116,7 +116,7 @@ describe('a data source that is destroyed and initialised again', () => {
   const lines: string[] = [];
   beforeEach(async () => {
     lines.length = 0;
-    monitor = createPoolMonitor({ clock, wallClock: () => clock.now() }).start();
+    monitor = createPoolMonitor({ clock, wallClock: () => clock.now(), server: { mode: 'off' } }).start();
     monitor.onFinding(({ change, finding }) => void lines.push(`${change} ${finding.kind}`));
     dataSource = new DataSource({ type: 'postgres', url: db.url, extra: { max: 3 } });
   });

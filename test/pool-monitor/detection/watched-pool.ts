@@ -21,6 +21,7 @@ export class WatchedPool {
       service: 'orders',
       clock: this.clock,
       wallClock: () => this.clock.now(),
+      server: { mode: 'off' },
       ...options,
     });
     this.monitor.onFinding((event) => void this.events.push(event));
