@@ -25,7 +25,7 @@ test('the demo keeps every promise, shows what happens by hand, and ends by itse
 
   expect(await process.ended).toBe(0);
 
-  expect(process.output).toContain('5 acts, every promise kept.');
+  expect(process.output).toContain('6 acts, every promise kept.');
   for (const line of [
     /the client saw\s+201 Created, question 2\s+201 Created, question 2\n/,
     /the client saw\s+404 Draft 99 does not exist\s+404 Draft 99 does not exist\n.*\n\s+ada's points\s+10\s+15\n/,

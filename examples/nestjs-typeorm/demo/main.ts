@@ -4,6 +4,7 @@ import { BeforeModule } from '../before/before.module.js';
 import { AppModule } from '../src/app.module.js';
 import { acts, type Act, type Outcome, type Stage } from './acts.js';
 import { Database } from './database.js';
+import { playLeak } from './leak-act.js';
 import { printOutcome, printTitle, say, style } from './print.js';
 import { serve } from './serve.js';
 import { Service } from './service.js';
@@ -37,11 +38,12 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       ] as const;
       if (!printOutcome(act, ...outcomes)) broken += 1;
     }
+    if (!(await playLeak(acts.length + 1, byHand))) broken += 1;
     say();
     say(
       broken === 0
-        ? style(['bold', 'green'], `${acts.length} acts, every promise kept.`)
-        : style(['bold', 'red'], `${acts.length} acts, ${broken} of them not as promised.`),
+        ? style(['bold', 'green'], `${acts.length + 1} acts, every promise kept.`)
+        : style(['bold', 'red'], `${acts.length + 1} acts, ${broken} of them not as promised.`),
     );
     if (options.serve && broken === 0) await serve({ ours, byHand }, options.port);
     return broken === 0 ? 0 : 1;

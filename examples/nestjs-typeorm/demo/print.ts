@@ -15,10 +15,14 @@ export function style(format: Style, text: string): string {
   return process.stdout.isTTY && !process.env['NO_COLOR'] ? styleText(format, text) : text;
 }
 
-export function printTitle(number: number, act: Act): void {
+export function printHeading(number: number, text: string): void {
   say();
-  const title = `${number}  ${act.title} `;
+  const title = `${number}  ${text} `;
   say(style('bold', title) + style('dim', '─'.repeat(WIDTH - title.length)));
+}
+
+export function printTitle(number: number, act: Act): void {
+  printHeading(number, act.title);
   for (const line of wrap(act.story, WIDTH - 3)) say(`   ${line}`);
   say();
   for (const line of wrap(`POST /questions  ${act.request}`, WIDTH - 3)) say(`   ${style('dim', line)}`);
@@ -71,7 +75,7 @@ function row([label, ours, byHand]: [string, string, string], last: Style | unde
   }
 }
 
-function paragraph(mark: string, text: string, format: Style): void {
+export function paragraph(mark: string, text: string, format: Style = 'reset'): void {
   const indent = 5;
   wrap(text, WIDTH - indent).forEach((line, index) =>
     say(

@@ -43,9 +43,13 @@ export class Service {
     return `http://127.0.0.1:${(this.app.getHttpServer().address() as AddressInfo).port}`;
   }
 
+  get dataSource(): DataSource {
+    return this.app.get(DataSource);
+  }
+
   /** Connections that requests took and did not give back. */
   get connectionsOut(): number {
-    const { master } = this.app.get(DataSource).driver as unknown as { master: Pool };
+    const { master } = this.dataSource.driver as unknown as { master: Pool };
     return master.totalCount - master.idleCount;
   }
 
