@@ -82,7 +82,8 @@ export class ServerSide {
     const connection = keepConnection(pool, { instance: this.#identity.instance, through });
     const watch = new ServerWatch({ pool, connection, route: through ? 'given' : 'beside' });
     this.#watched.set(pool, { connection, watch, report: undefined, isReading: false });
-    void connection.start();
+    // Whoever meets on it need not wait for the next meeting.
+    void connection.start().then(() => this.#meetingAt?.pool === pool && this.#meetingAt.fleet.start());
   }
 
   async #drop(pool: ManagedPool): Promise<void> {
@@ -106,7 +107,7 @@ export class ServerSide {
     const fleet = new DatabaseFleet({ connection, dialect, clock, ...this.#identity });
     this.#meetingAt = { pool, fleet };
     this.#fleet.become(fleet);
-    fleet.start();
+    if (connection.session) fleet.start();
   }
 }
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPoolMonitor, passwordGuard, slackWebhook, statusPage } from 'holdfast/pool-monitor';
 import { watchDataSource } from 'holdfast/typeorm';
-import { type SlackMessage, startSlack } from '../../../test/harness/slack/slack-server';
+import { type SlackMessage, type SlackServer, startSlack } from '../../../test/harness/slack/slack-server';
 import { BeforeModule } from '../before/before.module.js';
 import type { Database } from './database.js';
 import { paragraph, printHeading, say, style } from './print.js';
@@ -52,12 +52,12 @@ export async function playLeak(number: number, database: Database): Promise<bool
     const lost = service.connectionsOut;
     say();
     say(`   ${lost} of ${POOL_SIZE} connections lost. Slack gets:`);
-    const firing = await messageNumber(1, slack.posts);
+    const firing = await messageNumber(1, slack);
     printMessage(firing);
     const { port } = page.address() as AddressInfo;
     say(`   status page: http://127.0.0.1:${port}/ (password "${PASSWORD}", while this act plays)`);
     say();
-    const resolved = await messageNumber(2, slack.posts);
+    const resolved = await messageNumber(2, slack);
     printMessage(resolved);
     const isWhole = service.connectionsOut === 0;
     const answer = await service.ask({ authorId: ADA, title: 'Still there?' });
@@ -78,12 +78,9 @@ export async function playLeak(number: number, database: Database): Promise<bool
   }
 }
 
-async function messageNumber(
-  number: number,
-  posts: readonly SlackMessage[],
-): Promise<SlackMessage | undefined> {
-  for (let waited = 0; posts.length < number && waited < PATIENCE_MS; waited += 50) await sleep(50);
-  return posts[number - 1];
+async function messageNumber(number: number, slack: SlackServer): Promise<SlackMessage | undefined> {
+  for (let waited = 0; slack.posts.length < number && waited < PATIENCE_MS; waited += 50) await sleep(50);
+  return slack.posts[number - 1];
 }
 
 function printMessage(message: SlackMessage | undefined): void {

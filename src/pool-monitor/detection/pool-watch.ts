@@ -67,7 +67,7 @@ export class PoolWatch {
       abandoned: (lease) => this.#abandoned(lease),
       returned: (lease, end) => this.#ended(lease, 'came back', end),
       destroyed: (lease, reason, end) =>
-        this.#ended(lease, reason instanceof LeaseReclaimedError ? 'was reclaimed' : 'was closed', end),
+        this.#ended(lease, reason instanceof LeaseReclaimedError ? 'taken back' : 'closed', end),
       lateUse: (lease, use) => this.#lateUse(lease, use),
     });
   }

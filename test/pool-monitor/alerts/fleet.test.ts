@@ -124,6 +124,17 @@ test('the next sender repeats nothing, goes on counting, and tells the end', asy
   expect(services[2]!.told).toEqual([]);
 });
 
+test('the next sender tells the end of what the one before it told', async () => {
+  for (const service of services) await service.leak();
+  await pass(10_000);
+  hub.shares.delete('api-1');
+  hub.sender = 'api-2';
+  await pass(60_000);
+  for (const service of services.slice(1)) await service.end('leak', 'It came back.');
+  await pass(60_000);
+  expect(services[1]!.told).toEqual(['resolved leak']);
+});
+
 test('what nobody has told yet, the next sender tells', async () => {
   hub.sender = undefined;
   for (const service of services) await service.leak();

@@ -175,9 +175,13 @@ export async function turn(): Promise<void> {
   await new Promise(setImmediate);
 }
 
-/** Waits for something that I/O brings about, without a limit of its own. */
+/** Waits for something that I/O brings about. Throws after 20 s, so that what never comes does not keep jest busy. */
 export async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await turn();
+  const end = performance.now() + 20_000;
+  while (!isTrue()) {
+    if (performance.now() > end) throw new Error(`This did not come about in 20 s: ${String(isTrue)}`);
+    await turn();
+  }
 }
 
 /** Everything that is logged from now on, as `level message {fields}`. */

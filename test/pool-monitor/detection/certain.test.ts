@@ -40,7 +40,7 @@ test('a client that nobody can release any more is a certain leak, at once, and 
   await new Promise((resolve) => pool.once('remove', resolve));
   watched.clock.advance(1000);
   expect(watched.lines).toEqual(['opened leak', 'closed leak']);
-  expect(watched.events.at(-1)).toMatchObject({ ended: expect.stringContaining('1 was reclaimed') });
+  expect(watched.events.at(-1)).toMatchObject({ ended: expect.stringContaining('1 taken back') });
   expect(pool.totalCount).toBe(0);
 });
 
