@@ -54,7 +54,9 @@ export function duration(ms: number): string {
 
 /** `1 migration`, `2 migrations`. */
 export function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`;
+  // By hand: the first call of toLocaleString() loads the tables of all languages.
+  const digits = String(number).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
+  return `${digits} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** `2026-01-31 12:00:00`, in UTC, as the history keeps it. */

@@ -1,3 +1,5 @@
+import { loadUmzug } from './load-umzug.js';
+
 /** One migration of a run. */
 export interface SequenceStep {
   readonly script: string;
@@ -19,7 +21,7 @@ export interface SequenceOptions {
  * would write it afterwards. Its globs would put V10 before V2.
  */
 export async function runSequence(steps: readonly SequenceStep[], options: SequenceOptions): Promise<void> {
-  const { Umzug } = await import('umzug');
+  const { Umzug } = await loadUmzug();
   const umzug = new Umzug({
     migrations: steps.map((step) => ({ name: step.script, path: step.path, up: () => step.run() })),
     storage: {

@@ -1,4 +1,3 @@
-import { corePoolOf, runInFrame } from '../../../connection/index.js';
 import { settledWithin, systemClock } from '../../../core/index.js';
 import { DatabaseUnreachableError } from '../../errors.js';
 import { type ConnectionUrl, describeAddress } from '../connection-url.js';
@@ -56,9 +55,10 @@ export function mariadbDatabaseOfUrl(url: ConnectionUrl, driver: MariadbModule):
 }
 
 export function mysql2DatabaseOfPool(pool: object): Database {
-  const core = corePoolOf(pool) as Mysql2CorePool;
-  return database('the pool of mysql2', () =>
-    runInFrame(
+  return database('the pool of mysql2', async () => {
+    const { corePoolOf, runInFrame } = await import('../../../connection/index.js');
+    const core = corePoolOf(pool) as Mysql2CorePool;
+    return runInFrame(
       undefined,
       () =>
         new Promise((resolve, reject) => {
@@ -67,12 +67,13 @@ export function mysql2DatabaseOfPool(pool: object): Database {
             resolve(new Mysql2Wire(connection, () => connection.destroy()));
           });
         }),
-    ),
-  );
+    );
+  });
 }
 
 export function mariadbDatabaseOfPool(pool: MariadbPool): Database {
   return database('the pool of mariadb', async () => {
+    const { runInFrame } = await import('../../../connection/index.js');
     const connection = await runInFrame(undefined, () => pool.getConnection());
     return new MariadbWire(connection, () => connection.destroy());
   });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { runInFrame } from '../../../connection/index.js';
+import { Socket } from 'node:net';
 import { InvalidOptionsError, settledWithin, systemClock } from '../../../core/index.js';
 import { DatabaseUnreachableError } from '../../errors.js';
 import { describeAddress, type ConnectionUrl } from '../connection-url.js';
@@ -23,6 +23,8 @@ export function pgDatabaseOfUrl(url: string, parsed: ConnectionUrl, driver: PgMo
     application_name: APPLICATION_NAME,
     connectionTimeoutMillis: seconds > 0 ? seconds * 1000 : CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    // The driver's own choice of a socket loads undici, which takes as long as the driver does.
+    stream: () => new Socket(),
   };
   // The driver fills in what the url leaves out, from the environment.
   const { host, port, user, database } = makeClient(driver, options);
@@ -68,6 +70,7 @@ export function pgDatabaseOfPool(pool: PgPool): Database {
     },
     close: () => Promise.resolve(),
     async open() {
+      const { runInFrame } = await import('../../../connection/index.js');
       let client: PgPoolClient;
       try {
         // A migration is no part of the transaction that its caller may be in.
