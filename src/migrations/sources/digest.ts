@@ -4,9 +4,6 @@ import type { ResolvedMigration } from '../migration.js';
 
 export type FileDigest = Pick<ResolvedMigration, 'checksum' | 'sha256' | 'sha256OfLineEnds'>;
 
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-
 /**
  * Computes both checksums of a file while it is read.
  *
@@ -17,7 +14,6 @@ export class Digester {
   readonly #sha256 = createHash('sha256');
   #crc = 0;
   #atStart = true;
-  #kept = Buffer.alloc(0);
   /** Of the first chunk; gone once another follows. */
   #ofLineEnds: readonly string[] | undefined;
 
@@ -27,14 +23,10 @@ export class Digester {
     const from = this.#atStart && startsWithBom(chunk) ? 3 : 0;
     this.#ofLineEnds = this.#atStart ? sha256OfLineEnds(chunk) : undefined;
     if (chunk.length > 0) this.#atStart = false;
-    if (this.#kept.length < chunk.length) this.#kept = Buffer.allocUnsafe(chunk.length);
-    const kept = this.#kept;
-    let length = 0;
-    for (let index = from; index < chunk.length; index++) {
-      const byte = chunk[index]!;
-      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) kept[length++] = byte;
-    }
-    this.#crc = crc32(kept.subarray(0, length), this.#crc);
+    // As text: the engine searches in one piece, where a loop over the bytes takes twice the time.
+    const text = chunk.toString('latin1', from);
+    const kept = (text.includes('\r') ? text.replaceAll('\r', '') : text).replaceAll('\n', '');
+    this.#crc = crc32(Buffer.from(kept, 'latin1'), this.#crc);
   }
 
   finish(): FileDigest {
