@@ -43,6 +43,17 @@ export interface DeferredStatement {
   readonly values?: readonly unknown[];
   /** Whether it begins a transaction. */
   readonly begins?: boolean;
+  /** What the error means that it fails with; `undefined` for one that may be of another statement. */
+  readonly explain?: (error: Error) => Error | undefined;
+}
+
+/** The error of what a deferred statement travelled in front of: its own, where one of them says so. */
+export function explainDeferred(deferred: readonly DeferredStatement[], error: Error): Error {
+  for (const { explain } of deferred) {
+    const explained = explain?.(error);
+    if (explained !== undefined) return explained;
+  }
+  return error;
 }
 
 /** Whether a statement of ours is sent at once, or {@link MigrationSession.defer deferred}. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { MigrationSession } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
 import type { LockHolder } from '../locks/lock.js';
 import { lockLost } from '../locks/lock-lost.js';
@@ -85,6 +85,9 @@ export class Journal {
   readonly name = JOURNAL_TABLE;
   readonly table: string;
   readonly #history: string;
+  #isThere = false;
+  /** The scripts that have rows, once that was asked: of others none are read. */
+  #scripts: Set<string> | undefined;
 
   constructor(history: History, dialect: MigrationSession['dialect']) {
     const { quote } = TABLE_DIALECTS[dialect];
@@ -99,6 +102,8 @@ export class Journal {
 
   /** Creates the table where it is missing. Only under the lock. */
   async ensure(session: MigrationSession): Promise<void> {
+    if (this.#isThere) return;
+    this.#isThere = true;
     if (await this.exists(session)) return;
     const { timeType, tableOptions } = TABLE_DIALECTS[session.dialect];
     // A script's name is too long for a key of InnoDB: the key is a hash of it.
@@ -122,6 +127,7 @@ export class Journal {
 
   /** What was recorded of a script, in the order of its statements. */
   async list(session: MigrationSession, script: string): Promise<readonly RecordedEntry[]> {
+    if (this.#scripts?.has(script) === false) return [];
     const rows = await session.query<Row>(
       `SELECT first_statement, last_statement, sha256, line, statement, fingerprint, backend_id, warnings,
               ${TABLE_DIALECTS[session.dialect].epochOf('started_at')} AS started_at_ms,
@@ -148,6 +154,8 @@ export class Journal {
         WHERE j.history = ${two} ORDER BY j.script`,
       [this.#history, this.#history],
     );
+    this.#isThere = true;
+    this.#scripts = new Set(rows.map(({ script }) => script));
     const owed = rows.flatMap(({ script }) =>
       script.startsWith(CALLBACKS) ? [script.slice(CALLBACKS.length) as CallbackMoment] : [],
     );
@@ -165,6 +173,13 @@ export class Journal {
     return { begun, owed: new Set(owed) };
   }
 
+  /** What {@link known} says where there is no table yet. */
+  nothingKnown(): KnownOfRuns {
+    this.#isThere = false;
+    this.#scripts = new Set();
+    return { begun: [], owed: new Set() };
+  }
+
   /** Remembers that callbacks failed after what they belong to was applied. Only under the lock. */
   async owe(session: MigrationSession, moment: CallbackMoment): Promise<void> {
     await this.ensure(session);
@@ -179,14 +194,22 @@ export class Journal {
   }
 
   /** Before a statement that commits by itself is sent. */
-  started(session: MigrationSession, script: string, entry: JournalEntry): Promise<void> {
-    return this.#insert(session, script, { entry, finishedAt: 'NULL' });
+  started(
+    session: MigrationSession,
+    script: string,
+    { when, ...entry }: JournalEntry & { readonly when: WhenSent },
+  ): Promise<void> {
+    return this.#insert(session, script, { entry, finishedAt: 'NULL', when });
   }
 
   /** In the transaction of the statements. */
-  done(session: MigrationSession, script: string, entry: JournalEntry): Promise<void> {
+  done(
+    session: MigrationSession,
+    script: string,
+    { when, ...entry }: JournalEntry & { readonly when: WhenSent },
+  ): Promise<void> {
     const { currentTime } = TABLE_DIALECTS[session.dialect];
-    return this.#insert(session, script, { entry, finishedAt: currentTime });
+    return this.#insert(session, script, { entry, finishedAt: currentTime, when });
   }
 
   /** When the answer of a started statement came. */
@@ -213,42 +236,55 @@ export class Journal {
   }
 
   /** With the migration's row in the history, and by `repair`. */
-  async clear(session: MigrationSession, script: string): Promise<void> {
-    await session.query(`DELETE FROM ${this.table} WHERE script_id = ${session.placeholder(1)}`, [
-      this.#idOf(script),
-    ]);
+  async clear(session: MigrationSession, script: string, when: WhenSent = 'now'): Promise<void> {
+    const text = `DELETE FROM ${this.table} WHERE script_id = ${session.placeholder(1)}`;
+    const values = [this.#idOf(script)];
+    if (when === 'now') await session.query(text, values);
+    else session.defer({ text, values });
   }
 
   async #insert(
     session: MigrationSession,
     script: string,
-    { entry, finishedAt }: { readonly entry: JournalEntry; readonly finishedAt: string },
+    {
+      entry,
+      finishedAt,
+      when = 'now',
+    }: { readonly entry: JournalEntry; readonly finishedAt: string; readonly when?: WhenSent },
   ): Promise<void> {
     const { currentTime } = TABLE_DIALECTS[session.dialect];
-    const inserting = session.query(
-      `INSERT INTO ${this.table} (script_id, first_statement, last_statement, history, script, sha256, line, statement,
+    this.#scripts?.add(script);
+    const text = `INSERT INTO ${this.table} (script_id, first_statement, last_statement, history, script, sha256, line, statement,
                                   fingerprint, backend_id, started_at, finished_at)
-       VALUES (${parameters(session, { count: 10 })}, ${currentTime}, ${finishedAt})`,
-      [
-        this.#idOf(script),
-        entry.first,
-        entry.last,
-        this.#history,
-        script.slice(0, 1000),
-        entry.sha256,
-        entry.line,
-        entry.text.slice(0, 500),
-        entry.fingerprint ?? null,
-        session.backendId,
-      ],
-    );
-    await inserting.catch((error: unknown) => {
-      if (!DUPLICATE.has(explainDatabaseError(error).code)) throw error;
-      throw lockLost(
+       VALUES (${parameters(session, { count: 10 })}, ${currentTime}, ${finishedAt})`;
+    const values = [
+      this.#idOf(script),
+      entry.first,
+      entry.last,
+      this.#history,
+      script.slice(0, 1000),
+      entry.sha256,
+      entry.line,
+      entry.text.slice(0, 500),
+      entry.fingerprint ?? null,
+      session.backendId,
+    ];
+    const explain = (error: Error): Error | undefined => {
+      // PostgreSQL names the table, and a COMMIT may fail with the same code for one of the application's.
+      const { table = this.name } = error as { readonly table?: string };
+      if (!DUPLICATE.has(explainDatabaseError(error).code) || table !== this.name) return undefined;
+      return lockLost(
         'the migration lock',
         `${script} is applied by somebody else too, who has written its statement ${entry.first} into ${this.table}`,
         error,
       );
+    };
+    if (when === 'with what is next') {
+      session.defer({ text, values, explain });
+      return;
+    }
+    await session.query(text, values).catch((error: unknown) => {
+      throw explain(error as Error) ?? error;
     });
   }
 

@@ -1,4 +1,4 @@
-import type { MigrationSession } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { Deployer } from './deployer.js';
 import type { LockHolder } from './lock.js';
 import type { SessionMark } from './session-mark.js';
@@ -122,18 +122,23 @@ export class LockTable {
   }
 
   /** Makes the row that of a session, whoever wrote it last: the session has the lock, the row only says so. */
-  async inscribe({
-    owner,
-    deployer,
-    migration,
-  }: Pick<Claim, 'owner' | 'deployer'> & { migration: string | undefined }): Promise<void> {
-    await this.#query(
+  async inscribe(
+    {
+      owner,
+      deployer,
+      migration,
+    }: Pick<Claim, 'owner' | 'deployer'> & { readonly migration: string | undefined },
+    when: WhenSent = 'now',
+  ): Promise<void> {
+    const text = this.#numbered(
       `UPDATE ${this.#table}
           SET since = CASE WHEN owner = ? THEN since ELSE ${this.#words.now} END,
               owner = ?, host = ?, pid = ?, migration = ?, expires = NULL, backend_id = NULL, backend_mark = NULL
         WHERE name = ?`,
-      [owner, owner, deployer.host, deployer.pid, migration ?? null, this.#name],
     );
+    const values = [owner, owner, deployer.host, deployer.pid, migration ?? null, this.#name];
+    if (when === 'now') await this.#session.query(text, values);
+    else this.#session.defer({ text, values });
   }
 
   /** Makes the lease last from now on. Whether it was still ours. */
@@ -231,10 +236,11 @@ export class LockTable {
   }
 
   #query<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return this.#session.query<Row>(this.#numbered(text), values);
+  }
+
+  #numbered(text: string): string {
     let number = 0;
-    return this.#session.query<Row>(
-      text.replaceAll('?', () => this.#session.placeholder(++number)),
-      values,
-    );
+    return text.replaceAll('?', () => this.#session.placeholder(++number));
   }
 }

@@ -20,9 +20,13 @@ export interface MigrationLock {
   readonly kind: 'session' | 'lease';
   /** Polls until it is ours. Throws `LockBusyError` after `waitMs`, and `MigrationInterruptedError` when `signal` aborts. */
   acquire(options: AcquireLockOptions): Promise<void>;
-  /** Throws `LockLostError` when it is no longer ours; called before each migration, and inside its transaction before the history row. */
-  assertHeld(): Promise<void>;
-  /** Lets other deployers see what is applied now; where the session itself says it, maybe with its next statement. Never rejects. */
+  /**
+   * Throws `LockLostError` when it is no longer ours; called before what no transaction holds, and inside of one before the
+   * history row. `with what is next`: where the session itself has the lock, what is sent next fails with that error, and
+   * is not run.
+   */
+  assertHeld(when?: WhenSent): Promise<void>;
+  /** Lets other deployers see what is applied now; where the session says it, maybe with its next statement. Never rejects. */
   announce(migration: string | undefined, when?: WhenSent): Promise<void>;
   /** Never rejects. */
   release(): Promise<void>;

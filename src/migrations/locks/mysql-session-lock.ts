@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/index.js';
-import type { MigrationSession } from '../database/session.js';
+import { databaseCodeOf } from '../database/explain-error.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { LockLostError } from '../errors.js';
 import type { Deployer } from './deployer.js';
 import { refuseUnlock } from './force-unlock.js';
@@ -23,6 +24,8 @@ export class MysqlSessionLock implements MigrationLock {
   readonly kind = 'session';
   readonly #session: MigrationSession;
   readonly #options: MysqlSessionLockOptions;
+  /** Whether the row is there that says who has the lock: without the right to create tables it is not. */
+  #hasTable = false;
 
   constructor(session: MigrationSession, options: MysqlSessionLockOptions) {
     this.#session = session;
@@ -36,30 +39,43 @@ export class MysqlSessionLock implements MigrationLock {
       options,
     );
     // Only whoever has the lock creates tables.
-    await this.#options.table.prepare().catch(() => undefined);
+    this.#hasTable = await this.#options.table.prepare().then(
+      () => true,
+      () => false,
+    );
     await this.announce(undefined);
   }
 
-  async assertHeld(): Promise<void> {
+  async assertHeld(when: WhenSent = 'now'): Promise<void> {
     const { lost } = this.#session;
     if (lost) throw this.#lost(`its session is gone (${lost.message})`, lost);
+    const { name } = this.#options;
+    if (when === 'with what is next') {
+      // Two rows are no value: the error of that is the only one that a SELECT of these servers can be made to raise.
+      this.#session.defer({
+        text: 'SELECT IF(IS_USED_LOCK(?) = CONNECTION_ID(), 0, (SELECT 1 UNION SELECT 2))',
+        values: [name],
+        explain: (error) => (databaseCodeOf(error) === '1242' ? this.#gone(error) : undefined),
+      });
+      return;
+    }
     const [row] = await this.#session.query<{ held: number | null }>(
       'SELECT IS_USED_LOCK(?) = CONNECTION_ID() AS held',
-      [this.#options.name],
+      [name],
     );
-    if (row?.held !== 1)
-      throw this.#lost(
-        'the session does not hold it any more: a proxy gave it another connection, or a migration called RELEASE_ALL_LOCKS()',
-      );
+    if (row?.held !== 1) throw this.#gone();
   }
 
-  async announce(migration: string | undefined): Promise<void> {
+  async announce(migration: string | undefined, when: WhenSent = 'now'): Promise<void> {
+    const { table, deployer } = this.#options;
+    const inscription = { owner: this.#owner(this.#session.backendId), deployer, migration };
+    if (when === 'with what is next') {
+      if (this.#hasTable) await table.inscribe(inscription, when);
+      return;
+    }
     // It would become a part of the migration's transaction, and nobody else would see it.
     if (this.#session.inTransaction) return;
-    const { table, deployer } = this.#options;
-    await table
-      .inscribe({ owner: this.#owner(this.#session.backendId), deployer, migration })
-      .catch(() => undefined);
+    await table.inscribe(inscription).catch(() => undefined);
   }
 
   async release(): Promise<void> {
@@ -116,6 +132,13 @@ export class MysqlSessionLock implements MigrationLock {
 
   #owner(backendId: number): string {
     return `session ${backendId}`;
+  }
+
+  #gone(cause?: Error): LockLostError {
+    return this.#lost(
+      'the session does not hold it any more: a proxy gave it another connection, or a migration called RELEASE_ALL_LOCKS()',
+      cause,
+    );
   }
 
   #lost(why: string, cause?: Error): LockLostError {

@@ -14,7 +14,7 @@ export interface CodeRun {
   readonly script: string;
   readonly body: Extract<ResolvedMigration['body'], { kind: 'code' }>;
   readonly signals: RunSignals;
-  /** Writes the row of the history. */
+  /** Writes the row of the history, with what is sent next. */
   finish(): Promise<void>;
 }
 

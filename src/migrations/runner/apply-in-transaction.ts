@@ -20,14 +20,18 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
   const begun = new Date();
   let isCommitting = false;
   try {
+    await run.announce('with what is next');
     beginWithNext(session);
     await applySettings(run);
     await verify(run, 'before');
-    for await (const { statement, traits } of script.statements()) {
-      if (traits.controlsTransaction) throw controlProblem(statement, traits.command);
-      await sender.push(statement, traits);
-      requireTransaction(session, statement);
-    }
+    for await (const group of script.groups())
+      for (const { statement, traits } of group) {
+        if (traits.controlsTransaction) throw controlProblem(statement, traits.command);
+        const sending = sender.push(statement, traits);
+        if (sending === undefined) continue;
+        await sending;
+        requireTransaction(session, statement);
+      }
     const last = await sender.flush();
     if (last.length > 0) requireTransaction(session, undefined);
     await verify(run, 'after');

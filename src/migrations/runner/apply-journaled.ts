@@ -1,4 +1,5 @@
 import type { Hash } from 'node:crypto';
+import type { WhenSent } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
@@ -12,7 +13,7 @@ import { addTo, hashOf } from './statement-hash.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import { StatementSender } from './statement-sender.js';
-import { begin, inTransaction, rollBack } from './transaction.js';
+import { beginWithNext, rollBack } from './transaction.js';
 import { verify } from './verify.js';
 
 /** Statements that are in one transaction with their row of the journal. */
@@ -26,6 +27,8 @@ interface Segment {
 
 /** They commit as they like, so that no transaction can be around them: also where the server would take it. */
 const COMMITS_INSIDE = /^(?:CALL|DO|EXECUTE)\b/;
+/** What MySQL commits first, and then runs. */
+const COMMITS_FIRST = /^(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b/;
 
 /**
  * A script that no single transaction can hold: a sequence of segments. Statements that a transaction can hold run in
@@ -48,6 +51,7 @@ export class JournaledScript {
   #staysInTheWay = false;
   /** How many statements took effect for good: in this run, or before it. */
   #kept = 0;
+  #isAnnounced = false;
 
   constructor(run: ScriptRun) {
     this.#run = run;
@@ -60,20 +64,27 @@ export class JournaledScript {
     const { session, script, settings, journal, profile } = this.#run;
     try {
       await this.#resume.load();
+      // What an earlier run left is settled and tidied up by itself.
+      if (this.#resume.isResuming) await this.#run.assertHeld();
+      if (this.#resume.isResuming) await this.#announce('now');
       await applySettings(this.#run);
       if (!this.#resume.isResuming) await verify(this.#run, 'before');
       let count = 0;
-      for await (const { statement, traits } of script.statements()) {
-        await this.#take(statement, traits);
-        count++;
+      for await (const group of script.groups())
+        for (const { statement, traits } of group) {
+          await this.#take(statement, traits);
+          count++;
+        }
+      if (!(await this.#canFinishInSegment())) {
+        await this.#endOfFile();
+        await verify(this.#run, 'after');
       }
-      await this.#endOfFile();
-      await verify(this.#run, 'after');
-      await settings.restore(session);
-      await inTransaction(session, async () => {
-        await this.#run.finish();
-        await journal?.clear(session, profile.script);
-      });
+      this.#resume.requireAllSeen();
+      await settings.restore(session, 'with what is next');
+      if (this.#segment === undefined) beginWithNext(session);
+      await this.#run.finish();
+      await journal?.clear(session, profile.script, 'with what is next');
+      await session.query('COMMIT');
       return count;
     } catch (error) {
       throw await this.#failed(error);
@@ -107,28 +118,24 @@ export class JournaledScript {
   async #runAlone(statement: Statement, traits: StatementTraits): Promise<void> {
     const { session, journal, script, profile, signals } = this.#run;
     signals.check();
-    await this.#run.assertHeld();
     const { landed } = script.language;
     const fingerprint = journal && (await landed.fingerprint(session, { statement, traits }));
-    await journal?.started(session, profile.script, {
-      first: statement.index,
-      last: statement.index,
-      sha256: hashOf(statement).digest('hex'),
-      line: statement.start.line,
-      text: abridge(sourceText(statement)),
-      fingerprint,
-    });
+    await this.#writeStarted(statement, { traits, fingerprint });
     this.#unmarked = undefined;
     this.#flying = statement;
     try {
       await this.#sender.push(statement, traits);
       await this.#sender.flush();
+      await this.#commitWhatIsOpen();
     } catch (error) {
       if (!(error instanceof ScriptProblem) || error.kind !== 'warning') {
-        if (landed.leavesTraces(traits)) this.#hasTraces = true;
+        // The server did not come to it, nor to the commit that comes with it: its row is rolled back.
+        if (session.inTransaction) this.#flying = undefined;
+        else if (landed.leavesTraces(traits)) this.#hasTraces = true;
         else if (!session.lost) await journal?.forget(session, profile.script, statement.index);
         throw error;
       }
+      await this.#commitWhatIsOpen();
       this.#kept = statement.index;
       const warnings = error.warnings.map(({ code }) => code);
       await journal?.finished(session, profile.script, { first: statement.index, warnings });
@@ -143,10 +150,48 @@ export class JournaledScript {
     if (fingerprint === undefined) await this.#mark();
   }
 
+  /**
+   * Before it is sent. MySQL commits first what is open, and then runs DDL: the row travels in front of it, in a transaction
+   * that this commit ends. What may roll back by itself, and what PostgreSQL takes by itself alone, is sent after its row.
+   */
+  async #writeStarted(
+    statement: Statement,
+    { traits, fingerprint }: { readonly traits: StatementTraits; readonly fingerprint: string | undefined },
+  ): Promise<void> {
+    const { session, journal, profile } = this.#run;
+    if (journal === undefined) return;
+    const isCommittedByIt = !session.server.supportsTransactionalDdl && COMMITS_FIRST.test(traits.command);
+    await this.#run.assertHeld('with what is next');
+    if (isCommittedByIt) beginWithNext(session);
+    await this.#announce('with what is next');
+    await journal.started(session, profile.script, {
+      first: statement.index,
+      last: statement.index,
+      sha256: hashOf(statement).digest('hex'),
+      line: statement.start.line,
+      text: abridge(sourceText(statement)),
+      fingerprint,
+      when: isCommittedByIt ? 'with what is next' : 'now',
+    });
+  }
+
+  /** Where the server did not commit for a statement after all. */
+  async #commitWhatIsOpen(): Promise<void> {
+    const { session } = this.#run;
+    if (session.inTransaction) await session.query('COMMIT');
+  }
+
+  async #announce(when: WhenSent): Promise<void> {
+    if (this.#isAnnounced) return;
+    this.#isAnnounced = true;
+    await this.#run.announce(when);
+  }
+
   async #runInSegment(statement: Statement, traits: StatementTraits): Promise<void> {
     const { session } = this.#run;
     if (this.#segment === undefined) {
-      await begin(session);
+      await this.#announce('with what is next');
+      beginWithNext(session);
       this.#segment = { first: statement, last: statement, hash: hashOf(), isOfFile: false };
     }
     this.#segment.last = statement;
@@ -160,16 +205,16 @@ export class JournaledScript {
     const segment = this.#segment;
     if (segment === undefined) return;
     await this.#sender.flush();
-    await this.#writeDone(segment);
+    await this.#writeDone(segment, 'with what is next');
     await this.#run.session.query('COMMIT');
     this.#segment = undefined;
     this.#kept = segment.last.index;
     this.#unmarked = undefined;
   }
 
-  async #writeDone({ first, last, hash }: Segment): Promise<void> {
+  async #writeDone({ first, last, hash }: Segment, when: WhenSent): Promise<void> {
     const { journal, session, profile } = this.#run;
-    await this.#run.assertHeld();
+    await this.#run.assertHeld('with what is next');
     await journal?.done(session, profile.script, {
       first: first.index,
       last: last.index,
@@ -177,6 +222,7 @@ export class JournaledScript {
       line: first.start.line,
       text: abridge(sourceText(first)),
       fingerprint: undefined,
+      when,
     });
   }
 
@@ -190,6 +236,7 @@ export class JournaledScript {
         next: 'A file with `-- no-transaction` may hold BEGIN … COMMIT; no other control of transactions.',
       });
     }
+    await this.#announce('now');
     await this.#sender.push(statement, traits);
     await this.#sender.flush();
     this.#segment = { first: statement, last: statement, hash: addTo(hashOf(), statement), isOfFile: true };
@@ -223,15 +270,27 @@ export class JournaledScript {
     }
     await this.#sender.flush();
     const isRollback = /^(?:ROLLBACK|ABORT)/.test(traits.command);
-    if (!isRollback) await this.#writeDone(segment);
+    if (!isRollback) await this.#writeDone(segment, 'with what is next');
     await this.#sender.push(statement, traits);
     await this.#sender.flush();
-    if (isRollback) await this.#writeDone(segment);
+    if (isRollback) await this.#writeDone(segment, 'now');
     this.#segment = undefined;
     this.#kept = statement.index;
     this.#unmarked = undefined;
     if (!session.inTransaction) return;
     throw new ScriptProblem(`${traits.command} left a transaction open`, { place: placeIn(statement) });
+  }
+
+  /**
+   * Whether the last statements commit with the row of the history, which then needs no row of the journal before it.
+   * A clause that is verified after them is asked when they are committed.
+   */
+  async #canFinishInSegment(): Promise<boolean> {
+    const segment = this.#segment;
+    if (segment === undefined || segment.isOfFile) return false;
+    if (this.#run.profile.directives.verifyAfter.length > 0) return false;
+    await this.#sender.flush();
+    return this.#run.session.inTransaction;
   }
 
   async #endOfFile(): Promise<void> {
@@ -241,7 +300,6 @@ export class JournaledScript {
       });
     }
     await this.#endSegment();
-    this.#resume.requireAllSeen();
   }
 
   async #mark(): Promise<void> {

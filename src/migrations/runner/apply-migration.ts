@@ -45,9 +45,7 @@ export class MigrationApplier {
 
   /** Throws `ScriptFailure`. */
   async apply(task: MigrationTask): Promise<AppliedScript> {
-    const { lock } = this.#parts;
     const { migration } = task;
-    await lock.announce(migration.script, 'with what is next');
     const begun = systemClock.now();
     const row = (success: boolean): NewHistoryRow =>
       this.#rowOf(task, { success, executionTimeMs: systemClock.now() - begun });
@@ -70,23 +68,23 @@ export class MigrationApplier {
     const { context, signals, lock } = this.#parts;
     const { body, script } = task.migration;
     const finish = async (): Promise<void> => {
-      await lock.assertHeld();
+      await lock.assertHeld('with what is next');
       await this.#writeRow(task, row(true));
     };
     if (body.kind === 'code') {
+      await lock.announce(script);
       await lock.assertHeld();
       return applyCode({ context, script, body, signals, finish });
     }
     const source = await Script.open({ context, script, body });
-    // One transaction asks inside, before its row, and is rolled back where the lock is gone; the rest could not be.
-    if (!source.profile.isTransactional) await lock.assertHeld();
     const run: ScriptRun = {
       ...context,
       script: source,
       profile: source.profile,
       settings: settingsFor(context.session, context.options.schema),
       signals,
-      assertHeld: () => lock.assertHeld(),
+      announce: (when) => lock.announce(script, when),
+      assertHeld: (when) => lock.assertHeld(when),
       finish,
       isFinished: (session) => this.#isWritten(session, task),
     };

@@ -89,6 +89,7 @@ export class Callbacks {
         : settingsFor(context.session, context.options.schema),
       signals,
       journal: undefined,
+      announce: () => Promise.resolve(),
       assertHeld: () => Promise.resolve(),
       finish,
       isFinished: () => Promise.resolve(false),

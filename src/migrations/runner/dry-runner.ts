@@ -3,7 +3,7 @@ import type { DryRunScript, DryRunStatement } from '../migrator.js';
 import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
 import { JournalResume } from './journal-resume.js';
 import { problemOf } from './problem-of.js';
-import { type Judge, languageOf } from './language.js';
+import type { Judge } from './language.js';
 import { loadCodeMigration } from './load-code-migration.js';
 import { abridge } from '../sql/abridge.js';
 import { sourceText } from '../sql/source-text.js';
@@ -24,6 +24,8 @@ export interface DryRunnerParts {
   readonly signals: RunSignals;
   /** Scripts that an earlier run was at: what it did of them is not tried again. */
   readonly begun: ReadonlySet<string>;
+  /** Says of statements that are not tried what they would be. */
+  readonly judge: Judge;
 }
 
 /** Tries migrations without keeping them. */
@@ -34,12 +36,12 @@ export class DryRunner {
   readonly #effects: TableEffects;
   readonly #judge: Judge;
 
-  constructor(context: RunContext, { signals, begun }: DryRunnerParts) {
+  constructor(context: RunContext, { signals, begun, judge }: DryRunnerParts) {
     this.#context = context;
     this.#signals = signals;
     this.#begun = begun;
     this.#effects = new TableEffects(context.session);
-    this.#judge = languageOf(context.session).createJudge();
+    this.#judge = judge;
   }
 
   async begin(): Promise<void> {
@@ -85,15 +87,17 @@ export class DryRunner {
     const source = await Script.open({ context: this.#context, script, body });
     const resume = await this.#resumeOf(this.#runOf(source));
     const statements: DryRunStatement[] = [];
-    for await (const each of source.statements()) {
-      requireNoControl(source, each);
-      if (resume.foresee(each.statement) === 'done') continue;
-      statements.push({
-        line: each.statement.start.line,
-        text: abridge(sourceText(each.statement)),
-        ...(await this.#judge.judge(this.#context.session, each, `${script}:${each.statement.start.line}`)),
-      });
-    }
+    for await (const group of source.groups())
+      for (const each of group) {
+        requireNoControl(source, each);
+        if (resume.foresee(each.statement) === 'done') continue;
+        const { line } = each.statement.start;
+        statements.push({
+          line,
+          text: abridge(sourceText(each.statement)),
+          ...(await this.#judge.judge(this.#context.session, each, `${script}:${line}`)),
+        });
+      }
     resume.requireAllSeen();
     return statements;
   }
@@ -106,6 +110,7 @@ export class DryRunner {
       profile: script.profile,
       settings: settingsFor(context.session, context.options.schema),
       signals: this.#signals,
+      announce: () => Promise.resolve(),
       assertHeld: () => Promise.resolve(),
       finish: () => Promise.resolve(),
       isFinished: () => Promise.resolve(false),
@@ -127,14 +132,15 @@ export class DryRunner {
     const left: DryRunStatement[] = [];
     await applySettings(run);
     if (!resume.isResuming) await verify(run, 'before');
-    for await (const each of source.statements()) {
-      requireNoControl(source, each);
-      const outlook = resume.foresee(each.statement);
-      if (outlook === 'done' && !each.traits.changesSession) continue;
-      if (outlook === 'undecided' || mustBeLeft(each))
-        left.push(notRun(sourceText(each.statement), each.statement.start.line));
-      else await sender.push(each.statement, each.traits);
-    }
+    for await (const group of source.groups())
+      for (const each of group) {
+        requireNoControl(source, each);
+        const outlook = resume.foresee(each.statement);
+        if (outlook === 'done' && !each.traits.changesSession) continue;
+        if (outlook === 'undecided' || mustBeLeft(each))
+          left.push(notRun(sourceText(each.statement), each.statement.start.line));
+        else await sender.push(each.statement, each.traits);
+      }
     await sender.flush();
     resume.requireAllSeen();
     await verify(run, 'after');

@@ -1,14 +1,6 @@
 import type { MigrationSession } from '../database/session.js';
 import type { LandedCheck, SentStatement } from '../sql/landed.js';
-import { type Judgement, MysqlDdlJudge } from '../sql/mysql-ddl-judge.js';
-import { mysqlLanded } from '../sql/mysql-landed.js';
-import { readMysqlSessionUse } from '../sql/mysql-session-use.js';
-import { splitMysql } from '../sql/mysql-splitter.js';
-import { readMysqlTraits } from '../sql/mysql-traits.js';
-import { postgresLanded } from '../sql/postgres-landed.js';
-import { readPostgresSessionUse } from '../sql/postgres-session-use.js';
-import { splitPostgres } from '../sql/postgres-splitter.js';
-import { readPostgresTraits } from '../sql/postgres-traits.js';
+import type { Judgement } from '../sql/mysql-ddl-judge.js';
 import type { ReadSessionUse } from '../sql/session-use.js';
 import type { SplitScript } from '../sql/statement.js';
 import type { ReadTraits } from '../sql/traits.js';
@@ -30,23 +22,15 @@ export interface Language {
   readonly createJudge: () => Judge;
 }
 
-const LANGUAGES: Readonly<Record<MigrationSession['dialect'], Language>> = {
-  postgres: {
-    split: splitPostgres,
-    readTraits: readPostgresTraits,
-    readSessionUse: readPostgresSessionUse,
-    landed: postgresLanded,
-    createJudge: () => ({ passOpaque: () => {}, judge: () => Promise.resolve({ how: 'not run' }) }),
-  },
-  mysql: {
-    split: splitMysql,
-    readTraits: readMysqlTraits,
-    readSessionUse: readMysqlSessionUse,
-    landed: mysqlLanded,
-    createJudge: () => new MysqlDdlJudge(),
-  },
+const LANGUAGES: Readonly<Record<MigrationSession['dialect'], () => Promise<Language>>> = {
+  postgres: async () => (await import('./postgres-language.js')).postgresLanguage,
+  mysql: async () => (await import('./mysql-language.js')).mysqlLanguage,
 };
+const loaded = new Map<MigrationSession['dialect'], Promise<Language>>();
 
-export function languageOf({ dialect }: MigrationSession): Language {
-  return LANGUAGES[dialect];
+/** Loads what a session's SQL is read with: a run has one database. */
+export function languageOf({ dialect }: MigrationSession): Promise<Language> {
+  const language = loaded.get(dialect) ?? LANGUAGES[dialect]();
+  loaded.set(dialect, language);
+  return language;
 }

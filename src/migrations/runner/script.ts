@@ -48,7 +48,7 @@ export class Script {
   /** Reads the file through. Throws `ScriptFailure` for one that could never be sent as it is. */
   static async open(source: ScriptSource): Promise<Script> {
     const { context, script, body } = source;
-    const language = languageOf(context.session);
+    const language = await languageOf(context.session);
     try {
       const { size } = statSync(body.path);
       const builder = new ProfileBuilder({ script, bytes: size });
@@ -60,21 +60,22 @@ export class Script {
           script,
           message: `\${${name}} in line ${line} is no declared placeholder: it was left as it is.`,
         });
-      for await (const item of itemsOf(source, language, onUndeclared)) {
-        if (item.kind === 'comment') {
-          builder.addComment(item);
-          continue;
+      for await (const items of groupsOf(source, language, onUndeclared))
+        for (const item of items) {
+          if (item.kind === 'comment') {
+            builder.addComment(item);
+            continue;
+          }
+          const traits = language.readTraits(item, context.session.server.versionNumber);
+          if (traits.isLeftOut) {
+            leftOut.push(item.start.line);
+            continue;
+          }
+          builder.addStatement(traits);
+          // Its data can be read while it passes by, and only then.
+          if (item.kind === 'copy') kept = undefined;
+          kept?.push({ statement: item, traits });
         }
-        const traits = language.readTraits(item, context.session.server.versionNumber);
-        if (traits.isLeftOut) {
-          leftOut.push(item.start.line);
-          continue;
-        }
-        builder.addStatement(traits);
-        // Its data can be read while it passes by, and only then.
-        if (item.kind === 'copy') kept = undefined;
-        kept?.push({ statement: item, traits });
-      }
       if (leftOut.length > 0) context.emit({ kind: 'note', script, message: leftOutText(leftOut) });
       const profile = builder.build();
       return new Script(source, { language, profile, kept });
@@ -86,17 +87,21 @@ export class Script {
     }
   }
 
-  /** Its statements, in their order. */
-  async *statements(): AsyncGenerator<ScriptStatement, void, undefined> {
+  /** Its statements in their order, in groups: to wait for each by itself takes longer than to read it. */
+  async *groups(): AsyncGenerator<readonly ScriptStatement[], void, undefined> {
     if (this.#kept !== undefined) {
-      yield* this.#kept;
+      yield this.#kept;
       return;
     }
     const { versionNumber } = this.#source.context.session.server;
-    for await (const item of itemsOf(this.#source, this.language)) {
-      if (item.kind === 'comment') continue;
-      const traits = this.language.readTraits(item, versionNumber);
-      if (!traits.isLeftOut) yield { statement: item, traits };
+    for await (const items of groupsOf(this.#source, this.language)) {
+      const group: ScriptStatement[] = [];
+      for (const item of items) {
+        if (item.kind === 'comment') continue;
+        const traits = this.language.readTraits(item, versionNumber);
+        if (!traits.isLeftOut) group.push({ statement: item, traits });
+      }
+      yield group;
     }
   }
 }
@@ -106,13 +111,12 @@ function leftOutText(lines: readonly number[]): string {
   return `LOCK TABLES and UNLOCK TABLES (${where}) are left out: the tables of the history could not be written under them, and no other migration runs meanwhile. They keep no application from writing either.`;
 }
 
-/** Statements and comments, one by one. Throws `SqlSyntaxError`. */
-async function* itemsOf(
+/** Statements and comments. Throws `SqlSyntaxError`. */
+function groupsOf(
   { body, script, context }: ScriptSource,
   { split }: Language,
   onUndeclared?: (name: string, position: SourcePosition) => void,
-): AsyncGenerator<ScriptItem, void, undefined> {
+): AsyncIterable<readonly ScriptItem[]> {
   const { placeholders } = context.options;
-  const text = replacePlaceholders(readSqlBody(body, { script }), { placeholders, onUndeclared });
-  for await (const group of split(text)) yield* group;
+  return split(replacePlaceholders(readSqlBody(body, { script }), { placeholders, onUndeclared }));
 }

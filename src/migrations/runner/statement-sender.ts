@@ -43,13 +43,16 @@ export class StatementSender {
     return this.#sent;
   }
 
-  /** Takes a statement; it is sent with others, or at the next {@link flush}. */
-  async push(statement: Statement, { changesSession }: StatementTraits): Promise<void> {
+  /**
+   * Takes a statement; it is sent with others, or at the next {@link flush}. Returns nothing where nothing is sent: a promise
+   * for each of 50,000 takes its time.
+   */
+  push(statement: Statement, { changesSession }: StatementTraits): Promise<unknown> | undefined {
     this.#group.push(statement);
     this.#length += statement.text.length;
     const isFull = this.#group.length >= GROUP.statements || this.#length >= GROUP.length;
     // The data of COPY is read from the file before what follows it can be; SET changes how what follows is read.
-    if (isFull || changesSession || statement.kind === 'copy') await this.flush();
+    return isFull || changesSession || statement.kind === 'copy' ? this.flush() : undefined;
   }
 
   /** Sends what was taken. Throws {@link ScriptProblem}. */

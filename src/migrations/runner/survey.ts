@@ -51,9 +51,7 @@ export async function survey(
     applied,
     options: { outOfOrder: context.options.outOfOrder, ...options },
   });
-  const { begun, owed } = hasJournal
-    ? await journal.known(session)
-    : { begun: [], owed: new Set<CallbackMoment>() };
+  const { begun, owed } = hasJournal ? await journal.known(session) : journal.nothingKnown();
   const told = begun.length > 0 && lock === undefined ? await withRunner(context, begun) : begun;
   return { sources, hasHistory: hasHistory!, applied, owed, ...withBegun(made, told) };
 }

@@ -66,6 +66,28 @@ export function nameOf(session: MigrationSession, { kind, schema, name, table }:
 }
 
 /**
+ * Whether there is nothing of that name, for a table that is about to be created: SHOW CREATE says so as well, as an error,
+ * for which MariaDB looks through all of its storage engines. Answers no where the catalogue has it, or cannot be asked.
+ */
+export async function isNewTable(
+  session: MigrationSession,
+  { schema, name }: StatementTarget,
+): Promise<boolean> {
+  // Of a text, and of DATABASE() as it is, the server knows before it reads the catalogue which table is meant.
+  const place = schema === undefined ? 'DATABASE()' : '?';
+  try {
+    const rows = await session.query<{ found: number }>(
+      `SELECT COUNT(*) AS found FROM information_schema.tables WHERE table_schema = ${place} AND table_name = ?`,
+      schema === undefined ? [name] : [schema, name],
+    );
+    return rows[0]?.found === 0;
+  } catch (error) {
+    if (session.lost) throw error;
+    return false;
+  }
+}
+
+/**
  * InnoDB's numbers of tables and their partitions, which follow a table when it is renamed or exchanged and are new
  * when it is truncated. Undefined without the right PROCESS, and for names that InnoDB writes in another way, and where none of the tables is InnoDB's.
  */

@@ -1,6 +1,6 @@
 import type { MigrationSession } from '../database/session.js';
 import type { Landed, LandedCheck, SentStatement } from './landed.js';
-import { type Definition, nameOf, readDefinitions, readTableIds } from './mysql-definitions.js';
+import { type Definition, isNewTable, nameOf, readDefinitions, readTableIds } from './mysql-definitions.js';
 import { MysqlWords } from './mysql-words.js';
 import type { StatementTarget } from './traits.js';
 
@@ -42,6 +42,8 @@ export const mysqlLanded: LandedCheck = {
         return sent.traits.command === 'TRUNCATE TABLE' ? 'rows' : undefined;
       }
       case 'definition': {
+        if (sent.traits.command === 'CREATE TABLE' && (await isNewTable(session, targets[0]!)))
+          return 'definition absent';
         const definitions = await readDefinitions(session, targets);
         if (definitions === undefined) return undefined;
         const isNew = definitions.every((definition) => definition === 'absent');

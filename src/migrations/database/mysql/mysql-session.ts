@@ -3,12 +3,13 @@ import { StatementFailedError } from '../../errors.js';
 import type { SqlStatement, Statement } from '../../sql/statement.js';
 import { takeChunk } from '../chunks.js';
 import { explainDatabaseError } from '../explain-error.js';
-import type {
-  DeferredStatement,
-  MigrationSession,
-  ServerFacts,
-  ServerWarning,
-  StatementOutcome,
+import {
+  type DeferredStatement,
+  explainDeferred,
+  type MigrationSession,
+  type ServerFacts,
+  type ServerWarning,
+  type StatementOutcome,
 } from '../session.js';
 import { offsetOfError, withoutFollowing } from './mysql-error-place.js';
 import { isStrictMode, type MysqlFacts, readMysqlFacts, withoutIgnoreSpace } from './mysql-facts.js';
@@ -25,12 +26,19 @@ import { withValues } from './mysql-values.js';
 import { IN_TRANSACTION, type MysqlWire, type WireAnswer } from './mysql-wire.js';
 
 const CHUNK = { statements: 500, length: 512 * 1024 };
+/** It begins no transaction and ends none, whatever comes of it. */
+const ONLY_SHOWS = /^SHOW\b[^;]*$/;
 /** For the header of the packet and the separators. */
 const PACKET_MARGIN = 1024;
 /** By itself a server keeps 64 warnings of a statement, or 1024: too few to tell whether one of them is not allowed. */
 const KEPT_WARNINGS = 1024;
 /** The number of warnings in an answer has 16 bits. */
 const MOST_COUNTED = 65_535;
+
+interface Deferred {
+  readonly deferred: readonly DeferredStatement[];
+  readonly texts: readonly string[];
+}
 
 /** A connection of `mysql2` or of the mariadb connector that is held for the run. */
 export class MysqlSession implements MigrationSession {
@@ -89,11 +97,11 @@ export class MysqlSession implements MigrationSession {
   }
 
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    const before = await this.#takeDeferred();
-    const sql = [...before, withValues(text, values, this.#wire.status)].join(SEPARATOR);
-    const { results, error } = await this.#send(sql, (place) => place >= before.length);
-    if (error) throw error;
-    const { columns, rows } = results[before.length] ?? {};
+    const { deferred, texts } = await this.#takeDeferred();
+    const sql = [...texts, withValues(text, values, this.#wire.status)].join(SEPARATOR);
+    const { results, error } = await this.#send(sql, (place) => place >= texts.length);
+    if (error) throw explainDeferred(deferred.slice(results.length, results.length + 1), error);
+    const { columns, rows } = results[texts.length] ?? {};
     if (!columns || !rows) return [];
     return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])) as Row);
   }
@@ -142,21 +150,23 @@ export class MysqlSession implements MigrationSession {
     if (this.lost) return { results: [], error: this.lost };
     const answer = await this.#wire.send(sql, keepsRows);
     // An error does not say whether it has ended the transaction, as a deadlock does; the next answer says.
-    if (answer.error && !this.#wire.lost) await this.#wire.send('DO 0', () => false);
+    const isAsked = this.#inTransaction || !ONLY_SHOWS.test(sql);
+    if (answer.error && isAsked && !this.#wire.lost) await this.#wire.send('DO 0', () => false);
     this.#inTransaction = (this.#wire.status & IN_TRANSACTION) !== 0;
     return answer;
   }
 
-  /** The texts that are to travel in front of what is sent now. */
-  async #takeDeferred(): Promise<readonly string[]> {
-    const texts = this.#deferred.map(({ text, values = [] }) => withValues(text, values, this.#wire.status));
+  /** What is to travel in front of what is sent now. */
+  async #takeDeferred(): Promise<Deferred> {
+    const deferred = this.#deferred;
+    const texts = deferred.map(({ text, values = [] }) => withValues(text, values, this.#wire.status));
     this.#deferred = [];
-    if (this.#wire.takesSeveral) return texts;
-    for (const text of texts) {
+    if (this.#wire.takesSeveral) return { deferred, texts };
+    for (const [index, text] of texts.entries()) {
       const { error } = await this.#send(text, () => false);
-      if (error) throw error;
+      if (error) throw explainDeferred([deferred[index]!], error);
     }
-    return [];
+    return { deferred: [], texts: [] };
   }
 
   #nextChunk(statements: readonly Statement[], first: number): readonly SqlStatement[] {
@@ -181,9 +191,14 @@ export class MysqlSession implements MigrationSession {
 
   async #sendChunk(chunk: readonly SqlStatement[], before: number): Promise<StatementOutcome[]> {
     const send = async (asked: AskedForWarnings) => {
-      const packet = new MysqlPacket(chunk, asked, await this.#takeDeferred());
+      const { deferred, texts } = await this.#takeDeferred();
+      const packet = new MysqlPacket(chunk, asked, texts);
       const answer = await this.#send(packet.sql, (place) => packet.keepsRows(place));
-      if (answer.error) throw this.#failed(answer.error, packet.failedAt(answer), { chunk, before });
+      if (answer.error) {
+        const failed = deferred.slice(answer.results.length, answer.results.length + 1);
+        if (failed.length > 0 && !this.#wire.lost) throw explainDeferred(failed, answer.error);
+        throw this.#failed(answer.error, packet.failedAt(answer), { chunk, before });
+      }
       const outcomes = packet.outcomes(answer);
       return { outcomes, isIncomplete: packet.forgets(outcomes) };
     };

@@ -2,7 +2,13 @@ import { StatementFailedError } from '../../errors.js';
 import type { Statement } from '../../sql/statement.js';
 import { takeChunk } from '../chunks.js';
 import { explainDatabaseError } from '../explain-error.js';
-import type { DeferredStatement, MigrationSession, ServerFacts, StatementOutcome } from '../session.js';
+import {
+  type DeferredStatement,
+  explainDeferred,
+  type MigrationSession,
+  type ServerFacts,
+  type StatementOutcome,
+} from '../session.js';
 import { type BatchFailure, PgBatch, SEPARATOR } from './pg-batch.js';
 import { PgCopy } from './pg-copy.js';
 import type { PgClient, PgConnection, PgNotice } from './pg-types.js';
@@ -82,7 +88,7 @@ export class PgSession implements MigrationSession {
     } catch (error) {
       await this.#ready();
       this.#deferAgain(before);
-      throw error;
+      throw explainDeferred(before, error as Error);
     }
   }
 
@@ -113,6 +119,8 @@ export class PgSession implements MigrationSession {
       const failure = await this.#send(batch);
       if (failure) {
         this.#deferAgain(before);
+        const explained = explainDeferred(before, failure.error);
+        if (explained !== failure.error) throw explained;
         throw this.#failed(failure, outcomes.length, batch);
       }
       outcomes.push(...batch.outcomes);

@@ -2,6 +2,7 @@ import type { MigrationLock } from '../../locks/lock.js';
 import type { ResolvedMigration } from '../../migration.js';
 import type { DryRunResult, DryRunScript, UpOptions } from '../../migrator.js';
 import { DryRunner } from '../dry-runner.js';
+import { languageOf } from '../language.js';
 import { describeFailure } from '../describe-failure.js';
 import { requireAdoptedSchema } from '../foreign-schema.js';
 import { HiddenValues } from '../hide-values.js';
@@ -35,7 +36,8 @@ export async function dryRun(context: RunContext, options: UpOptions = {}): Prom
       .map(({ migration }) => migration);
     if (migrations.length > 0 && !found.hasHistory) await requireAdoptedSchema(context);
     const begun = new Set(found.resumable.map(({ migration }) => migration!.script));
-    return { migrations, runner: new DryRunner(context, { signals, begun }) };
+    const judge = (await languageOf(context.session)).createJudge();
+    return { migrations, runner: new DryRunner(context, { signals, begun, judge }) };
   };
 
   const { migrations, runner } = await look();
