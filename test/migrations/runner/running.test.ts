@@ -24,7 +24,7 @@ describe.each(grid)('while another deployer is in a journaled file, by %s under 
       'V3__c.sql': 'CREATE TABLE c (n INT)',
     });
     const proxy = await engine.db.proxy();
-    const armed = proxy.arm(/^INSERT INTO a /, { action: 'hold' }, { times: 1 });
+    const armed = proxy.arm(/(?:^|\n)INSERT INTO a /, { action: 'hold' }, { times: 1 });
     const child = program.up({
       url: proxy.url(engine.url),
       driver: engine.driver,
