@@ -87,5 +87,6 @@ function anyNumber(message: string): string {
     .replaceAll(/(pid |process |session |pg_xact_status\(')\d+/g, '$1N')
     .replaceAll(/\/\S+\/(?=V\d)/g, 'FOLDER/')
     .replaceAll(/host [\w.-]+/g, 'host H')
+    .replaceAll(/(provocations\.ts:)\d+/g, '$1N')
     .replaceAll(/\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?/g, 'DAY');
 }

@@ -189,7 +189,12 @@ export const provocations: Provocations = {
   },
   TransactionalError: async () => runOnTransactionCommit(() => undefined),
   PropagationError: (db) => ordersOn(db).addLine(),
-  TransactionTimeoutError: (db) => ordersOn(db).report(),
+  TransactionTimeoutError: async (db) => {
+    const pool = managedPool(db);
+    // A connection is there by the time that the 50 ms begin.
+    await pool.query('SELECT 1');
+    return new Orders(pool).report();
+  },
   ShutdownError: async (db) => {
     const dataSource = new DataSource({ type: 'postgres', url: db.url });
     await dataSource.initialize();
