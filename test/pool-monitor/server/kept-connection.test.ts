@@ -148,16 +148,14 @@ describe.each(Object.entries(DRIVERS))('on %s', (_name, { db, dialect, ofPool, o
     const proxy = await db.proxy();
     const { clock, connection } = await start(proxy.url(db.url));
     const { backendId } = connection.session!;
-    proxy.blackHole();
+    const hole = proxy.once(/SELECT 2/, { action: 'black-hole' });
     const asked = failureOf(connection.ask('SELECT 2'));
-
-    await new Promise((resolve) => setImmediate(resolve));
+    await hole.fired;
     clock.advance(4999);
     expect(connection.session).toBeDefined();
     clock.advance(1);
     expect((await asked).message).toBe('the server did not answer within 5000 ms');
     expect(connection.problem).toBe('the server did not answer within 5000 ms');
-    await proxy.heal();
     clock.advance(1000);
     await until('another one', () => connection.session !== undefined);
     await until('the end of the first', async () => !(await sessions()).includes(backendId));
@@ -226,6 +224,19 @@ test('a process is not held open, nor is anything thrown, where there is no serv
   await connection.start();
   expect(connection.problem).toMatch(/ECONNREFUSED/);
   expect(connection.problem).not.toMatch(/secret/);
+  await connection.stop();
+  unmanagePool(managed);
+  await pool.end();
+});
+
+test('a pool of the mariadb connector with one connection keeps it', async () => {
+  const { hostname: host, port, username: user, password } = new URL(mysql.url);
+  const pool = createMariadbPool({ host, port: Number(port), user, password, connectionLimit: 1 });
+  const managed = managePool(pool, { connectionLimit: 1 });
+  const connection = keepConnection(managed, { instance: 'pod-1' });
+  await connection.start();
+  expect(connection.problem).toMatch(/^Pool "default" has one connection and none to spare/);
+  expect(managed.counts().inUse).toBe(0);
   await connection.stop();
   unmanagePool(managed);
   await pool.end();

@@ -4,6 +4,7 @@ import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
 import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
+import { UnsupportedDriverError } from '../../errors.js';
 import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
@@ -77,6 +78,11 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   }
 
   async openBeside(options: SideConnectionOptions): Promise<SideConnection> {
+    if (this.#max === 1) {
+      throw new UnsupportedDriverError(
+        `Pool "${this.name}" has one connection and none to spare, and the mariadb connector opens none beside its pool. Give the monitor a pool of its own.`,
+      );
+    }
     const side = await keepMariadbConnection(this.#pool, this.#original.getConnection, options);
     for (const kept of this.#kept) if (!kept.isAlive) this.#kept.delete(kept);
     this.#kept.add(side);
