@@ -151,7 +151,8 @@ describe('what it answers', () => {
     const response = await fetch(`${url}?format=json`);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
     const status = readStatus(await response.text())!;
-    expect(status).toMatchObject({ holdfast: 1, service: 'shop', version: '1.2.3', alerts: [] });
+    expect(status).toMatchObject({ holdfast: 1, service: 'shop', version: '1.2.3' });
+    expect(status.alerts).toMatchObject([{ status: 'firing', outcomes: [{ sink: 'log', outcome: 'sent' }] }]);
     const [orders] = status.pools;
     expect(orders).toMatchObject({ pool: 'orders', leaked: 1, suspected: 0, timeouts: 0 });
     expect(orders!.findings.map(({ kind }) => kind)).toEqual(['leak']);
