@@ -33,6 +33,7 @@ import type {
   TransactionLease,
 } from './managed-pool.js';
 import type { Session, SettledOutcome } from './session.js';
+import { tellServing } from './registry.js';
 import { ReplacedMethods } from './replaced-methods.js';
 import { type RunningTransaction, runningTransactions } from './running-transactions.js';
 import type { SharedTransaction } from './shared-transaction.js';
@@ -143,6 +144,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   serve(source: ManagedSource, name: string): void {
     this.#name = name;
     this.#source = source;
+    tellServing(this);
   }
 
   isFilledBy(connections: number): boolean {

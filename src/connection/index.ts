@@ -54,6 +54,7 @@ export {
   DEFAULT_SOURCE,
   isShuttingDown,
   markShuttingDown,
+  onServing,
   quoted,
   registeredNames,
   registeredSource,

@@ -2,6 +2,20 @@ import { processGlobal } from '../core/index.js';
 import { DuplicateDataSourceError, PoolEndedError, UnknownDataSourceError } from './errors.js';
 import type { ManagedPool, ManagedSource } from './managed-pool.js';
 
+/** Hear of each pool that begins to serve a data source. */
+const serving = processGlobal('holdfast.serving/1', () => new Set<(pool: ManagedPool) => void>());
+
+/** Calls `listener` with each pool that begins to serve a data source from now on, until the returned function is called. */
+export function onServing(listener: (pool: ManagedPool) => void): () => void {
+  serving.add(listener);
+  return () => void serving.delete(listener);
+}
+
+/** A pool begins to serve a data source. */
+export function tellServing(pool: ManagedPool): void {
+  for (const listener of serving) listener(pool);
+}
+
 /** The name of a source that was given none. */
 export const DEFAULT_SOURCE = 'default';
 

@@ -1,3 +1,4 @@
+export { describeLease } from './describe-lease.js';
 export { createPoolMonitor, PoolMonitor } from './monitor.js';
 export { parseMonitorOptions as readPoolMonitorOptions } from './options.js';
 export type { PoolMonitorOptions, ReclaimMode, ReclaimOptions, ServerOptions } from './options.js';

@@ -1,6 +1,5 @@
 import {
   invalid,
-  InvalidOptionsError,
   type IsolationLevel,
   ISOLATION_LEVELS,
   optional,
@@ -23,9 +22,7 @@ import {
   type Unshareable,
 } from '../connection/index.js';
 import { prepareJest } from './jest-circus.js';
-
-/** What registers a hook: `beforeEach` and `afterEach` of jest, vitest or node:test. */
-export type RegisterHook = (hook: () => Promise<void>) => unknown;
+import { type RegisterHook, runnerHooks } from './runner-hooks.js';
 
 /** Options of {@link rollbackPerTest}. */
 export interface RollbackPerTestOptions {
@@ -80,7 +77,7 @@ interface ParsedOptions {
  */
 export function rollbackPerTest(options?: RollbackPerTestOptions): void {
   const parsed = parse(options);
-  const { beforeEach, afterEach } = hooksOf(parsed);
+  const { beforeEach, afterEach } = runnerHooks('rollbackPerTest', parsed);
   let own: Sharing | undefined;
   // Functions without parameters: jest would take one for a callback, and vitest for its fixtures.
   beforeEach(async () => {
@@ -96,8 +93,14 @@ export function rollbackPerTest(options?: RollbackPerTestOptions): void {
     own = undefined;
     await end(sharing, parsed);
   };
-  prepareJest(rollBack);
+  prepareJest(rollBack, refuseConcurrent);
   afterEach(rollBack);
+}
+
+function refuseConcurrent(test: string): Error {
+  return new TestTransactionError(
+    `"${test}" is test.concurrent, which jest runs without the hooks of rollbackPerTest(): what it writes would stay. It was not run. Make it test(...).`,
+  );
 }
 
 /** Ends a sharing that cannot go on: its tests are rolled back, and refused every further statement. */
@@ -168,22 +171,5 @@ function parse(raw: RollbackPerTestOptions | undefined): ParsedOptions {
       afterEach: optional(readFunction<RegisterHook>()),
     },
     'rollbackPerTest options',
-  );
-}
-
-function hooksOf({ beforeEach, afterEach }: ParsedOptions): {
-  beforeEach: RegisterHook;
-  afterEach: RegisterHook;
-} {
-  if (beforeEach && afterEach) return { beforeEach, afterEach };
-  if (beforeEach || afterEach) {
-    throw new InvalidOptionsError('rollbackPerTest takes beforeEach and afterEach together, or neither.');
-  }
-  const globals = globalThis as { beforeEach?: RegisterHook; afterEach?: RegisterHook };
-  if (globals.beforeEach && globals.afterEach)
-    return { beforeEach: globals.beforeEach, afterEach: globals.afterEach };
-  throw new InvalidOptionsError(
-    'rollbackPerTest() finds no global beforeEach and afterEach. Import them from the test runner and hand them in: ' +
-      "import { afterEach, beforeEach } from 'node:test' (or 'vitest'); rollbackPerTest({ beforeEach, afterEach }).",
   );
 }

@@ -84,6 +84,7 @@ function lineIsIn(line: number, heading: string): boolean {
 /** Processes, transactions, machines, folders and days differ from run to run. */
 function anyNumber(message: string): string {
   return message
+    .replaceAll(/(?<=provocations\.ts:)\d+/g, 'N')
     .replaceAll(/(pid |process |session |pg_xact_status\(')\d+/g, '$1N')
     .replaceAll(/\/\S+\/(?=V\d)/g, 'FOLDER/')
     .replaceAll(/host [\w.-]+/g, 'host H')

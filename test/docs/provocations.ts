@@ -7,7 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { type Alert, slackWebhook } from 'holdfast/pool-monitor';
 import { managePrisma } from 'holdfast/prisma';
 import { createPoolMonitor } from 'holdfast/pool-monitor';
-import { ManualClock, rollbackPerTest } from 'holdfast/testing';
+import { expectNoLeaks, ManualClock, rollbackPerTest } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
 import { runOnTransactionCommit } from 'holdfast/typeorm-transactional';
 import { PrismaClient } from '../prisma/generated/client.js';
@@ -254,5 +254,15 @@ export const provocations: Provocations = {
       await orders.audit();
     });
     return order.finally(end);
+  },
+  LeakedConnectionError: async (db) => {
+    const hooks: (() => Promise<void>)[] = [];
+    const register = (hook: () => Promise<void>): unknown => hooks.push(hook);
+    expectNoLeaks({ beforeEach: register, afterEach: register });
+    const [begin, end] = hooks;
+    const pool = managedPool(db);
+    await begin!();
+    await new Orders(pool).export();
+    return end!();
   },
 };

@@ -100,3 +100,32 @@ describe('jest', () => {
     expect(await committed(db)).toEqual([]);
   });
 });
+
+describe('expectNoLeaks()', () => {
+  const leak = (file: string): RegExp =>
+    new RegExp(
+      '1 connection was not given back when the test ended:\\s+' +
+        `1 of pool "default", taken by (?:TestContext\\.)?exportReport \\(${file}:\\d+\\), inside a transaction, last statement: INSERT INTO entry \\(label\\) VALUES \\(\\?\\)`,
+    );
+
+  test('vitest: fails the test that leaks, and no other', async () => {
+    const { output } = await project.vitest(db.url, ['vitest-leaks.mjs']);
+    expect(output).toMatch(leak('leaky-tests.mjs'));
+    expect(output).toMatch(/1 failed \| 3 passed/);
+  });
+
+  test('node:test: fails the test that leaks, and no other', async () => {
+    const { output } = await project.nodeTest(db.url, ['node-leaks.mjs']);
+    expect(output).toMatch(leak('leaky-tests.mjs'));
+    expect(output).toContain('pass 3');
+    expect(output).toContain('fail 1');
+    expect(output).toContain('✖ leaks');
+  });
+
+  test('jest: fails the test that leaks, and no other, at the line that took the connection', async () => {
+    const { output } = await project.jest(db.url, 'jest-leaks.cjs');
+    expect(output).toMatch(leak('jest-leaks.cjs'));
+    expect(output).toMatch(/1 failed, 4 passed/);
+    expect(output).toMatch(/> 12 \|\s+const client = await pool\.connect\(\)/);
+  });
+});
