@@ -1,4 +1,4 @@
-import { type Clock, type Dialect, getLogger, messageOf } from '../core/index.js';
+import { type Clock, type Dialect, messageOf } from '../core/index.js';
 import { acquireTimeout, explainTimeout } from './acquire-timeout.js';
 import type { AmbientScope } from './ambient-scope.js';
 import { leaseContext } from './app-request.js';
@@ -10,12 +10,8 @@ import {
   type GiveBack,
   type LeaseShared,
 } from './driver-lease.js';
-import {
-  AcquireTimeoutError,
-  ConnectionLostError,
-  type LeaseReclaimedError,
-  PoolEndedError,
-} from './errors.js';
+import { AcquireTimeoutError, type LeaseReclaimedError, PoolEndedError } from './errors.js';
+import { discardLease } from './discard-lease.js';
 import type { ManualTransactions } from './hand-written.js';
 import {
   LeaseBook,
@@ -38,6 +34,7 @@ import { ReplacedMethods } from './replaced-methods.js';
 import { type RunningTransaction, runningTransactions } from './running-transactions.js';
 import type { SharedTransaction } from './shared-transaction.js';
 import { currentSharing } from './sharing.js';
+import { TestLoan } from './test-loan.js';
 import { type WaitedPool, waitGraph } from './wait-graph.js';
 
 /** A {@link Session} that listens to its connection until its lease ends. */
@@ -161,10 +158,11 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   }
 
   usage(lease: LeaseInfo): LeaseUsage | undefined {
-    return lease instanceof DriverLease ? lease.usage() : undefined;
+    return lease instanceof DriverLease || lease instanceof TestLoan ? lease.usage() : undefined;
   }
 
   async reclaim(lease: LeaseInfo, reason: LeaseReclaimedError): Promise<void> {
+    if (lease instanceof TestLoan) return lease.end(reason);
     if (!(lease instanceof DriverLease) || lease.released) return;
     const transaction = lease.kind === 'transaction' ? lease.frame?.scope?.transaction : undefined;
     if (!transaction || !runningTransactions.has(transaction)) return lease.reclaim(reason);
@@ -210,7 +208,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     try {
       for (let tries = this.counts().max; this.isInTransaction(lent.connection); tries--) {
         lent.session.detach();
-        this.#discard(lent.lease, tries);
+        discardLease(lent.lease, tries);
         lent = await this.#borrowFor(holder);
       }
     } catch (error) {
@@ -241,19 +239,6 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     this.#options.onUnwrap();
   }
 
-  /** What its last holder left open on a connection would be committed together with the next transaction. */
-  #discard(lease: DriverLease<C>, triesLeft: number): void {
-    const reason = new ConnectionLostError(
-      `A connection of pool "${this.name}" (pid ${lease.backendId ?? 'unknown'}) was given back inside a transaction and is closed. ` +
-        'Look for a BEGIN outside of holdfast, on a client of this pool, without its COMMIT or ROLLBACK.',
-      { retryable: true },
-    );
-    lease.release(reason);
-    // Each try has closed one: those that come now are opened like that.
-    if (triesLeft === 0) throw reason;
-    getLogger().warn({ pool: this.name, transaction: lease.holder }, `holdfast: ${reason.message}`);
-  }
-
   /** Puts methods of ours on the pool instance, until {@link unwrap}. */
   protected replace<T extends object>(target: T, methods: Partial<T>): void {
     this.#replaced.replace(target, methods);
@@ -263,6 +248,12 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   protected scope(): AmbientScope | undefined {
     if (!this.#source || this.#unwrapped) return undefined;
     return scopeOnPool(this.#source) ?? this.#sharedTransaction()?.session(currentFrame());
+  }
+
+  /** Notes a connection that is lent in the transaction of a test alone, where somebody watches. */
+  protected lendInTest({ autocommit }: AmbientScope): TestLoan | undefined {
+    if (!autocommit || !this.book.observed) return undefined;
+    return new TestLoan(this.request('client', currentFrame()), this.book);
   }
 
   /** The transaction that a test runs in. A pool that has ended says so itself. */

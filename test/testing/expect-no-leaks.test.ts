@@ -6,7 +6,12 @@ import {
   unmanagePool,
 } from 'holdfast';
 import { allowHeld } from 'holdfast/pool-monitor';
-import { expectNoLeaks, type ExpectNoLeaksOptions, LeakedConnectionError } from 'holdfast/testing';
+import {
+  expectNoLeaks,
+  type ExpectNoLeaksOptions,
+  LeakedConnectionError,
+  rollbackPerTest,
+} from 'holdfast/testing';
 import { drivers, startPg } from '../connection/driver-pools.js';
 import { errorOf } from '../connection/inspect.js';
 import { failureOf } from '../conformance/observing.js';
@@ -90,6 +95,32 @@ describe.each(drivers)('$name', (driver) => {
     expect(error!.message).toContain('1 connection was not given back');
     expect(await failure).toBeInstanceOf(Error);
     expect(managed.leases()).toEqual([]);
+  });
+});
+
+describe('beside rollbackPerTest()', () => {
+  test.each(drivers)('$name: a client of the test is a leak, one that came back is not', async (driver) => {
+    const { managed, connect } = driver.start({ pg, mysql });
+    const hooks: (() => Promise<void>)[] = [];
+    const register = (hook: () => Promise<void>): unknown => hooks.push(hook);
+    rollbackPerTest({ beforeEach: register, afterEach: register });
+    const [begin, rollBack] = hooks;
+    for (const order of ['inside', 'outside'] as const) {
+      if (order === 'inside') await begin!();
+      const error = await runTest(async () => {
+        if (order === 'outside') await begin!();
+        const client = await connect();
+        await client.query('SELECT 1');
+        client.release();
+        const leaked = await connect();
+        await leaked.query("SELECT 'secret'");
+        if (order === 'outside') await rollBack!();
+      });
+      if (order === 'inside') await rollBack!();
+      expect(error!.message).toMatch(/taken by .+ \(test\/.+\.ts:\d+\), last statement: SELECT \?\n/);
+      expect(error!.message).toContain('1 connection was not given back');
+      expect(managed.leases()).toEqual([]);
+    }
   });
 });
 

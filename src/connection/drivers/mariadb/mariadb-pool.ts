@@ -144,7 +144,7 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
 
   async #getConnection(): Promise<MariadbConnection> {
     const scope = this.scope();
-    if (scope) return new MariadbTransactionConnection(this, scope).connect();
+    if (scope) return new MariadbTransactionConnection(this, scope).connect(this.lendInTest(scope));
     return this.borrow(this.request('client', currentFrame()), ({ connection, lease }) =>
       leaseConnection(connection, lease),
     );

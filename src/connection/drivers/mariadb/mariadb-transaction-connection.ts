@@ -3,6 +3,7 @@ import type { AmbientScope } from '../../ambient-scope.js';
 import { TransactionControlError } from '../../errors.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
+import type { TestLoan } from '../../test-loan.js';
 import { LentConnection } from '../mysql/lent-connection.js';
 import { readControl } from '../mysql/mysql-control.js';
 import type { MariadbSession } from './mariadb-session.js';
@@ -23,7 +24,8 @@ export class MariadbTransactionConnection {
   }
 
   /** Takes the transaction's connection, as `pool.getConnection()` does. */
-  async connect(): Promise<MariadbConnection> {
+  async connect(loan?: TestLoan): Promise<MariadbConnection> {
+    this.#lent.loan = loan;
     this.#session = (await this.#lent.scope.connect()) as MariadbSession;
     return this.asConnection();
   }
@@ -63,6 +65,7 @@ export class MariadbTransactionConnection {
   }
 
   async #statement(text: string, call: Call<unknown>): Promise<unknown> {
+    this.#lent.loan?.used(text);
     const control = readControl(text);
     if (control && control.verb !== 'commit implicitly') {
       await this.#lent.control(control);

@@ -3,6 +3,7 @@ import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
+import type { TestLoan } from '../../test-loan.js';
 import type { ManualControl } from './mysql-control.js';
 
 /** The part of a connection that is lent inside a transaction which is the same for both drivers. */
@@ -10,6 +11,8 @@ export class LentConnection {
   readonly handWritten: ManualTransactions;
   readonly #managed: ManagedPool;
   readonly #bound: AmbientScope;
+  /** What notes it, where it is lent in the transaction of a test alone. */
+  loan: TestLoan | undefined;
   #released = false;
 
   constructor(managed: ManagedPool, bound: AmbientScope, handWritten?: ManualTransactions) {
@@ -33,6 +36,7 @@ export class LentConnection {
       );
     }
     this.#released = true;
+    this.loan?.end();
     this.handWritten.rollBackAll(this.scope).catch(() => {});
   }
 

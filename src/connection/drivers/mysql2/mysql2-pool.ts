@@ -144,7 +144,7 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   }
 
   #joinFor(scope: AmbientScope, callback: Callback): void {
-    new Mysql2TransactionConnection(this, this.#pool, { scope }).connect().then(
+    new Mysql2TransactionConnection(this, this.#pool, { scope }).connect(this.lendInTest(scope)).then(
       (connection) => process.nextTick(callback, null, connection),
       (error: Error) => process.nextTick(callback, error),
     );

@@ -2,6 +2,7 @@ import type { AmbientScope, SessionWork } from '../../ambient-scope.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import type { Session } from '../../session.js';
+import type { TestLoan } from '../../test-loan.js';
 import { LentConnection } from '../mysql/lent-connection.js';
 import { readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
@@ -35,7 +36,8 @@ export class Mysql2TransactionConnection {
   }
 
   /** Takes the transaction's connection, as `pool.getConnection()` does. */
-  async connect(): Promise<MysqlConnection> {
+  async connect(loan?: TestLoan): Promise<MysqlConnection> {
+    this.#lent.loan = loan;
     this.#session = (await this.#lent.scope.connect()) as Mysql2Session;
     return this.asConnection();
   }
@@ -74,6 +76,7 @@ export class Mysql2TransactionConnection {
   #submit(call: RecordedCall): void {
     const { command, callback: asker } = call;
     const work = new CallWork(call, this.#lent.handWritten);
+    this.#lent.loan?.used(work.text);
     const running = this.#perform(call, work);
     if (asker) {
       // What then() is given runs in the caller's async context.

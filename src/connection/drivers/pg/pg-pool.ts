@@ -143,7 +143,8 @@ export class PgManagedPool extends DriverPool<PgClient> {
 
   async #client(): Promise<PgClient> {
     const scope = this.scope();
-    if (scope) return new PgTransactionClient(this, this.#pool, { scope }).connect();
+    if (scope)
+      return new PgTransactionClient(this, this.#pool, { scope, loan: this.lendInTest(scope) }).connect();
     const { connection, lease, handOver } = await this.borrow(
       this.request('client', currentFrame()),
       ({ connection, lease }) => ({ connection, lease, handOver: new HandOver(connection) }),

@@ -4,6 +4,7 @@ import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
 import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import type { Session } from '../../session.js';
+import type { TestLoan } from '../../test-loan.js';
 import { makeQuery } from './make-query.js';
 import { memberReader } from './member-reader.js';
 import { type PgControl, readControl } from './pg-control.js';
@@ -20,18 +21,28 @@ export class PgTransactionClient {
   readonly #pool: PgPool;
   readonly #bound: AmbientScope;
   #given: ManualTransactions | undefined;
+  readonly #loan: TestLoan | undefined;
   #session: PgSession | undefined;
   #released = false;
 
   constructor(
     managed: ManagedPool,
     pool: PgPool,
-    { scope, handWritten }: { scope: AmbientScope; handWritten?: ManualTransactions | undefined },
+    {
+      scope,
+      handWritten,
+      loan,
+    }: {
+      scope: AmbientScope;
+      handWritten?: ManualTransactions | undefined;
+      loan?: TestLoan | undefined;
+    },
   ) {
     this.#managed = managed;
     this.#pool = pool;
     this.#bound = scope;
     this.#given = handWritten;
+    this.#loan = loan;
   }
 
   /** Takes the transaction's connection, as `pool.connect()` does. */
@@ -42,6 +53,7 @@ export class PgTransactionClient {
 
   query(config: unknown, values?: unknown, callback?: unknown): unknown {
     if (config == null) throw new TypeError('Client was passed a null or undefined query');
+    this.#loan?.used(textOf(config));
     if (isSubmittable(config)) return this.#submit(config, values, callback);
     const query = makeQuery(this.#pool.Client.Query, config, values);
     const timeout = (config as { query_timeout?: number }).query_timeout;
@@ -65,6 +77,7 @@ export class PgTransactionClient {
       );
     }
     this.#released = true;
+    this.#loan?.end();
     if (destroyBecause) {
       this.#session?.distrust(
         destroyBecause instanceof Error ? destroyBecause : new Error('its holder released it as broken'),
