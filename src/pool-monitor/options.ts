@@ -46,9 +46,9 @@ export interface PoolMonitorOptions {
   /** The service, as alerts name it. Default: `npm_package_name`, else `service`. */
   readonly service?: string;
   /** Such as `production`. Default: `NODE_ENV`. */
-  readonly environment?: string;
+  readonly environment?: string | undefined;
   /** What is deployed, such as a git revision. Default: none. */
-  readonly version?: string;
+  readonly version?: string | undefined;
   /** This process among those of the service. Default: host name and process id. */
   readonly instance?: string;
   /** Thresholds for every pool; those for one pool or call site are set by `setThresholds`. */

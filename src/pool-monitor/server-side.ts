@@ -98,11 +98,13 @@ export class ServerSide {
     await watched?.connection.stop();
   }
 
-  /** The processes of a service meet on the server of the first pool: they watch the same in the same order. */
+  /** The processes of a service meet on the server of the first primary by name: they adopt pools in orders of their own. */
   #meet(): void {
-    const first = this.#watched.entries().next();
-    if (this.#meetingAt || first.done) return;
-    const [pool, { connection }] = first.value;
+    const [first] = [...this.#watched]
+      .filter(([pool]) => !pool.serving || pool.source.primary === pool)
+      .sort(([one], [other]) => (one.name < other.name ? -1 : 1));
+    if (this.#meetingAt || !first) return;
+    const [pool, { connection }] = first;
     const { dialect, clock } = pool;
     const fleet = new DatabaseFleet({ connection, dialect, clock, ...this.#identity });
     this.#meetingAt = { pool, fleet };
