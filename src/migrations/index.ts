@@ -41,6 +41,8 @@ export type { MigrationState } from './state.js';
 export type { HistoryType, MigrationBody, MigrationKind, ResolvedMigration } from './migration.js';
 export type { HistoryFormat } from './history/history.js';
 export type { LockHolder } from './locks/lock.js';
+export { findDriver, loadDriver } from './database/load-driver.js';
+export type { DriverName } from './database/load-driver.js';
 export type { ServerWarning } from './database/session.js';
 export type { SourcePosition } from './sql/statement.js';
 export { resolveMigrations } from './sources/resolve-migrations.js';

@@ -57,3 +57,5 @@ export type {
   StatusHandler,
   StatusPageOptions,
 } from './status-page/index.js';
+export { lookAtServer } from './server/index.js';
+export type { ServerLook } from './server/index.js';

@@ -129,7 +129,14 @@ const readServer: Reader<ParsedServer> = (value, path) =>
     path,
   );
 
-/** Reads the options once. Throws `InvalidOptionsError`. */
+/**
+ * Reads the options of a monitor, for what passes them on before there is one. Throws `InvalidOptionsError`.
+ *
+ * @example
+ * ```ts
+ * const { service, instance } = readPoolMonitorOptions({ service: 'orders' });
+ * ```
+ */
 export function parseMonitorOptions(raw: PoolMonitorOptions | undefined): ParsedMonitorOptions {
   return readOptions<ParsedMonitorOptions>(
     raw,

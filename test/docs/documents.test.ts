@@ -126,7 +126,9 @@ test('docs/migrations.md: every command has its page, and no other', () => {
     ([link]) => /migrations\/(\w+)\.md/.exec(link!)![1]!,
   );
 
-  expect(pages.sort()).toEqual(COMMANDS.map(({ name }) => name).sort());
+  // Of another room: docs/pool-monitor/views.md.
+  const commands = COMMANDS.filter(({ name }) => name !== 'pool');
+  expect(pages.sort()).toEqual(commands.map(({ name }) => name).sort());
   expect(readdirSync(join(root, 'docs/migrations')).sort()).toEqual(pages.map((name) => `${name}.md`));
 });
 

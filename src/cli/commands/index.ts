@@ -3,6 +3,7 @@ import { adopt } from './adopt.js';
 import { baseline } from './baseline.js';
 import { create } from './create.js';
 import { doctor } from './doctor.js';
+import { pool } from './pool.js';
 import { repair } from './repair.js';
 import { status } from './status.js';
 import { undo } from './undo.js';
@@ -22,4 +23,5 @@ export const COMMANDS: readonly CliCommand[] = [
   adopt,
   unlock,
   doctor,
+  pool,
 ];

@@ -5,7 +5,14 @@ import type { Host } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { findConfig, namedConfig } from './find-config.js';
 import { loadConfig } from './load-config.js';
-import { CONFIG_VARIABLE, ENV_PREFIX, PLACEHOLDER_PREFIX, type Setting, SETTINGS } from './settings-table.js';
+import {
+  APP_PASSWORD_VARIABLE,
+  CONFIG_VARIABLE,
+  ENV_PREFIX,
+  PLACEHOLDER_PREFIX,
+  type Setting,
+  SETTINGS,
+} from './settings-table.js';
 
 /** What the command line, the environment and the configuration file come to. */
 export interface Settings {
@@ -151,7 +158,7 @@ function refuseTwoUrls(layer: Layer, url: string, urlFile: string): void {
 const OF_KUBERNETES = /_(?:SERVICE_(?:HOST|PORT)|PORT)(?:_|$)/;
 
 function refuseUnknownVariables(env: Host['env']): void {
-  const known = [...SETTINGS.flatMap((setting) => setting.env), CONFIG_VARIABLE];
+  const known = [...SETTINGS.flatMap((setting) => setting.env), CONFIG_VARIABLE, APP_PASSWORD_VARIABLE];
   const unknown = Object.keys(env)
     .filter((name) => name.startsWith(ENV_PREFIX) && !name.startsWith(PLACEHOLDER_PREFIX))
     .find((name) => !known.includes(name) && !OF_KUBERNETES.test(name));

@@ -21,6 +21,9 @@ export const PLACEHOLDER_PREFIX = `${ENV_PREFIX}PLACEHOLDER_`;
 /** The configuration file, as `--config`. */
 export const CONFIG_VARIABLE = `${ENV_PREFIX}CONFIG`;
 
+/** The password of an application's status page, which `pool top` sends as a bearer token: not in the list of processes. */
+export const APP_PASSWORD_VARIABLE = `${ENV_PREFIX}APP_PASSWORD`;
+
 /** Everything that can be set from outside the configuration file. The table in docs/migrations.md is this one. */
 export const SETTINGS: readonly Setting[] = [
   {

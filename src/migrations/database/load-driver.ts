@@ -2,11 +2,17 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { InvalidOptionsError } from '../../core/index.js';
 
+/** A driver that migrations can be run with. */
 export type DriverName = 'pg' | 'mysql2' | 'mariadb';
 
 /**
  * Loads a driver that the application has: as its own folder sees it, then as the installed holdfast does.
  * Throws `InvalidOptionsError` with the command that installs it.
+ *
+ * @example
+ * ```ts
+ * const { Pool } = loadDriver('pg', process.cwd()) as typeof import('pg');
+ * ```
  */
 export function loadDriver(name: DriverName, cwd: string): unknown {
   const found = findDriver(name, cwd);
@@ -16,7 +22,14 @@ export function loadDriver(name: DriverName, cwd: string): unknown {
   );
 }
 
-/** {@link loadDriver}, or `undefined` where it is not installed. What a driver throws while it loads is thrown. */
+/**
+ * {@link loadDriver}, or `undefined` where it is not installed. What a driver throws while it loads is thrown.
+ *
+ * @example
+ * ```ts
+ * const hasMariadb = findDriver('mariadb', process.cwd()) !== undefined;
+ * ```
+ */
 export function findDriver(name: DriverName, cwd: string): unknown {
   const application = join(cwd, 'package.json');
   // `npx holdfast` in an empty folder, and package managers that show a package its own dependencies alone.

@@ -61,7 +61,15 @@ export function statusJson(status: StatusDocument): string {
   return JSON.stringify(status, (_, value: unknown) => (value === Infinity ? -1 : value));
 }
 
-/** Reads the JSON again. Answers `undefined` for what is no status. */
+/**
+ * Reads what the status page answers to `?format=json`. Answers `undefined` for what is no status.
+ *
+ * @example
+ * ```ts
+ * const response = await fetch('http://127.0.0.1:9090/?format=json', { headers: { authorization } });
+ * const inUse = readStatus(await response.text())?.pools.map(({ counts }) => counts.inUse);
+ * ```
+ */
 export function readStatus(json: string): StatusDocument | undefined {
   try {
     const status = JSON.parse(json, (key, value: unknown) =>

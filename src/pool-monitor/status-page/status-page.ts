@@ -36,7 +36,14 @@ const readDenied: Reader<401 | 404> = (value, path) => {
   return value;
 };
 
-/** Reads the options once. Throws `InvalidOptionsError`. */
+/**
+ * Reads the options of a status page, for what passes them on. Throws `InvalidOptionsError`, which names them by `path`.
+ *
+ * @example
+ * ```ts
+ * const { authorize, denied } = parseStatusPageOptions(options, 'statusPage');
+ * ```
+ */
 export function parseStatusPageOptions(raw: StatusPageOptions, path: string): Required<StatusPageOptions> {
   return readOptions<Required<StatusPageOptions>>(
     raw,

@@ -67,7 +67,14 @@ function stateOf(lease: LeaseReport): Html {
   return lease.verdict === 'suspect' ? html`<span class="warn">${words}</span>` : html`${words}`;
 }
 
-/** `leaked, in a transaction`. */
+/**
+ * What a lease is doing, in words.
+ *
+ * @example
+ * ```ts
+ * monitor.report().pools[0].leases.map(leaseWords); // ['leaked, idle, in a transaction']
+ * ```
+ */
 export function leaseWords(lease: LeaseReport): string {
   const words = [
     lease.verdict === 'leak' && 'leaked',
