@@ -2,7 +2,7 @@ import type { Fault } from '../../harness/faults.js';
 import type { FaultProxy } from '../../harness/fault-proxy.js';
 import type { MigratorOptions } from '../../../src/migrations/index.js';
 import { useChildProgram } from './child-program.js';
-import { type Engine, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+import { type Engine, useWorkspace } from './workspace.js';
 
 /** Matches the statement of that number: counted from the first that matches `from`, or of those that match `only`. */
 class Nth extends RegExp {
@@ -29,14 +29,14 @@ interface Counted {
   readonly only?: RegExp;
 }
 
-const FROM_THE_LOCK_ON = /pg_try_advisory_lock|GET_LOCK/;
+export const FROM_THE_LOCK_ON = /pg_try_advisory_lock|GET_LOCK/;
 /** What comes before is the same in every case. */
-const FROM_THE_JOURNAL_ON = /CREATE TABLE \S*holdfast_migration_journal/;
+export const FROM_THE_JOURNAL_ON = /CREATE TABLE \S*holdfast_migration_journal/;
 /** The statements of the file itself, wherever they are in a packet. */
 const OF_THE_FILE =
   /(?:^|\n)(?:CREATE TABLE [ac] |CREATE INDEX|INSERT INTO [ad] |ALTER TABLE [ac]|UPDATE a|RENAME)/;
 
-const IN_ONE_TRANSACTION = `
+export const IN_ONE_TRANSACTION = `
   CREATE TABLE a (id INT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n INT);
   INSERT INTO a (n) VALUES (1);
   ALTER TABLE a ADD COLUMN b INT;
@@ -48,61 +48,30 @@ const IN_ONE_TRANSACTION = `
   ALTER TABLE c RENAME TO d;
   INSERT INTO d VALUES (1);`;
 
-const WITH_ONE_ALONE = IN_ONE_TRANSACTION.replace('CREATE INDEX', 'CREATE INDEX CONCURRENTLY');
+export const WITH_ONE_ALONE = IN_ONE_TRANSACTION.replace('CREATE INDEX', 'CREATE INDEX CONCURRENTLY');
 
-const EACH_ALONE = `-- no-transaction${IN_ONE_TRANSACTION}`;
+export const EACH_ALONE = `-- no-transaction${IN_ONE_TRANSACTION}`;
 
-const ON_MARIADB = IN_ONE_TRANSACTION.replace('GENERATED ALWAYS AS IDENTITY', 'AUTO_INCREMENT').replace(
-  'ALTER TABLE c RENAME TO d',
-  'RENAME TABLE c TO d',
-);
-
-const cases = [
-  // What one transaction holds travels together.
-  {
-    name: 'PostgreSQL, in one transaction',
-    use: usePostgres,
-    sql: IN_ONE_TRANSACTION,
-    first: FROM_THE_LOCK_ON,
-    atLeast: { kills: 1, losses: 10 },
-  },
-  {
-    name: 'PostgreSQL, with a statement that stands alone',
-    use: usePostgres,
-    sql: WITH_ONE_ALONE,
-    first: FROM_THE_JOURNAL_ON,
-    atLeast: { kills: 3, losses: 8 },
-  },
-  {
-    name: 'PostgreSQL, without a transaction',
-    use: usePostgres,
-    sql: EACH_ALONE,
-    first: FROM_THE_JOURNAL_ON,
-    atLeast: { kills: 10, losses: 20 },
-  },
-  {
-    name: 'MariaDB by mysql2',
-    use: () => useMariadb('mysql2'),
-    sql: ON_MARIADB,
-    first: FROM_THE_JOURNAL_ON,
-    atLeast: { kills: 10, losses: 20 },
-  },
-  {
-    name: 'MariaDB by mariadb',
-    use: () => useMariadb('mariadb'),
-    sql: ON_MARIADB,
-    first: FROM_THE_JOURNAL_ON,
-    atLeast: { kills: 10, losses: 20 },
-  },
-] as const;
+export const ON_MARIADB = IN_ONE_TRANSACTION.replace(
+  'GENERATED ALWAYS AS IDENTITY',
+  'AUTO_INCREMENT',
+).replace('ALTER TABLE c RENAME TO d', 'RENAME TABLE c TO d');
 
 const faults = [
   ['before the server has it', { action: 'cut-before' }],
   ['after the server has run it, before its answer', { action: 'cut-after' }],
 ] as const satisfies readonly (readonly [string, Fault])[];
 
-describe.each(cases)('$name', ({ use, sql, first, atLeast }) => {
-  const engine: Engine = use();
+export interface CrashGrid {
+  readonly sql: string;
+  /** Lost connections are counted from the first statement that matches. */
+  readonly first: RegExp;
+  /** Points at which it has to crash, so that a pattern that matches nothing is met. */
+  readonly atLeast: { readonly kills: number; readonly losses: number };
+}
+
+/** Crashes at each point of one kind of file on one database. A test file for each: they are long, and workers share files. */
+export function testCrashes(engine: Engine, { sql, first, atLeast }: CrashGrid): void {
   const files = useWorkspace(engine);
   const program = useChildProgram();
   const options = (url: string): MigratorOptions => ({
@@ -160,7 +129,7 @@ describe.each(cases)('$name', ({ use, sql, first, atLeast }) => {
     },
     300_000,
   );
-});
+}
 
 async function reset(engine: Engine): Promise<void> {
   if (engine.driver === 'pg') {
