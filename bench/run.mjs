@@ -3,6 +3,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isBuilt } from '../scripts/build-stamp.mjs';
 
 const bench = new URL('.', import.meta.url);
 const root = new URL('..', bench);
@@ -19,7 +20,8 @@ if (args.includes('--help')) {
 install();
 run(process.execPath, ['scripts/generate-prisma.mjs'], root);
 // A copy of its own: the benchmark can run while others build, and `dist` stays as it is.
-buildLibrary('holdfast', root);
+if (args.includes('--compile') && isBuilt()) copyLibrary();
+else buildLibrary('holdfast', root);
 const before = valueOf('--before');
 rmSync(new URL('node_modules/holdfast-before', bench), { recursive: true, force: true });
 rmSync(new URL('dist', bench), { recursive: true, force: true });
@@ -42,6 +44,14 @@ function install() {
   const wanted = new URL('package-lock.json', bench);
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
   run('npm', ['ci', '--no-audit', '--no-fund'], bench);
+}
+
+/** To compile against: what `npm run build` has left. */
+function copyLibrary() {
+  const target = new URL('node_modules/holdfast/', bench);
+  rmSync(target, { recursive: true, force: true });
+  for (const name of ['package.json', 'dist'])
+    cpSync(new URL(name, root), new URL(name, target), { recursive: true });
 }
 
 function buildLibrary(name, from) {

@@ -1,7 +1,5 @@
 // Compiles an example into its dist/ with plain tsc, as an application's own build would.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -9,16 +7,8 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 /** Builds the library first when its source has changed since. Ends the process when tsc does not like something. */
 export function compile(folder) {
   node(['scripts/generate-prisma.mjs']);
-  if (!isBuilt()) node(['scripts/build.mjs']);
+  node(['scripts/build.mjs', '--if-changed']);
   node(['node_modules/typescript/bin/tsc', '-p', folder]);
-}
-
-function isBuilt() {
-  const built = join(root, 'dist/esm/index.js');
-  if (!existsSync(built)) return false;
-  const { mtimeMs } = statSync(built);
-  const sources = readdirSync(join(root, 'src'), { recursive: true });
-  return sources.every((file) => statSync(join(root, 'src', file)).mtimeMs < mtimeMs);
 }
 
 function node(args) {

@@ -12,18 +12,19 @@ const suites = [
     config: 'jest.nestjs.config.cjs',
     nodeOptions: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
   },
-  { name: 'consumers', config: 'jest.consumers.config.cjs' },
+  // Installs from the registry and compiles, on one core: beside the two before it.
+  { name: 'consumers', config: 'jest.consumers.config.cjs', isAside: true },
   ...(process.env.HOLDFAST_TEST_MYSQL8_URL ? [{ name: 'mysql8', config: 'jest.mysql8.config.cjs' }] : []),
 ];
 const secondsToEndByItself = 20;
 
 const root = new URL('../', import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-tests-'));
-const totals = [];
-for (const suite of suites) {
-  console.log(`\n=== ${suite.name}`);
-  totals.push({ name: suite.name, ...(await runSuite(suite)) });
-}
+const [first, ...others] = suites.filter(({ isAside }) => !isAside);
+const totals = [await runSuite(first)];
+const aside = Promise.all(suites.filter(({ isAside }) => isAside).map(runSuite));
+for (const suite of others) totals.push(await runSuite(suite));
+totals.push(...(await aside));
 rmSync(folder, { recursive: true, force: true });
 
 console.log();
@@ -32,26 +33,31 @@ const sum = (key) => totals.reduce((total, suite) => total + suite[key], 0);
 console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
 process.exitCode = sum('failed') === 0 ? 0 : 1;
 
-async function runSuite({ name, config, nodeOptions }) {
+async function runSuite({ name, config, nodeOptions, isAside }) {
   const report = join(folder, `${name}.json`);
-  const ended = await runJest(['-c', config, '--json', '--outputFile', report], nodeOptions, report);
-  if (!existsSync(report)) return { passed: 0, failed: 1 };
+  if (!isAside) console.log(`\n=== ${name}`);
+  const args = ['-c', config, '--json', '--outputFile', report];
+  const { ended, output } = await runJest(args, { nodeOptions, report, isAside });
+  if (isAside) console.log(`\n=== ${name}\n${output}`);
+  if (!existsSync(report)) return { name, passed: 0, failed: 1 };
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
     readFileSync(report, 'utf8'),
   );
   const failed = numFailedTests + numRuntimeErrorTestSuites;
   // jest can fail without a failed test: nothing found, a teardown that throws, a process that does not end.
-  return { passed: numPassedTests, failed: failed === 0 && !ended ? 1 : failed };
+  return { name, passed: numPassedTests, failed: failed === 0 && !ended ? 1 : failed };
 }
 
-/** Answers whether jest ended by itself and with success. */
-function runJest(args, nodeOptions, report) {
+/** Answers whether jest ended by itself and with success, and what it said where that is not shown at once. */
+function runJest(args, { nodeOptions, report, isAside }) {
+  let output = '';
   const env = { ...process.env, ...(nodeOptions && { NODE_OPTIONS: nodeOptions }) };
   const jest = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...args], {
     cwd: root,
     env,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', isAside ? 'pipe' : 'inherit'],
   });
+  jest.stderr?.setEncoding('utf8').on('data', (text) => (output += text));
   return new Promise((resolve, reject) => {
     let stuck;
     const watch = setInterval(() => {
@@ -68,7 +74,7 @@ function runJest(args, nodeOptions, report) {
     jest.once('close', (code) => {
       clearInterval(watch);
       clearTimeout(stuck);
-      resolve(code === 0);
+      resolve({ ended: code === 0, output });
     });
   });
 }

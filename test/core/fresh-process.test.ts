@@ -5,7 +5,7 @@ import { BuiltPackage } from './built-package.js';
 
 /** What only a process that has loaded nothing else can show. */
 const built = new BuiltPackage();
-beforeAll(() => built.build(), 60_000);
+beforeAll(() => built.build(), 300_000);
 afterAll(() => built.remove());
 
 const load = (format: 'cjs' | 'esm', name: string): string => {

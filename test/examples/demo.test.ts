@@ -9,7 +9,7 @@ const compiled = `${example}/dist/examples/nestjs-typeorm`;
 const demo = `${example}/run-demo.mjs`;
 const running: NodeProcess[] = [];
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 afterEach(async () => {
   for (const process of running.splice(0)) await process.remove();
 });

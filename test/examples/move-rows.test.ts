@@ -3,7 +3,7 @@ import type { ArmedFault, FaultProxy } from '../harness/fault-proxy.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { NodeProcess } from './spawn-node.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 
 const source = useMysqlDatabase([
   `CREATE TABLE chat (

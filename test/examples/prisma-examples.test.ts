@@ -1,6 +1,6 @@
 import { NodeProcess } from './spawn-node.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 
 const examples = [
   {

@@ -70,7 +70,7 @@ export class RunnerProject {
 
   #run(args: readonly string[], databaseUrl: string): Promise<RunnerOutcome> {
     const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], DATABASE_URL: databaseUrl };
-    const child = spawn(process.execPath, args, { cwd: this.#folder, env, timeout: 30_000 });
+    const child = spawn(process.execPath, args, { cwd: this.#folder, env, timeout: 240_000 });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));

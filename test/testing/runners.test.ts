@@ -4,10 +4,10 @@ import { RunnerProject } from './runner-project.js';
 
 const db = useDatabase();
 const project = new RunnerProject();
-beforeAll(() => project.create(), 60_000);
+beforeAll(() => project.create(), 300_000);
 afterAll(() => project.remove());
 afterEach(() => db.truncate());
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 describe('vitest', () => {
   test('runs files at once that do not see one another, and hooks inside the transaction', async () => {
