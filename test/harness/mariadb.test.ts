@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createConnection } from 'mysql2/promise';
+import { until } from '../conformance/observing.js';
 import { startMariadb } from './mariadb.js';
 import { useMysqlDatabase } from './mysql-database.js';
 
@@ -27,6 +28,8 @@ describe('a database of its own', () => {
     await connection.beginTransaction();
     await connection.query("INSERT INTO entry (label) VALUES ('a')");
 
+    // The server answers first, and takes the statement off its list then.
+    await until('the end of the statement', async () => (await db.sessions())[0]?.query === null);
     expect(await db.sessions()).toEqual([{ id: connection.threadId, inTransaction: true, query: null }]);
     expect(await db.query('SELECT label FROM entry')).toEqual([]);
 

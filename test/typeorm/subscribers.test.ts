@@ -8,6 +8,7 @@ import {
   type InsertEvent,
   type QueryRunner,
 } from 'typeorm';
+import { until } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
 
 interface Entry {
@@ -114,10 +115,12 @@ test.each(['beforeTransactionRollback', 'afterTransactionRollback'])(
     );
     await expect(call).rejects.toMatchObject({ code: 'TRANSACTION_TIMEOUT' });
     dataSource.subscribers.length = 0;
-    const open = await db.query(
-      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'",
-    );
-    expect(open).toEqual([]);
+    await until('the end of the transaction on the server', async () => {
+      const open = await db.query(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'",
+      );
+      return open.length === 0;
+    });
     expect(await db.query('SELECT label FROM entry')).toEqual([]);
   },
 );
