@@ -19,6 +19,7 @@ export type FindingKind =
   | 'long-transaction'
   | 'late-return';
 
+/** How bad it is: `info` is for the log, `critical` wakes people. */
 export type Severity = 'info' | 'warning' | 'critical';
 
 /** Something wrong with one call site of one pool, from its first sign to its end. */

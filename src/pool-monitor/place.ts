@@ -10,7 +10,14 @@ export interface Place {
   readonly column: number;
 }
 
-/** `OrderService.place (src/order.service.ts:42)`: how a place is written in messages and keys. */
+/**
+ * How a place is written in messages and keys.
+ *
+ * @example
+ * ```ts
+ * formatPlace(lease.place); // 'OrderService.place (src/order.service.ts:42)'
+ * ```
+ */
 export function formatPlace(place: Place): string {
   const at = `${place.file}:${place.line}`;
   return place.function ? `${place.function} (${at})` : at;

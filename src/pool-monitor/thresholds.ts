@@ -20,6 +20,7 @@ export interface Thresholds {
   readonly longTransactionMs: number;
 }
 
+/** The thresholds of a pool that was given no others. */
 export const DEFAULT_THRESHOLDS: Thresholds = Object.freeze({
   suspectAfterMs: 30_000,
   leakAfterMs: 120_000,

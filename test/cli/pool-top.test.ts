@@ -38,7 +38,13 @@ let clients: PoolClient[];
 beforeEach(async () => {
   clock = new ManualClock();
   pool = db.pool({ max: 3 });
-  monitor = createPoolMonitor({ service: 'shop', environment: 'test', instance: 'shop-1', clock }).start();
+  monitor = createPoolMonitor({
+    service: 'shop',
+    environment: 'test',
+    instance: 'shop-1',
+    clock,
+    server: { mode: 'off' },
+  }).start();
   monitor.watch(pool, { name: 'orders' });
   app = await serve(statusPage(monitor, { authorize: passwordGuard(password) }));
   clients = [];

@@ -1,12 +1,16 @@
 import { findManagedPool, type ManageablePool, preparePool } from '../../connection/index.js';
+import type { LeaseReport } from '../report.js';
 import type { ServerReport } from '../server-report.js';
 import { keepConnection } from './keep-connection.js';
 import { ServerWatch } from './server-watch.js';
 
 /** Looks at a server again and again, over one connection. */
 export interface ServerLook {
-  /** Never rejects: what could not be seen is a note of the report. */
-  read(): Promise<ServerReport>;
+  /**
+   * Never rejects: what could not be seen is a note of the report. `leases`: those of the pool that are out, so that sessions
+   * are told by source line. Default: none.
+   */
+  read(leases?: readonly LeaseReport[]): Promise<ServerReport>;
   close(): Promise<void>;
 }
 
@@ -29,5 +33,5 @@ export async function lookAtServer(
   const connection = keepConnection(managed, { instance });
   await connection.start();
   const watch = new ServerWatch({ pool: managed, connection, route: 'beside' });
-  return { read: () => watch.read([]), close: () => connection.stop() };
+  return { read: (leases = []) => watch.read(leases), close: () => connection.stop() };
 }

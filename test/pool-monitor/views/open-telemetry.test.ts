@@ -26,7 +26,7 @@ beforeEach(() => {
   provider = new MeterProvider({ readers: [reader] });
   pool = db.pool({ max: 2, min: 0 });
   managed = managePool(pool, { name: 'orders', clock, acquireTimeoutMs: 1000 });
-  monitor = createPoolMonitor({ clock }).start();
+  monitor = createPoolMonitor({ clock, server: { mode: 'off' } }).start();
 });
 afterEach(async () => {
   await monitor.stop();

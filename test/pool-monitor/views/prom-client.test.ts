@@ -16,7 +16,7 @@ beforeEach(() => {
   register = new client.Registry();
   pool = db.pool({ max: 2 });
   managed = managePool(pool, { name: 'orders', clock, acquireTimeoutMs: 1000 });
-  monitor = createPoolMonitor({ clock }).start();
+  monitor = createPoolMonitor({ clock, server: { mode: 'off' } }).start();
 });
 afterEach(async () => {
   await monitor.stop();

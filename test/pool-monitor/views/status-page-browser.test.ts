@@ -4,9 +4,13 @@ import type { Page } from 'playwright-core';
 import type { Pool, PoolClient } from 'pg';
 import {
   createPoolMonitor,
+  functionSink,
+  lookAtServer,
+  type MonitorView,
   openRequest,
   passwordGuard,
   type PoolMonitor,
+  type ServerReport,
   statusPage,
 } from 'holdfast/pool-monitor';
 import { ManualClock } from 'holdfast/testing';
@@ -30,6 +34,18 @@ let giveBack = async (): Promise<void> => undefined;
 /** What the browser complained about: what the policy of the page refuses, above all. */
 const complaints: string[] = [];
 
+/** What the server said, where a test has asked it: on a clock that is moved by hand nobody looks by the minute. */
+let server: ServerReport | undefined;
+
+function viewOf(of: PoolMonitor): MonitorView {
+  return Object.assign(Object.create(of) as PoolMonitor, {
+    report: () => ({ ...of.report(), ...(server && { servers: new Map([[server.pool, server]]) }) }),
+    metrics: () => of.metrics(),
+    history: (pool: string) => of.history(pool),
+    alerts: () => of.alerts(),
+  });
+}
+
 async function open(name: string, max: number): Promise<void> {
   clock = new ManualClock();
   pool = db.pool({ max, application_name: 'shop' });
@@ -41,11 +57,14 @@ async function open(name: string, max: number): Promise<void> {
     instance: 'shop-7d9f:1',
     clock,
     wallClock: () => start + clock.now(),
+    server: { mode: 'off' },
+    alerts: { sinks: [functionSink(() => undefined, { name: 'team' })] },
   }).start();
   monitor.watch(pool, { name });
-  ({ url, close: closeServer } = await serve(statusPage(monitor, { authorize: () => true })));
+  ({ url, close: closeServer } = await serve(statusPage(viewOf(monitor), { authorize: () => true })));
   page = await browser.context.newPage();
   complaints.length = 0;
+  server = undefined;
   page.on('console', (message) => complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(error.message));
 }
@@ -155,6 +174,9 @@ test('an hour that ends in an exhausted pool, as the picture in the documentatio
     for (const client of await Promise.all(waiting)) client.release();
   };
   pass(8);
+  const look = await lookAtServer(pool, { name: 'orders', instance: 'shop-7d9f:1' });
+  server = await look.read(monitor.report().pools[0]!.leases);
+  await look.close();
 
   await page.goto(`${url}?refresh=off`);
   const text = await page.locator('main').innerText();
@@ -162,6 +184,10 @@ test('an hour that ends in an exhausted pool, as the picture in the documentatio
   expect(text).toMatch(/leak: OrderService\.place \(test\/pool-monitor\/views\/shop\.service\.ts:\d+\)/);
   expect(text).toContain('in POST /orders/:id');
   expect(text).toContain('leaked, idle, in a transaction');
+  expect(text).toMatch(/The server: PostgreSQL [\d.]+/);
+  expect(text).toMatch(/\d+ of \d+ connections, 10 of them of this process/);
+  expect(text).toMatch(/Idle inside a transaction\n[^]*\d+ OrderService\.place/);
+  expect(text).toMatch(/critical\s+firing\s+.*leaked by OrderService\.place/);
   expect(await page.locator('svg .used').count()).toBe(1);
   expect(complaints).toEqual([]);
 

@@ -30,7 +30,7 @@ beforeEach(() => {
   logged.length = 0;
   setLogger(logger);
   pool = db.pool({ max: 2 });
-  monitor = createPoolMonitor({ service: 'shop', version: '1.2.3', clock }).start();
+  monitor = createPoolMonitor({ service: 'shop', version: '1.2.3', clock, server: { mode: 'off' } }).start();
   monitor.watch(pool, { name: 'orders' });
 });
 afterEach(async () => {
