@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { PassThrough } from 'node:stream';
 import picocolors from 'picocolors';
 import type { Pool, PoolClient } from 'pg';
@@ -377,16 +376,7 @@ describe('in a terminal', () => {
     const gone = await screen.until((frame) => frame.includes('does not answer'));
     expect(gone).toContain('1 of 3 in use');
 
-    const back = createServer(statusPage(monitor, { authorize: passwordGuard(password) }));
-    await new Promise<void>((resolve) => back.listen(Number(port), '127.0.0.1', resolve));
-    app = {
-      url: app.url,
-      close: () =>
-        new Promise((resolve) => {
-          back.close(() => resolve());
-          back.closeAllConnections();
-        }),
-    };
+    app = await serve(statusPage(monitor, { authorize: passwordGuard(password) }), Number(port));
     await screen.until((frame) => !frame.includes('does not answer'));
     screen.stdin.write('\x03');
     expect(await screen.ended).toBe(0);
