@@ -1,5 +1,5 @@
 import { DataSource } from 'typeorm';
-import type { Pool } from 'pg';
+import { Pool } from 'pg';
 import Cursor from 'pg-cursor';
 import QueryStream from 'pg-query-stream';
 import { createPoolMonitor, type PoolMonitor } from 'holdfast/pool-monitor';
@@ -96,6 +96,26 @@ describe('a pool under load', () => {
     expect((await pool.query('SELECT 1')).rowCount).toBe(1);
   });
 
+  test('a pool of a second copy of pg is watched as the first is', async () => {
+    watch(2);
+    let Second!: typeof Pool;
+    jest.isolateModules(() => {
+      ({ Pool: Second } = jest.requireActual<{ Pool: typeof Pool }>('pg'));
+    });
+    expect(Second).not.toBe(Pool);
+    const second = db.track(new Second({ connectionString: db.url, max: 2 }));
+    watched.monitor.watch(second, { name: 'second' });
+    const clients = [await pool.connect(), await second.connect()];
+    watched.clock.advance(130_000);
+    expect(watched.monitor.report().pools).toMatchObject([
+      { pool: 'shop', untracked: 0, findings: [{ kind: 'leak', count: 1 }] },
+      { pool: 'second', untracked: 0, findings: [{ kind: 'leak', count: 1 }] },
+    ]);
+    for (const client of clients) client.release();
+    watched.clock.advance(1000);
+    expect(watched.lines.filter((line) => line === 'closed leak')).toHaveLength(2);
+  });
+
   test('replicas are pools of their own', async () => {
     watch(2);
     const replica = db.pool({ max: 2 });
@@ -116,7 +136,12 @@ describe('a data source that is destroyed and initialised again', () => {
   const lines: string[] = [];
   beforeEach(async () => {
     lines.length = 0;
-    monitor = createPoolMonitor({ clock, wallClock: () => clock.now(), server: { mode: 'off' } }).start();
+    monitor = createPoolMonitor({
+      clock,
+      wallClock: () => clock.now(),
+      server: { mode: 'off' },
+      alerts: { sinks: [] },
+    }).start();
     monitor.onFinding(({ change, finding }) => void lines.push(`${change} ${finding.kind}`));
     dataSource = new DataSource({ type: 'postgres', url: db.url, extra: { max: 3 } });
   });

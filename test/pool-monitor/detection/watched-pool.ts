@@ -22,6 +22,8 @@ export class WatchedPool {
       clock: this.clock,
       wallClock: () => this.clock.now(),
       server: { mode: 'off' },
+      // What is told to whom is tested elsewhere.
+      alerts: { sinks: [] },
       ...options,
     });
     this.monitor.onFinding((event) => void this.events.push(event));

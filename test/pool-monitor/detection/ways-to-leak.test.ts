@@ -169,7 +169,12 @@ describe.each(Object.keys(WAYS))('through %s', (way) => {
   let monitor: PoolMonitor;
   let service: LeakyService;
   beforeEach(async () => {
-    monitor = createPoolMonitor({ clock, wallClock: () => clock.now(), server: { mode: 'off' } }).start();
+    monitor = createPoolMonitor({
+      clock,
+      wallClock: () => clock.now(),
+      server: { mode: 'off' },
+      alerts: { sinks: [] },
+    }).start();
     service = await WAYS[way]!(monitor);
     clock.advance(1000);
   });
