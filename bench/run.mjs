@@ -34,7 +34,8 @@ run(process.execPath, [tsc, '-p', 'tsconfig.json'], bench);
 writeFileSync(new URL('dist/package.json', bench), '{ "type": "commonjs" }\n');
 if (args.includes('--compile')) process.exit();
 
-const entry = args.includes('--heap') ? 'heap' : args.includes('--migrate') ? 'migrate/main' : 'main';
+const entries = { '--heap': 'heap', '--migrate': 'migrate/main', '--monitor': 'monitor' };
+const entry = entries[args.find((arg) => arg in entries)] ?? 'main';
 const script = fileURLToPath(new URL(`dist/bench/src/${entry}.js`, bench));
 const flags = ['--expose-gc', '--enable-source-maps', script, ...args];
 process.exitCode = spawnSync(process.execPath, flags, { cwd: root, stdio: 'inherit' }).status ?? 1;

@@ -69,7 +69,7 @@ export interface LeaseEnd {
 export interface LeaseObserver {
   /** True: no events of self-releasing `pool.query()` calls that need not wait. They stay as fast as without an observer. */
   readonly ignoresQueries?: boolean;
-  /** Whether the next request is to record where it was made (`askedAt`): 5 to 20 µs each. Requests that wait always do where this method exists. */
+  /** Whether the next request is to record where it was made (`askedAt`): 5 to 20 µs each. Requests that wait do without being asked for where this method exists, up to 500 a second. */
   recordsCallSite?(kind: LeaseKind): boolean;
   /** No connection was free: the request waits. */
   wait?(request: LeaseRequest): void;
@@ -106,6 +106,8 @@ const EVENTS: readonly (keyof LeaseObserver)[] = [
 const FRAMES = 30;
 /** Behind a call of a Prisma model are more of them; a request that waits has the time. */
 const FRAMES_OF_WAITING = 60;
+/** A pool that is merely busy lets thousands wait for a moment each; one that is stuck is asked by fewer. */
+const STACKS_OF_WAITING_PER_SECOND = 500;
 
 /** A request on its way: what is learnt of it later is added. */
 export interface OpenLeaseRequest extends LeaseRequest {
@@ -137,6 +139,7 @@ export class LeaseBook {
   #held: LeaseInfo[] | undefined;
   #watchesQueries = false;
   #recordsCallSites = false;
+  #second = { began: -Infinity, stacks: 0 };
 
   /** False lets a hot path skip making event objects. */
   get observed(): boolean {
@@ -185,11 +188,17 @@ export class LeaseBook {
   /** A request begins to wait; the returned function says that it does no longer. */
   waits(request: OpenLeaseRequest): () => void {
     if (!this.observed) return () => {};
-    if (this.#recordsCallSites) request.askedAt ??= new CallSite(undefined, FRAMES_OF_WAITING);
+    if (this.#recordsCallSites && !request.askedAt && this.#hasStackLeft(request.requestedAt))
+      request.askedAt = new CallSite(undefined, FRAMES_OF_WAITING);
     request.waited = true;
     this.#waiting.add(request);
     this.emit('wait', request);
     return () => void this.#waiting.delete(request);
+  }
+
+  #hasStackLeft(now: number): boolean {
+    if (now - this.#second.began >= 1000) this.#second = { began: now, stacks: 0 };
+    return this.#second.stacks++ < STACKS_OF_WAITING_PER_SECOND;
   }
 
   /** The requests that wait, oldest first. */

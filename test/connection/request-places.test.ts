@@ -218,3 +218,23 @@ describe.each(drivers)('$name', (driver) => {
     client.release();
   });
 });
+
+test('of requests that wait 500 a second record their place: thousands may wait for a moment each', async () => {
+  const { pool, managed, clock } = startPg(pg, one);
+  managed.observe({ ignoresQueries: true, recordsCallSite: () => false });
+  const client = await pool.connect();
+  const asked: Promise<unknown>[] = [];
+  const ask = (count: number): void => {
+    for (let made = 0; made < count; made++) asked.push(pool.query('SELECT 1'));
+  };
+  const placed = (): number => managed.waiting().filter(({ askedAt }) => askedAt).length;
+  ask(499);
+  clock.advance(999);
+  ask(2);
+  expect([placed(), managed.waiting().length]).toEqual([500, 501]);
+  clock.advance(1);
+  ask(1);
+  expect(placed()).toBe(501);
+  client.release();
+  await Promise.all(asked);
+});
