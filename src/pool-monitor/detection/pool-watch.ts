@@ -57,7 +57,6 @@ export class PoolWatch {
     this.#shared = shared;
     this.statistics = new PoolStatistics(pool.name);
     this.#occurrences = new Occurrences(shared.findings);
-    for (const lease of pool.leases()) this.#tracked.set(lease.id, new TrackedLease(lease, pool));
     this.#stop = pool.observe({
       ignoresQueries: true,
       recordsCallSite: shared.callSites.take,
@@ -77,9 +76,20 @@ export class PoolWatch {
     return [...this.#tracked.values()].some(({ verdict }) => verdict !== undefined);
   }
 
-  /** The leases that are out, oldest first. */
+  /**
+   * The leases that are out, oldest first. They are taken in when somebody looks: most come back before the next sweep,
+   * and cost nothing but their statistics.
+   */
   get tracked(): readonly TrackedLease[] {
-    return [...this.#tracked.values()];
+    return this.pool.leases().map((lease) => this.#trackedOf(lease));
+  }
+
+  #trackedOf(lease: LeaseInfo): TrackedLease {
+    const known = this.#tracked.get(lease.id);
+    if (known) return known;
+    const tracked = new TrackedLease(lease, this.pool);
+    this.#tracked.set(lease.id, tracked);
+    return tracked;
   }
 
   thresholdsOf(tracked?: TrackedLease): Thresholds {
@@ -91,7 +101,7 @@ export class PoolWatch {
 
   /** Looks at every lease and judges. `elapsedMs`: judging time since the last sweep. */
   sweep(elapsedMs: number): void {
-    for (const tracked of this.#tracked.values()) {
+    for (const tracked of this.tracked) {
       tracked.look(elapsedMs);
       tracked.verdict = verdictOf(tracked, this.thresholdsOf(tracked));
     }
@@ -181,12 +191,10 @@ export class PoolWatch {
     this.statistics.waited(waitedMs);
     if (lease.opened) this.statistics.created(waitedMs);
     if (waitedMs > 0) this.#waits.add(waitedMs, lease.acquiredAt);
-    if (lease.kind !== 'query') this.#tracked.set(lease.id, new TrackedLease(lease, this.pool));
   }
 
   #abandoned(lease: LeaseInfo): void {
-    const tracked = this.#tracked.get(lease.id);
-    if (tracked) tracked.abandoned = true;
+    this.#trackedOf(lease).abandoned = true;
   }
 
   #ended(lease: LeaseInfo, how: string, end?: LeaseEnd): void {
