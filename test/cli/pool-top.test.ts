@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { PassThrough } from 'node:stream';
 import picocolors from 'picocolors';
 import type { Pool, PoolClient } from 'pg';
@@ -33,6 +34,8 @@ let pool: Pool;
 let monitor: PoolMonitor;
 let app: { readonly url: string; close(): Promise<void> };
 let clients: PoolClient[];
+/** What a test has served beside it. */
+let others: { close(): Promise<void> }[];
 
 beforeEach(async () => {
   clock = new ManualClock();
@@ -47,12 +50,19 @@ beforeEach(async () => {
   monitor.watch(pool, { name: 'orders' });
   app = await serve(statusPage(monitor, { authorize: passwordGuard(password) }));
   clients = [];
+  others = [];
 });
 afterEach(async () => {
   for (const client of clients) client.release();
-  await app.close();
+  for (const { close } of [app, ...others]) await close();
   await monitor.stop();
 });
+
+async function serveOther(handler: RequestListener): Promise<string> {
+  const other = await serve(handler);
+  others.push(other);
+  return other.url;
+}
 
 const services = {
   async placeOrder(): Promise<void> {
@@ -181,7 +191,10 @@ describe('frames', () => {
     const request = openRequest('GET /\x1b]0;pwned\x07\n\x1b[2J', clock);
     await request.run(() => services.placeOrder());
 
-    const text = frameOf(await status(), FIRST_STATE, whole).join('\n');
+    const { app: seen } = await status();
+    const snapshot = { app: { ...seen, service: 'shop\x1b[31m' }, server: undefined };
+    const text = frameOf(snapshot, FIRST_STATE, whole).join('\n');
+    expect(text).toContain('shop\\x1b[31m');
     expect(text).toContain('GET /\\x1b]0;pwned\\x07 \\x1b[2J');
     expect(text).not.toContain('\x1b');
   });
@@ -239,29 +252,23 @@ describe('--app', () => {
       exitCode: 1,
       stderr: expect.stringContaining('does not answer (ECONNREFUSED)'),
     });
-    const other = await serve((_, response) => response.end('<html>'));
-    expect(await project().run(['pool', 'top', '--app', other.url])).toMatchObject({
+    const other = await serveOther((_, response) => response.end('<html>'));
+    expect(await project().run(['pool', 'top', '--app', other])).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining('not what a status page of holdfast does'),
     });
-    await other.close();
   });
 
-  test('the password does not follow a redirect', async () => {
-    const seen: (string | undefined)[] = [];
-    const elsewhere = await serve((request, response) => {
-      seen.push(request.headers.authorization);
+  test('a redirect is not followed', async () => {
+    const seen: string[] = [];
+    const location = await serveOther((request, response) => {
+      seen.push(request.headers.authorization ?? 'nothing');
       response.end();
     });
-    const redirecting = await serve((_, response) =>
-      response.writeHead(302, { location: elsewhere.url }).end(),
-    );
-    expect(await project().run(['pool', 'top', '--app', redirecting.url], { env })).toMatchObject({
-      exitCode: 1,
-    });
+    const redirecting = await serveOther((_, response) => response.writeHead(302, { location }).end());
+    const { exitCode } = await project().run(['pool', 'top', '--app', redirecting], { env });
+    expect(exitCode).toBe(1);
     expect(seen).toEqual([]);
-    await redirecting.close();
-    await elsewhere.close();
   });
 
   test('a DATABASE_URL beside it is not used', async () => {
