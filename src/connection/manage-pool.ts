@@ -159,13 +159,21 @@ export function managedPool(name: string = DEFAULT_SOURCE): ManagedPool {
  */
 export function preparePool(
   pool: ManageablePool,
-  { name = DEFAULT_SOURCE, clock = systemClock }: { readonly name?: string; readonly clock?: Clock } = {},
+  {
+    name = DEFAULT_SOURCE,
+    clock = systemClock,
+    connectionLimit,
+  }: {
+    readonly name?: string;
+    readonly clock?: Clock;
+    readonly connectionLimit?: number | undefined;
+  } = {},
 ): ManagedPool {
   return wrap(pool, {
     name,
     clock,
     acquireTimeoutMs: undefined,
-    connectionLimit: undefined,
+    connectionLimit,
   });
 }
 

@@ -10,4 +10,6 @@ export interface PoolWatcher {
   readonly clock: Clock;
   /** Watches whatever pools `supplier` answers, asked again and again. The returned function ends that. */
   watchSource(supplier: PoolSupplier): () => void;
+  /** Asks the suppliers now: a pool was made. */
+  adoptNow(): void;
 }

@@ -52,6 +52,9 @@ function readerOf(dialect: Dialect['name']): RegExp {
   return reader;
 }
 
+/** The value of a setting needs no quotes: `SET app.user_id = 4711a`, `SET search_path TO tenant_7`. */
+const SETTING = /^(?<name>SET\b[^=]*?(?:=|\bTO\b)\s*)[^?].*$/is;
+
 /**
  * A statement as it may be shown: without its literals and comments, on one line, no more than 300 characters, with `…`
  * where it was cut. Placeholders stay.
@@ -81,7 +84,10 @@ export function maskStatement(text: string, { name: dialect }: Pick<Dialect, 'na
     if (space !== undefined) shown = withSpace(shown);
     else shown = value === undefined ? shown + found[0].replaceAll(/\s+/g, ' ') : withValue(shown);
   }
-  const line = shown.trim().replace(/[\s;]+$/, '');
+  const line = shown
+    .trim()
+    .replace(/[\s;]+$/, '')
+    .replace(SETTING, '$<name>?');
   const isWhole = at >= looked.length && text.length <= LOOKED_AT;
   if (isWhole && line.length <= SHOWN) return line;
   // No half of a surrogate pair is left.

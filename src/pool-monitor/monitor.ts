@@ -9,7 +9,16 @@ import {
   registeredNames,
   registeredSource,
 } from '../connection/index.js';
-import { type Clock, describeError, getLogger } from '../core/index.js';
+import {
+  type Clock,
+  describeError,
+  getLogger,
+  invalid,
+  optional,
+  readInteger,
+  readOptions,
+  readString,
+} from '../core/index.js';
 import { AlertCentre } from './alerts/index.js';
 import { CallSiteBudget } from './detection/call-site-budget.js';
 import { collectGarbage } from './detection/collect-garbage.js';
@@ -97,12 +106,31 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
 
   /**
    * Watches a pool that holdfast does not manage otherwise: a service that wants the monitor alone. Its statements stay
-   * outside every transaction. Idempotent. Throws `UnsupportedDriverError` for what is no pool of pg, mysql2 or mariadb.
+   * outside every transaction. Idempotent. `connectionLimit` is for the mariadb connector, whose pool keeps its option of
+   * this name to itself: without it, nobody knows when the pool is full.
+   *
+   * @throws UnsupportedDriverError for what is no pool of pg, mysql2 or mariadb, InvalidOptionsError for wrong options.
    */
-  watch(pool: ManageablePool, options: { readonly name: string }): ManagedPool {
-    const managed = findManagedPool(pool) ?? preparePool(pool, { ...options, clock: this.#options.clock });
+  watch(
+    pool: ManageablePool,
+    options: { readonly name: string; readonly connectionLimit?: number },
+  ): ManagedPool {
+    const { name, connectionLimit } = readOptions<{ name: string; connectionLimit: number | undefined }>(
+      options,
+      { name: readString, connectionLimit: optional(readInteger(1, 100_000)) },
+      'watch(pool, options)',
+    );
+    if (typeof pool !== 'object' || pool === null)
+      throw invalid('watch(pool)', pool, 'a pool of pg, mysql2 or mariadb');
+    const { clock } = this.#options;
+    const managed = findManagedPool(pool) ?? preparePool(pool, { name, clock, connectionLimit });
     this.watchSource(() => [managed]);
     return managed;
+  }
+
+  /** Asks the suppliers now instead of before the next sweep: a pool was made. */
+  adoptNow(): void {
+    if (this.#isStarted) this.#adopt();
   }
 
   /** Watches whatever pools `supplier` answers, asked before each sweep. The returned function ends that. */
@@ -144,7 +172,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
       const { max, idle, inUse, pending } = watch.pool.counts();
       const verdicts = watch.tracked.map(({ verdict }) => verdict);
       return {
-        pool: watch.pool.name,
+        pool: watch.name,
         max,
         idle,
         inUse,
@@ -187,7 +215,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
         this.#reclaim(watch);
       }
       this.#servers.sweep(elapsedMs, (pool) => this.#watches.get(pool)?.report().leases ?? []);
-      this.#history.sample(elapsedMs, this.#options.wallClock(), [...this.#watches.keys()]);
+      this.#history.sample(elapsedMs, this.#options.wallClock(), [...this.#watches.values()]);
       this.#renewBudget(elapsedMs);
       this.#collectWhereItHelps(elapsedMs);
     } catch (error) {
@@ -215,12 +243,21 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
         thresholds: this.#thresholds,
         callSites: this.#callSites,
         wallClock: this.#options.wallClock,
+        suffix: this.#suffixOf(pool),
       };
       const watch = new PoolWatch(pool, shared);
       for (const listener of this.#durationListeners) watch.statistics.onDuration(listener);
       this.#watches.set(pool, watch);
     }
     this.#servers.adopt(wanted);
+  }
+
+  /** Findings are told apart by the pool's name: a second pool of one name is `orders#2`. */
+  #suffixOf({ name }: ManagedPool): string {
+    const taken = new Set([...this.#watches.values()].map((watch) => watch.name));
+    let suffix = '';
+    for (let number = 2; taken.has(name + suffix); number++) suffix = `#${number}`;
+    return suffix;
   }
 
   #renewBudget(elapsedMs: number): void {
@@ -254,7 +291,7 @@ export class PoolMonitor implements MonitorView, PoolWatcher, DurationSource {
       const { site, ageMs, lease } = tracked;
       const what = `a connection of pool "${watch.pool.name}" that ${site} took ${formatMs(ageMs)} ago`;
       getLogger().warn(
-        { pool: watch.pool.name, site, backendId: lease.backendId, mode },
+        { pool: watch.name, site, backendId: lease.backendId, mode },
         mode === 'on'
           ? `holdfast: takes back ${what}`
           : `holdfast: would take back ${what} (reclaim: dry-run)`,

@@ -44,7 +44,7 @@ export function watchDataSource(
     );
   }
   const { clock } = monitor;
-  return monitor.watchSource((): readonly ManagedPool[] => {
+  const stop = monitor.watchSource((): readonly ManagedPool[] => {
     const pools = dataSource.isInitialized ? poolsOf(dataSource) : undefined;
     if (!pools) return [];
     return [
@@ -54,4 +54,19 @@ export function watchDataSource(
       ),
     ];
   });
+  // What is taken right after initialize() must not be taken before the monitor's next look.
+  const before = Object.getOwnPropertyDescriptor(dataSource, 'initialize');
+  const initialize = dataSource.initialize.bind(dataSource);
+  const watched = async (): Promise<DataSource> => {
+    const initialized = await initialize();
+    monitor.adoptNow();
+    return initialized;
+  };
+  dataSource.initialize = watched;
+  return () => {
+    stop();
+    if (dataSource.initialize !== watched) return;
+    if (before) Object.defineProperty(dataSource, 'initialize', before);
+    else Reflect.deleteProperty(dataSource, 'initialize');
+  };
 }

@@ -294,7 +294,9 @@ test.each([
 
 describe.each(servers)('--url on $name', (server) => {
   test('the share of max_connections, over a connection of its own', async () => {
-    const { exitCode, stdout, stderr } = await project().run(['pool', 'top', '--once', '--url', server.url]);
+    // A process of its own: nothing but the look holds it open.
+    const { exitCode, stdout, stderr } = await project().start(['pool', 'top', '--once', '--url', server.url])
+      .ended;
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(
@@ -321,7 +323,8 @@ test('--url: who is idle in a transaction, and whom that blocks', async () => {
 
 test('--url: a server that lets nobody in is told, with what to do', async () => {
   const url = db.url.replace(/:\d+\//, ':1/');
-  const { stdout } = await project().run(['pool', 'top', '--once', '--url', url]);
+  const { stdout, exitCode } = await project().run(['pool', 'top', '--once', '--url', url]);
+  expect(exitCode).toBe(1);
   expect(stdout).toContain('The monitor has no connection to the server');
   expect(stdout).not.toContain(new URL(db.url).password);
 });

@@ -16,6 +16,9 @@ test.each([
   ["INSERT INTO t VALUES (1, 'a', 2), (3, 'b', 4)", 'INSERT INTO t VALUES (?, ?, …), (?, ?, …)'],
   ["SELECT a WHERE b = 'cut off in the midd", 'SELECT a WHERE b = ?'],
   ['SELECT a WHERE b = $$cut off', 'SELECT a WHERE b = ?'],
+  ['SET app.user_id = secret21', 'SET app.user_id = ?'],
+  ['set search_path TO tenant_secret, public', 'set search_path TO ?'],
+  ['SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'],
   ["SELECT a WHERE b = E'cut off\\", 'SELECT a WHERE b = ?'],
   ['', ''],
 ])('on PostgreSQL %s', (text, masked) => {

@@ -6,11 +6,12 @@ import { watchDataSource } from 'holdfast/typeorm';
 import { type SlackMessage, type SlackServer, startSlack } from '../../../test/harness/slack/slack-server';
 import { BeforeModule } from '../before/before.module.js';
 import type { Database } from './database.js';
-import { paragraph, printHeading, say, style } from './print.js';
+import { paragraph, printHeading, say, style, wrap } from './print.js';
 import { Service } from './service.js';
 
 const POOL_SIZE = 4;
 const ADA = 1;
+const TEXT_WIDTH = 83;
 const PASSWORD = 'demo-demo-demo-demo';
 /** Against a machine that is very slow: then the act says what it missed. */
 const PATIENCE_MS = 60_000;
@@ -85,7 +86,8 @@ async function messageNumber(number: number, slack: SlackServer): Promise<SlackM
 
 function printMessage(message: SlackMessage | undefined): void {
   say();
-  for (const line of textOf(message).split('\n')) say(`   ${style('dim', '│')} ${line}`);
+  for (const text of textOf(message).split('\n'))
+    for (const line of wrap(text, TEXT_WIDTH)) say(`   ${style('dim', '│')} ${line}`);
   say();
 }
 

@@ -84,7 +84,7 @@ export function paragraph(mark: string, text: string, format: Style = 'reset'): 
   );
 }
 
-function wrap(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
     const last = lines.at(-1)!;

@@ -28,7 +28,12 @@ export interface PoolTopFlags {
 export async function runPoolTop(task: Task, { app, once, every }: PoolTopFlags): Promise<Outcome> {
   // What the monitor would log stands in the frame already, and lines between the frames would tear them.
   setLogger(SILENT);
-  const source = await openSource(task, app);
+  // The monitor's own connections hold no process open, and here there is nothing else that would.
+  const hold = setInterval(() => undefined, 60_000);
+  const source = await openSource(task, app).catch((error: unknown) => {
+    clearInterval(hold);
+    throw error;
+  });
   try {
     const { out } = task.terminal;
     const isLive = !once && !task.isJson && out.isTerminal && task.host.stdin.isTTY === true;
@@ -37,12 +42,16 @@ export async function runPoolTop(task: Task, { app, once, every }: PoolTopFlags)
     return { exitCode: 0, result: {}, print: () => undefined };
   } finally {
     await source.close();
+    clearInterval(hold);
   }
 }
 
+/** 1 where the server is all that was asked for, and it could not be seen. */
 function printed(snapshot: Snapshot): Outcome {
+  const { app, server } = snapshot;
+  const isBlind = app === undefined && server !== undefined && server.connections === undefined;
   return {
-    exitCode: 0,
+    exitCode: isBlind ? 1 : 0,
     result: { app: snapshot.app ?? null, server: snapshot.server ?? null },
     print: (out) => {
       const size = { width: out.width, height: undefined, colours: out.colours };

@@ -31,8 +31,11 @@ export async function pollLock(lock: PolledLock, options: AcquireLockOptions): P
     const left = options.waitMs - (clock.now() - start);
     if (left <= 0) throw busy(lock.label, options.waitMs, holder);
     const telling = JSON.stringify(holder ?? null);
-    if (telling !== told) options.onWaiting(holder);
-    told = telling;
+    // Nobody: it was let go between the two questions, and the next try will tell.
+    if (told === undefined || (holder && telling !== told)) {
+      options.onWaiting(holder);
+      told = telling;
+    }
     // Deployers that began at once should not try at once.
     await pauseFor(clock, Math.min(pause * (0.5 + Math.random() / 2), left), options.signal);
   }

@@ -38,7 +38,11 @@ export class PoolJudge {
     ].filter((draft) => draft !== undefined);
   }
 
-  #measure({ counts, waitP95Ms }: PoolSnapshot, thresholds: Thresholds, elapsedMs: number): void {
+  #measure(
+    { counts, waitP95Ms, heldOnPurpose }: PoolSnapshot,
+    thresholds: Thresholds,
+    elapsedMs: number,
+  ): void {
     const isFull = counts.inUse >= counts.max && counts.pending > 0;
     this.#fullMs = isFull ? this.#fullMs + elapsedMs : 0;
     this.#wellMs = isFull ? 0 : this.#wellMs + elapsedMs;
@@ -47,7 +51,10 @@ export class PoolJudge {
       this.#isExhausted = false;
     } else if (this.#gaveUp > 0 || this.#fullMs >= thresholds.exhaustedAfterMs) this.#isExhausted = true;
 
-    const isFilled = counts.max !== Infinity && counts.inUse >= counts.max * thresholds.pressureShare;
+    const room = counts.max - heldOnPurpose;
+    // A pool of one is full whenever it is used.
+    const isFilled =
+      counts.max !== Infinity && room > 1 && counts.inUse - heldOnPurpose >= room * thresholds.pressureShare;
     const isSlow = waitP95Ms > thresholds.slowWaitMs;
     this.#pressedMs = isFilled ? this.#pressedMs + elapsedMs : 0;
     this.#calmMs = isFilled || isSlow ? 0 : this.#calmMs + elapsedMs;

@@ -16,8 +16,12 @@ export class PoolSnapshot {
   #sites: readonly SiteReport[] | undefined;
   #waiting: WaitReport | undefined;
 
-  constructor(pool: ManagedPool, tracked: readonly TrackedLease[], waitP95Ms: number) {
-    this.pool = pool.name;
+  constructor(
+    { name, pool }: { readonly name: string; readonly pool: ManagedPool },
+    tracked: readonly TrackedLease[],
+    waitP95Ms: number,
+  ) {
+    this.pool = name;
     this.counts = pool.counts();
     this.tracked = tracked;
     this.waitP95Ms = waitP95Ms;
@@ -28,6 +32,11 @@ export class PoolSnapshot {
   /** Who holds the connections, by call site, most first. */
   get sites(): readonly SiteReport[] {
     return (this.#sites ??= bySite(this.tracked.map(({ site, ageMs }) => ({ site, ms: ageMs }))));
+  }
+
+  /** Connections that are held on purpose: no load of the pool, and no room in it. */
+  get heldOnPurpose(): number {
+    return this.tracked.filter(({ allowed }) => allowed !== undefined).length;
   }
 
   /** Connections in use that no lease is known of. */

@@ -37,6 +37,8 @@ export interface WatchShared {
   readonly thresholds: ThresholdTable;
   readonly callSites: CallSiteBudget;
   readonly wallClock: () => number;
+  /** What is added to the pool's name, where another pool has the same. */
+  readonly suffix: string;
 }
 
 /** One pool under watch: its leases, its waiters, and what is wrong with it. */
@@ -44,7 +46,10 @@ export class PoolWatch {
   readonly pool: ManagedPool;
   readonly statistics: PoolStatistics;
   readonly #shared: WatchShared;
+  readonly #suffix: string;
   readonly #tracked = new Map<number, TrackedLease>();
+  /** What was taken back from its holder: whatever that does with it is no mistake of its own. */
+  readonly #reclaimed = new WeakSet<LeaseInfo>();
   readonly #waits = new WaitTimes(WAITS_KEPT_MS);
   readonly #judge = new PoolJudge();
   readonly #occurrences: Occurrences;
@@ -55,7 +60,8 @@ export class PoolWatch {
   constructor(pool: ManagedPool, shared: WatchShared) {
     this.pool = pool;
     this.#shared = shared;
-    this.statistics = new PoolStatistics(pool.name);
+    this.#suffix = shared.suffix;
+    this.statistics = new PoolStatistics(this.name);
     this.#occurrences = new Occurrences(shared.findings);
     this.#stop = pool.observe({
       ignoresQueries: true,
@@ -65,10 +71,14 @@ export class PoolWatch {
       acquired: (lease) => this.#acquired(lease),
       abandoned: (lease) => this.#abandoned(lease),
       returned: (lease, end) => this.#ended(lease, 'came back', end),
-      destroyed: (lease, reason, end) =>
-        this.#ended(lease, reason instanceof LeaseReclaimedError ? 'taken back' : 'closed', end),
+      destroyed: (lease, reason, end) => this.#destroyed(lease, reason, end),
       lateUse: (lease, use) => this.#lateUse(lease, use),
     });
+  }
+
+  /** As reports and findings call the pool. */
+  get name(): string {
+    return this.pool.name + this.#suffix;
   }
 
   /** Whether anything may be wrong: then every request records its call site. */
@@ -94,9 +104,7 @@ export class PoolWatch {
 
   thresholdsOf(tracked?: TrackedLease): Thresholds {
     const { thresholds } = this.#shared;
-    return tracked && thresholds.hasSites
-      ? thresholds.of(this.pool.name, tracked.site)
-      : thresholds.of(this.pool.name);
+    return tracked && thresholds.hasSites ? thresholds.of(this.name, tracked.site) : thresholds.of(this.name);
   }
 
   /** Looks at every lease and judges. `elapsedMs`: judging time since the last sweep. */
@@ -108,7 +116,7 @@ export class PoolWatch {
     const snapshot = this.#snapshot();
     const thresholds = this.thresholdsOf();
     const facts = {
-      pool: this.pool.name,
+      pool: this.name,
       max: snapshot.counts.max,
       inUse: snapshot.counts.inUse,
       pressureShare: thresholds.pressureShare,
@@ -125,7 +133,7 @@ export class PoolWatch {
   report(): PoolReport {
     const { counts, tracked, sites, untracked, waiting, waitP95Ms } = this.#snapshot();
     return Object.freeze({
-      pool: this.pool.name,
+      pool: this.name,
       at: this.#shared.wallClock(),
       counts,
       leases: tracked.map((each) => each.report()),
@@ -138,7 +146,7 @@ export class PoolWatch {
   }
 
   findings(): readonly Finding[] {
-    return this.#shared.findings.of(this.pool.name);
+    return this.#shared.findings.of(this.name);
   }
 
   /** Ends the watch; what is open is closed with this word. */
@@ -150,7 +158,7 @@ export class PoolWatch {
 
   #snapshot(): PoolSnapshot {
     const p95 = this.#waits.p95(this.pool.clock.now(), LEAST_WAITS);
-    return new PoolSnapshot(this.pool, this.tracked, p95);
+    return new PoolSnapshot(this, this.tracked, p95);
   }
 
   /** Opens and updates what holds; closes what held before and does no longer. */
@@ -197,13 +205,20 @@ export class PoolWatch {
     this.#trackedOf(lease).abandoned = true;
   }
 
-  #ended(lease: LeaseInfo, how: string, end?: LeaseEnd): void {
+  #destroyed(lease: LeaseInfo, reason: Error | undefined, end: LeaseEnd | undefined): void {
+    const isReclaimed = reason instanceof LeaseReclaimedError;
+    if (isReclaimed) this.#reclaimed.add(lease);
+    this.#ended(lease, isReclaimed ? 'taken back' : 'closed', end);
+  }
+
+  #ended(lease: LeaseInfo, how: 'came back' | 'taken back' | 'closed', end: LeaseEnd | undefined): void {
     this.statistics.used(this.pool.clock.now() - lease.acquiredAt);
     const tracked = this.#tracked.get(lease.id);
     this.#tracked.delete(lease.id);
-    if (end?.inTransaction && lease.kind === 'client') this.#dirtyRelease(lease, tracked);
+    if (end?.inTransaction && lease.kind === 'client')
+      this.#dirtyRelease(tracked ?? new TrackedLease(lease, this.pool), how);
     if (!tracked?.verdict) return;
-    const key = keyOf({ kind: tracked.verdict, pool: this.pool.name, site: tracked.site });
+    const key = keyOf({ kind: tracked.verdict, pool: this.name, site: tracked.site });
     const endings = this.#endings.get(key) ?? new Map<string, number>();
     endings.set(how, (endings.get(how) ?? 0) + 1);
     if (this.#shared.findings.get(key)) this.#endings.set(key, endings);
@@ -223,19 +238,20 @@ export class PoolWatch {
     });
   }
 
-  #dirtyRelease(lease: LeaseInfo, tracked = new TrackedLease(lease, this.pool)): void {
+  #dirtyRelease(tracked: TrackedLease, how: 'came back' | 'taken back' | 'closed'): void {
     tracked.look(0);
     this.#occur({
       kind: 'dirty-release',
       severity: 'warning',
       site: tracked.site,
-      evidence: `${tracked.site} gave a connection of pool "${this.pool.name}" back inside a transaction: whoever gets it next would see its rows, and commit or lose them.`,
+      evidence: `${tracked.site} gave a connection of pool "${this.name}" back inside a transaction: ${how === 'closed' ? 'it was closed, and the server rolls back what was not committed.' : 'whoever gets it next would see its rows, and commit or lose them.'}`,
       advice: 'COMMIT or ROLLBACK on every path before release(), or let @Transactional() do it.',
       leases: [tracked.report()],
     });
   }
 
   #lateUse(lease: LeaseInfo, use: 'query' | 'end' | 'release'): void {
+    if (this.#reclaimed.has(lease)) return;
     const tracked = new TrackedLease(lease, this.pool);
     const isDouble = use === 'release';
     this.#occur({
@@ -243,8 +259,8 @@ export class PoolWatch {
       severity: 'warning',
       site: tracked.site,
       evidence: isDouble
-        ? `${tracked.site} released a connection of pool "${this.pool.name}" a second time.`
-        : `${tracked.site} used a connection of pool "${this.pool.name}" (${use}) after it had released it.`,
+        ? `${tracked.site} released a connection of pool "${this.name}" a second time.`
+        : `${tracked.site} used a connection of pool "${this.name}" (${use}) after it had released it.`,
       advice: isDouble
         ? 'Release once, in a finally block, and nowhere else.'
         : 'Await every query before release(): what is sent later can meet the next holder of the connection.',
@@ -262,7 +278,7 @@ export class PoolWatch {
         count: _,
         pool: _pool,
         ...draft
-      } = selfDeadlockDraft(this.pool.name, {
+      } = selfDeadlockDraft(this.name, {
         certainty: 'certain',
         evidence: error.message,
         leases,
@@ -277,7 +293,7 @@ export class PoolWatch {
   #occur(
     draft: Omit<FindingDraft, 'pool' | 'count' | 'certainty'> & { readonly certainty?: Finding['certainty'] },
   ): void {
-    this.#occurrences.add({ certainty: 'certain', ...draft, pool: this.pool.name });
+    this.#occurrences.add({ certainty: 'certain', ...draft, pool: this.name });
   }
 
   /** What a caller who waited in vain is told. */
@@ -287,7 +303,8 @@ export class PoolWatch {
       sites.length > 0 && `Held by ${formatSites(sites)}.`,
       untracked > 0 &&
         `${counted(untracked, 'connection')} ${untracked === 1 ? 'runs' : 'run'} a pool.query(), or was taken before the pool monitor came.`,
-      `${counted(waiting.count, 'caller')} ${waiting.count === 1 ? 'waits' : 'wait'}, the oldest for ${formatMs(waiting.oldestMs)}.`,
+      waiting.count > 0 &&
+        `${counted(waiting.count, 'caller')} ${waiting.count === 1 ? 'waits' : 'wait'}, the oldest for ${formatMs(waiting.oldestMs)}.`,
     ];
     return held.filter(Boolean).join(' ');
   }

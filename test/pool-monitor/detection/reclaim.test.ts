@@ -70,6 +70,10 @@ test('on: the connection is destroyed, the next caller gets a fresh one, the zom
   expect(((error as LeaseReclaimedError).cause as Error).stack).toContain('leakTwo');
   // In its finally block it does what it should, too late: that must not hide its own error, nor free another's lease.
   expect(() => zombie!.release()).not.toThrow();
+  // It has used and released once what was its own when it took it.
+  const kinds = watched.events.map(({ finding }) => finding.kind);
+  expect(kinds).not.toContain('stale-use');
+  expect(kinds).not.toContain('double-release');
   expect(await fresh.query('SELECT 1')).toMatchObject({ rowCount: 1 });
   fresh.release();
   other!.release();

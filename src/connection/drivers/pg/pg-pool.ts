@@ -80,7 +80,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
       answer(undefined, client, (destroyBecause) => {
         giveBack(destroyBecause);
         // pg-pool closes a client of its own accord as well: ended pool, maxUses, lost connection.
-        return Boolean(destroyBecause) || client._ending === true;
+        return Boolean(destroyBecause) || client._ending === true || client._queryable === false;
       });
     });
   }
@@ -98,7 +98,8 @@ export class PgManagedPool extends DriverPool<PgClient> {
     const { bytesRead, bytesWritten } = client.connection.stream;
     return {
       running: !client.readyForQuery,
-      inTransaction: this.isInTransaction(client),
+      // A session that the server has ended is in none.
+      inTransaction: client._queryable !== false && this.isInTransaction(client),
       traffic: bytesRead === undefined ? undefined : bytesRead + (bytesWritten ?? 0),
       listening: client.listenerCount('notification') > 0 || client.listenerCount('notice') > 0,
     };
