@@ -208,8 +208,7 @@ describe('--app', () => {
     const at = project();
     const { exitCode, stdout, stderr } = await at.run(['pool', 'top', '--app', app.url, '--once'], { env });
 
-    expect(stderr).toBe('');
-    expect(exitCode).toBe(0);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toContain('3 of 3 in use, 0 idle, 1 waiting');
     expect(sites(stdout.split('\n'))).toEqual(['placeOrder', 'placeOrder', 'exportReport']);
     expect(pool.waitingCount).toBe(1);
@@ -297,8 +296,7 @@ describe.each(servers)('--url on $name', (server) => {
     // A process of its own: nothing but the look holds it open.
     const { exitCode, stdout, stderr } = await project().start(['pool', 'top', '--once', '--url', server.url])
       .ended;
-    expect(stderr).toBe('');
-    expect(exitCode).toBe(0);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(
       /(PostgreSQL|MariaDB) [\d.]+.*: \d+ of \d+ connections, \d+ idle in a transaction, \d+ blocked/,
     );
