@@ -293,7 +293,6 @@ test.each([
 
 describe.each(servers)('--url on $name', (server) => {
   test('the share of max_connections, over a connection of its own', async () => {
-    // A process of its own: nothing but the look holds it open.
     const { exitCode, stdout, stderr } = await project().start(['pool', 'top', '--once', '--url', server.url])
       .ended;
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
