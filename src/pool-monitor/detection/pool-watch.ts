@@ -32,6 +32,8 @@ const SWEPT: ReadonlySet<FindingKind> = new Set([
   'long-transaction',
 ]);
 
+type Occurrence = Omit<FindingDraft, 'pool' | 'count' | 'certainty'> & Partial<Pick<Finding, 'certainty'>>;
+
 export interface WatchShared {
   readonly findings: FindingBook;
   readonly thresholds: ThresholdTable;
@@ -55,6 +57,7 @@ export class PoolWatch {
   readonly #occurrences: Occurrences;
   /** How leases that a finding is about have ended since, by key. */
   readonly #endings = new Map<string, Map<string, number>>();
+  readonly #atNextSweep: Occurrence[] = [];
   readonly #stop: () => void;
 
   constructor(pool: ManagedPool, shared: WatchShared) {
@@ -109,6 +112,7 @@ export class PoolWatch {
 
   /** Looks at every lease and judges. `elapsedMs`: judging time since the last sweep. */
   sweep(elapsedMs: number): void {
+    for (const draft of this.#atNextSweep.splice(0)) this.#occur(draft);
     for (const tracked of this.tracked) {
       tracked.look(elapsedMs);
       tracked.verdict = verdictOf(tracked, this.thresholdsOf(tracked));
@@ -225,10 +229,18 @@ export class PoolWatch {
     if (tracked.verdict === 'leak' && how === 'came back') this.#lateReturn(tracked);
   }
 
+  /**
+   * What a release says is told at the next sweep: an ORM that is shut down gives back what leaked directly before it ends
+   * its pool, and that is neither late nor dirty.
+   */
+  #occurUnlessPoolEnds(draft: Occurrence): void {
+    this.#atNextSweep.push(draft);
+  }
+
   #lateReturn(tracked: TrackedLease): void {
     const { site, idleMs, ageMs } = tracked;
     const enough = Math.ceil((Math.max(idleMs, 1000) * 1.5) / 1000) * 1000;
-    this.#occur({
+    this.#occurUnlessPoolEnds({
       kind: 'late-return',
       severity: 'info',
       site,
@@ -240,7 +252,7 @@ export class PoolWatch {
 
   #dirtyRelease(tracked: TrackedLease, how: 'came back' | 'taken back' | 'closed'): void {
     tracked.look(0);
-    this.#occur({
+    this.#occurUnlessPoolEnds({
       kind: 'dirty-release',
       severity: 'warning',
       site: tracked.site,
@@ -290,9 +302,7 @@ export class PoolWatch {
     }
   }
 
-  #occur(
-    draft: Omit<FindingDraft, 'pool' | 'count' | 'certainty'> & { readonly certainty?: Finding['certainty'] },
-  ): void {
+  #occur(draft: Occurrence): void {
     this.#occurrences.add({ certainty: 'certain', ...draft, pool: this.name });
   }
 

@@ -179,6 +179,7 @@ describe('releases', () => {
     const [client] = await take(1);
     await client!.query('BEGIN');
     client!.release();
+    watched.clock.advance(1000);
     expect(watched.finding('dirty-release').evidence).toMatch(
       /^take \(.*\) gave a connection of pool "shop" back inside a transaction/,
     );
