@@ -83,15 +83,19 @@ test('what runs on it is cancelled', async () => {
   watch('on');
   const [zombie, other] = await leakTwo();
   const cursor = zombie!.query('SELECT pg_sleep(60)').catch((error: unknown) => error);
+  const runs = async (): Promise<boolean> =>
+    (
+      await db.query(
+        "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active' AND datname = current_database()",
+      )
+    ).length > 0;
+  await until('it to run', runs);
   // It runs, which is activity: only the collector, or a test, knows that nobody will ever read it.
   const [lease] = watched.managed.leases();
   await watched.managed.reclaim(lease!, new LeaseReclaimedError('taken back by the test'));
   expect(await cursor).toBeInstanceOf(Error);
   await until('the end of the statement on the server', async () => {
-    const running = await db.query(
-      "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active' AND datname = current_database()",
-    );
-    return running.length === 0;
+    return !(await runs());
   });
   zombie!.release();
   other!.release();
