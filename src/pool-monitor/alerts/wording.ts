@@ -26,7 +26,8 @@ export function titleOf(problem: Headline): string {
     case 'suspect':
       return `${connections(Math.max(problem.suspected, 1))} may be leaking at ${who}`;
     case 'exhausted':
-      return `Pool ${pool} is exhausted: ${inUse} of ${max} in use, ${waiting} waiting`;
+      // Told when the worst is over, the counts of now would contradict it; the evidence has those of then.
+      return `Pool ${pool} is exhausted${inUse >= max ? `: ${inUse} of ${max} in use, ${waiting} waiting` : ''}`;
     case 'pressure':
       return `Pool ${pool} is under pressure: ${inUse} of ${max} in use, ${waiting} waiting`;
     case 'self-deadlock':
