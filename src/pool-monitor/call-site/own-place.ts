@@ -10,12 +10,21 @@ const PACKAGES = /(?:^|[\\/])node_modules[\\/]/;
  * holdfast's. `undefined` where there is none.
  */
 export function ownPlace(site: { readonly stack: string }): Place | undefined {
-  const own = framesOf(site).filter(({ file }) => !PACKAGES.test(file) && !isOurs(file));
+  const own = ownFrames(site);
   const [frame] = own;
   if (!frame) return undefined;
   // A callback has no name; the function around it, of the same file, has.
   const named = own.find((each) => each.function !== undefined && each.file === frame.file);
   return placeOf({ ...frame, function: named?.function });
+}
+
+/** Every place of a stack in the application's own code, innermost first: the line that asked, and what called it. */
+export function ownPlaces(site: { readonly stack: string }): Place[] {
+  return ownFrames(site).map(placeOf);
+}
+
+function ownFrames(site: { readonly stack: string }): StackFrame[] {
+  return framesOf(site).filter(({ file }) => !PACKAGES.test(file) && !isOurs(file));
 }
 
 function placeOf(frame: StackFrame): Place {

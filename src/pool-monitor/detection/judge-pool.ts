@@ -109,26 +109,35 @@ export class PoolJudge {
 }
 
 /**
- * A pool of clients that are held and waited for by the same requests: each holder's request waits for one more
- * connection. Transactions that do so are told apart with certainty when they ask (SelfDeadlockError); of clients taken
- * by hand nobody knows which branch of a request holds them, so it is likely, once none of them does anything.
+ * A pool whose connections are all held by code that waits for one more. Transactions that do so are told apart with
+ * certainty when they ask (SelfDeadlockError); of clients taken by hand nobody knows which branch of a call holds them, so it
+ * is likely, once none of them does anything.
  */
 function selfDeadlock(snapshot: PoolSnapshot): FindingDraft | undefined {
   const { pool, counts, tracked } = snapshot;
   const isFull = counts.inUse >= counts.max && counts.pending > 0 && tracked.length >= counts.inUse;
   if (!isFull) return undefined;
-  const waitingRequests: ReadonlySet<object> = snapshot.waitingRequests();
-  const isStuck = (each: TrackedLease): boolean =>
-    each.lease.request !== undefined &&
-    waitingRequests.has(each.lease.request) &&
-    !each.usage.running &&
-    each.idleMs >= STUCK_AFTER_MS;
-  if (!tracked.every(isStuck)) return undefined;
+  if (!tracked.every(({ usage, idleMs }) => !usage.running && idleMs >= STUCK_AFTER_MS)) return undefined;
+  if (!tracked.every(holdsUpItself(snapshot))) return undefined;
   return selfDeadlockDraft(pool, {
     certainty: 'likely',
-    evidence: `All ${counts.inUse} connections of pool "${pool}" are held by requests that each wait for one more: ${formatSites(snapshot.waiting.sites)}.`,
+    evidence: `All ${counts.inUse} connections of pool "${pool}" are held by code that waits for one more itself: ${formatSites(snapshot.waiting.sites)}.`,
     leases: tracked.map((each) => each.report()),
   });
+}
+
+/**
+ * Whether a holder waits for another connection: its request does, or, where nobody says what a request is, as many wait
+ * inside the function that took it as there are connections that this line took.
+ */
+function holdsUpItself(snapshot: PoolSnapshot): (tracked: TrackedLease) => boolean {
+  const requests: ReadonlySet<object> = snapshot.waitingRequests();
+  return ({ lease, place, site }) => {
+    if (lease.request) return requests.has(lease.request);
+    if (place?.function === undefined) return false;
+    const held = snapshot.tracked.filter((each) => each.site === site).length;
+    return snapshot.waitersBehind(place) >= held;
+  };
 }
 
 export function selfDeadlockDraft(

@@ -1,4 +1,6 @@
 import type { AppRequest, LeaseRequest, ManagedPool, PoolCounts } from '../../connection/index.js';
+import { ownPlaces } from '../call-site/own-place.js';
+import type { Place } from '../place.js';
 import type { SiteReport, WaitReport } from '../report.js';
 import { placeOf, siteOf, type TrackedLease } from './tracked-lease.js';
 
@@ -15,6 +17,7 @@ export class PoolSnapshot {
   readonly #now: number;
   #sites: readonly SiteReport[] | undefined;
   #waiting: WaitReport | undefined;
+  #stacks: (readonly Place[])[] | undefined;
 
   constructor(
     { name, pool }: { readonly name: string; readonly pool: ManagedPool },
@@ -57,10 +60,29 @@ export class PoolSnapshot {
     }));
   }
 
+  /**
+   * How many of those who wait do so inside the function that took a connection at `place`, behind that line: their stacks
+   * go through it, as far as V8 follows what awaits what.
+   */
+  waitersBehind(place: Place): number {
+    this.#stacks ??= this.#requests
+      .slice(0, MOST_READ)
+      .map(({ askedAt, calledAt }) => [askedAt, calledAt].flatMap((site) => (site ? ownPlaces(site) : [])));
+    return this.#stacks.filter((places) => places.some((each) => isBehind(each, place))).length;
+  }
+
   /** The requests of the application that those who wait are part of. */
   waitingRequests(): ReadonlySet<AppRequest> {
     return new Set(this.#requests.flatMap(({ request }) => request ?? []));
   }
+}
+
+function isBehind(one: Place, other: Place): boolean {
+  return (
+    one.file === other.file &&
+    one.function === other.function &&
+    (one.line !== other.line || one.column !== other.column)
+  );
 }
 
 function bySite(each: readonly { readonly site: string; readonly ms: number }[]): readonly SiteReport[] {

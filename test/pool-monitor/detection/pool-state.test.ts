@@ -157,6 +157,50 @@ describe('self-deadlock', () => {
     expect(watched.lines).toEqual(['opened self-deadlock', 'closed self-deadlock']);
   });
 
+  test('of functions that each hold a client and ask for one more, where nobody says what a request is', async () => {
+    watch(2);
+    const released: (() => void)[] = [];
+    async function placeOrder(): Promise<void> {
+      const client = await pool.connect();
+      released.push(() => client.release());
+      await writeAudit();
+    }
+    async function writeAudit(): Promise<void> {
+      const client = await pool.connect();
+      client.release();
+    }
+    const orders = [placeOrder(), placeOrder()];
+    while (watched.managed.waiting().length < 2) await new Promise(setImmediate);
+    watched.clock.advance(3000);
+    expect(watched.lines).toEqual(['opened self-deadlock']);
+    expect(watched.finding('self-deadlock')).toMatchObject({ certainty: 'likely', severity: 'critical' });
+    expect(watched.finding('self-deadlock').evidence).toMatch(
+      /^All 2 connections of pool "shop" are held by code that waits for one more itself: writeAudit \(.*\) 2 /,
+    );
+    for (const release of released) release();
+    await Promise.all(orders);
+    watched.clock.advance(1000);
+    expect(watched.lines).toEqual(['opened self-deadlock', 'closed self-deadlock']);
+  });
+
+  test('of callers that wait for their first connection it is none: the pool is full', async () => {
+    watch(2);
+    const clients: PoolClient[] = [];
+    async function placeOrder(): Promise<void> {
+      clients.push(await pool.connect());
+      await new Promise(() => {});
+    }
+    for (let i = 0; i < 4; i++) void placeOrder();
+    while (watched.managed.waiting().length < 2 || clients.length < 2) await new Promise(setImmediate);
+    watched.clock.advance(6000);
+    expect(watched.lines).toEqual(['opened exhausted']);
+    while (clients.length > 0) {
+      clients.shift()!.release();
+      await new Promise(setImmediate);
+      while (watched.managed.waiting().length > 0 && clients.length === 0) await new Promise(setImmediate);
+    }
+  });
+
   test('a full pool whose waiters are others is none', async () => {
     watch(1);
     const [first, second] = [
