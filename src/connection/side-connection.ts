@@ -106,9 +106,16 @@ export class DriverSideConnection implements SideConnection {
   }
 }
 
-/** The error of a server, or a network, that did not let a connection in in time. */
-export function loginTimeout(limitMs: number): Error {
-  return Object.assign(new Error(`the server did not let the connection in within ${limitMs} ms`), {
-    code: 'ETIMEDOUT',
+/** Settles as `login` does; rejects where a server, or a network, does not let the connection in in time. */
+export function withinLimit<T>(
+  login: Promise<T>,
+  { clock, limitMs }: Pick<SideConnectionOptions, 'clock' | 'limitMs'>,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = clock.setTimer(() => {
+      const error = new Error(`the server did not let the connection in within ${limitMs} ms`);
+      reject(Object.assign(error, { code: 'ETIMEDOUT' }));
+    }, limitMs);
+    void login.then(resolve, reject).finally(() => timer.clear());
   });
 }

@@ -1,12 +1,12 @@
 import { runInFrame } from '../../context.js';
 import {
   DriverSideConnection,
-  loginTimeout,
   type SideConnection,
   type SideConnectionOptions,
   type SideRow,
+  withinLimit,
 } from '../../side-connection.js';
-import type { MariadbConnection, MariadbPool } from './mariadb-types.js';
+import type { MariadbPool } from './mariadb-types.js';
 
 /** How rows are handed on by default: the application may have chosen otherwise. */
 const PLAIN = { rowsAsArray: false, nestTables: false, typeCast: undefined, metaAsArray: false };
@@ -22,24 +22,12 @@ export async function keepMariadbConnection(
 ): Promise<SideConnection> {
   const connection = await runInFrame(undefined, () => {
     const asked = getConnection.call(pool);
-    return new Promise<MariadbConnection>((resolve, reject) => {
-      const timer = clock.setTimer(() => {
-        reject(loginTimeout(limitMs));
-        asked.then(
-          (late) => void late.release().catch(() => {}),
-          () => {},
-        );
-      }, limitMs);
+    return withinLimit(asked, { clock, limitMs }).catch((error: unknown) => {
       asked.then(
-        (lent) => {
-          timer.clear();
-          resolve(lent);
-        },
-        (error: Error) => {
-          timer.clear();
-          reject(error);
-        },
+        (late) => void late.release().catch(() => {}),
+        () => {},
       );
+      throw error;
     });
   });
   let running = 0;

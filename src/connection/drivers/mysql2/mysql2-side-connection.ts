@@ -1,10 +1,10 @@
 import { runInFrame } from '../../context.js';
 import {
   DriverSideConnection,
-  loginTimeout,
   type SideConnection,
   type SideConnectionOptions,
   type SideRow,
+  withinLimit,
 } from '../../side-connection.js';
 import type { MysqlConnection, MysqlConnectionClass, MysqlPool } from './mysql2-types.js';
 import { connectionClassOf } from './recorded-call.js';
@@ -45,22 +45,14 @@ export async function openMysql2Beside(
   );
   connection.on('error', () => side.lost());
   connection.on('end', () => side.lost());
-  await runInFrame(
-    undefined,
-    () =>
-      new Promise<void>((resolve, reject) => {
-        const timer = clock.setTimer(() => {
-          reject(loginTimeout(limitMs));
-          side.destroy();
-        }, limitMs);
-        connection.connect((error) => {
-          timer.clear();
-          if (!error) return resolve();
-          side.destroy();
-          reject(error);
-        });
-      }),
-  );
+  const connect = (): Promise<void> =>
+    new Promise((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
+  try {
+    await runInFrame(undefined, () => withinLimit<unknown>(connect(), { clock, limitMs }));
+  } catch (error) {
+    side.destroy();
+    throw error;
+  }
   connection.stream.unref?.();
   return side;
 }

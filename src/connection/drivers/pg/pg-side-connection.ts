@@ -1,10 +1,10 @@
 import { runInFrame } from '../../context.js';
 import {
   DriverSideConnection,
-  loginTimeout,
   type SideConnection,
   type SideConnectionOptions,
   type SideRow,
+  withinLimit,
 } from '../../side-connection.js';
 import type { PgPool } from './pg-types.js';
 
@@ -44,27 +44,12 @@ export async function openPgBeside(
   client.on('notification', ({ channel, payload, processId }: PgNotification) =>
     side.onNotification?.({ channel, payload: payload ?? '', backendId: processId }),
   );
-  await runInFrame(
-    undefined,
-    () =>
-      new Promise<void>((resolve, reject) => {
-        const timer = clock.setTimer(() => {
-          reject(loginTimeout(limitMs));
-          side.destroy();
-        }, limitMs);
-        client.connect().then(
-          () => {
-            timer.clear();
-            resolve();
-          },
-          (error: Error) => {
-            timer.clear();
-            side.destroy();
-            reject(error);
-          },
-        );
-      }),
-  );
+  try {
+    await runInFrame(undefined, () => withinLimit<unknown>(client.connect(), { clock, limitMs }));
+  } catch (error) {
+    side.destroy();
+    throw error;
+  }
   client.connection.stream.unref?.();
   return side;
 }
