@@ -1,7 +1,7 @@
 import type { Severity } from '../finding.js';
 import type { Alert, AlertCounts, AlertFact } from './alert.js';
 import { detailsOf } from './details.js';
-import { formatDuration, formatRange } from './durations.js';
+import { formatMs, formatRange } from '../format.js';
 import type { Sighting } from './fleet.js';
 import { soonest } from './forecast.js';
 import { plainText } from './plain-text.js';
@@ -77,7 +77,7 @@ function countsOf(seen: Seen): AlertCounts {
 function endingOf({ problems }: Subject, lastedMs: number): string {
   const endings = problems.flatMap(({ sightings }) => [...sightings.values()].map(({ ended }) => ended));
   const told = [...new Set(endings.filter((ended) => ended !== undefined))];
-  return plainText([...told, `It lasted ${formatDuration(lastedMs)}.`].join(' '), 1000);
+  return plainText([...told, `It lasted ${formatMs(lastedMs)}.`].join(' '), 1000);
 }
 
 type LabelledText = readonly [string, string | undefined];

@@ -1,6 +1,6 @@
 import type { LeaseReport, MonitorReport, PoolReport } from '../report.js';
 import type { ServerReport } from '../server-report.js';
-import { formatDuration } from './durations.js';
+import { formatMs } from '../format.js';
 import type { Sighting } from './fleet.js';
 import { plainText } from './plain-text.js';
 import { describeBlocking, describeSession } from './server-text.js';
@@ -32,19 +32,18 @@ function leaseLine(lease: LeaseReport): string {
   const backend = lease.backendId === undefined ? '' : `, pid ${lease.backendId}`;
   const traits = [
     lease.verdict,
-    lease.running ? 'runs a statement' : `idle for ${formatDuration(lease.idleMs)}`,
+    lease.running ? 'runs a statement' : `idle for ${formatMs(lease.idleMs)}`,
     lease.inTransaction ? 'in a transaction' : undefined,
     lease.request,
     lease.allowed === undefined ? undefined : `held on purpose: ${lease.allowed}`,
   ].filter((trait) => trait !== undefined);
-  return `lease ${lease.id}${backend}: ${lease.site}, out for ${formatDuration(lease.ageMs)}, ${traits.join(', ')}`;
+  return `lease ${lease.id}${backend}: ${lease.site}, out for ${formatMs(lease.ageMs)}, ${traits.join(', ')}`;
 }
 
 function waitLines({ waiting }: PoolReport): string[] {
   return listed(
     waiting.sites.map(
-      ({ site, count, oldestMs }) =>
-        `waiting: ${count} at ${site}, the oldest for ${formatDuration(oldestMs)}`,
+      ({ site, count, oldestMs }) => `waiting: ${count} at ${site}, the oldest for ${formatMs(oldestMs)}`,
     ),
     'call sites that wait',
   );
@@ -55,7 +54,7 @@ function serverLines({ blocking, idleInTransaction, notes }: ServerReport): stri
     ...listed(blocking.map(describeBlocking), 'that are blocked'),
     ...listed(
       idleInTransaction.map((session) => {
-        const since = session.stateMs === undefined ? '' : ` for ${formatDuration(session.stateMs)}`;
+        const since = session.stateMs === undefined ? '' : ` for ${formatMs(session.stateMs)}`;
         return `idle in transaction: ${describeSession(session)}${since}`;
       }),
       'idle in transaction',

@@ -1,5 +1,5 @@
 import type { Blocking, ServerReport, ServerSession } from '../server-report.js';
-import { formatDuration } from './durations.js';
+import { formatMs } from '../format.js';
 
 /** `37 of 97 connections (38 %), 2 idle in transaction`; `undefined` where the server shows neither. */
 export function serverText({
@@ -28,7 +28,7 @@ export function blockingText({ blocking }: ServerReport): string | undefined {
 
 /** `pid 4711 (OrderService.place (src/order.service.ts:42)) blocks pid 4712 (…) for 12 s: orders`. */
 export function describeBlocking({ blocker, blocked, waitMs, lock }: Blocking): string {
-  const since = waitMs === undefined ? '' : ` for ${formatDuration(waitMs)}`;
+  const since = waitMs === undefined ? '' : ` for ${formatMs(waitMs)}`;
   return `${describeSession(blocker)} blocks ${describeSession(blocked)}${since}${lock === undefined ? '' : `: ${lock}`}`;
 }
 

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../core/index.js';
 import type { Alert } from './alert.js';
-import { formatDuration } from './durations.js';
+import { formatMs } from '../format.js';
 import type { StormCap } from './options.js';
 import { worst } from './severity.js';
 
@@ -69,7 +69,7 @@ export function stormAlert(
     site: undefined,
     title: `${alerts.length} more ${alerts.length === 1 ? 'alert was' : 'alerts were'} held back`,
     summary:
-      `There were more alerts than this place takes in ${formatDuration(perMs)}. Held back were those listed; ` +
+      `There were more alerts than this place takes in ${formatMs(perMs)}. Held back were those listed; ` +
       'what still fires is told again after the repeat interval.',
     advice: 'Look at the status page or the log: many alerts at once have one cause more often than many.',
     counts: { leaked: 0, suspected: 0, inUse: 0, max: 0, waiting: 0, oldestWaitMs: 0 },

@@ -1,6 +1,6 @@
 import type { FindingKind } from '../finding.js';
 import type { Sighting } from './fleet.js';
-import { formatDuration } from './durations.js';
+import { formatMs } from '../format.js';
 
 /** What a title is made of: one problem, summed over the processes that see it. */
 export interface Headline {
@@ -59,5 +59,5 @@ export function leakCounts(leaked: number, suspected: number, certain: boolean):
 /** `7, the oldest for 12 s`. */
 export function waitingText({ waiting, oldestWaitMs }: Pick<Sighting, 'waiting' | 'oldestWaitMs'>): string {
   if (waiting === 0) return 'nobody';
-  return oldestWaitMs > 0 ? `${waiting}, the oldest for ${formatDuration(oldestWaitMs)}` : `${waiting}`;
+  return oldestWaitMs > 0 ? `${waiting}, the oldest for ${formatMs(oldestWaitMs)}` : `${waiting}`;
 }

@@ -95,7 +95,7 @@ describe('the end of a problem', () => {
     expect(service.alerts[1]).toMatchObject({
       status: 'resolved',
       title: `1 connection leaked by ${SITE}`,
-      summary: 'All 1 came back after 3 min. It lasted 70 s.',
+      summary: 'All 1 came back after 3 min. It lasted 1 min 10 s.',
     });
     await service.pass(24 * HOUR);
     expect(service.alerts).toHaveLength(2);

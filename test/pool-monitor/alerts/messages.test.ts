@@ -1,4 +1,4 @@
-import { formatDuration, formatRange } from '../../../src/pool-monitor/alerts/durations.js';
+import { formatMs, formatRange } from '../../../src/pool-monitor/format.js';
 import { forecastFull } from '../../../src/pool-monitor/alerts/forecast.js';
 import { plainText, shorten } from '../../../src/pool-monitor/alerts/plain-text.js';
 import { titleOf } from '../../../src/pool-monitor/alerts/wording.js';
@@ -36,12 +36,14 @@ test.each([
   [0, '0 ms'],
   [850, '850 ms'],
   [1000, '1 s'],
-  [119_000, '119 s'],
-  [150_000, '2.5 min'],
+  [119_000, '1 min 59 s'],
+  [150_000, '2 min 30 s'],
   [720_000, '12 min'],
   [7_200_000, '2 h'],
+  [93_900_000, '26 h 5 min'],
   [259_200_000, '3 d'],
-])('%d ms is written as %s', (ms, text) => expect(formatDuration(ms)).toBe(text));
+  [270_000_000, '3 d 3 h'],
+])('%d ms is written as %s', (ms, text) => expect(formatMs(ms)).toBe(text));
 
 test.each<[[number, number], string]>([
   [[240_000, 540_000], '4 to 9 min'],

@@ -124,7 +124,7 @@ test('pino gets fields and a sentence, by severity', async () => {
     [40, `1 connection leaked by ${SITE}. Evidence of leak.`],
     [50, 'Pool orders is exhausted. Evidence of exhausted.'],
     [30, `${SITE} gave a connection back late: slow, not leaked. Evidence of late-return.`],
-    [30, `Resolved: 1 connection leaked by ${SITE}. It came back. It lasted 80 s.`],
+    [30, `Resolved: 1 connection leaked by ${SITE}. It came back. It lasted 1 min 20 s.`],
   ]);
   expect(lines[0]!.alert.key).toBe(`leak|orders-api|production|orders|${SITE}`);
 });

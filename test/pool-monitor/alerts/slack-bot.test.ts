@@ -42,7 +42,7 @@ test('a leak is one message, with its details in the thread', async () => {
   const [details, ...more] = slack.threadOf(slack.posts[0]!);
   expect(more).toEqual([]);
   expect(textsOf(details!).join('\n')).toContain(
-    `lease 12, pid 4711: ${SITE}, out for 2.5 min, leak, idle for 2.5 min, in a transaction, POST /orders`,
+    `lease 12, pid 4711: ${SITE}, out for 2 min 30 s, leak, idle for 2 min 29 s, in a transaction, POST /orders`,
   );
 });
 
@@ -94,7 +94,7 @@ test('the end is shown by the message itself, and in its thread', async () => {
   expect(textsOf(slack.posts[0]!)).toEqual(
     expect.arrayContaining([
       ':large_green_circle: Resolved · orders-api · production',
-      'It came back after 3 min. It lasted 70 s.',
+      'It came back after 3 min. It lasted 1 min 10 s.',
     ]),
   );
   expect(slack.threadOf(slack.posts[0]!).map(({ text, isBroadcast }) => [text, isBroadcast])).toContainEqual([

@@ -105,7 +105,9 @@ test('the end is a message of its own', async () => {
   await slack.sawMessages(2);
 
   expect(slack.posts[1]!.text).toBe(`[Resolved] 1 connection leaked by ${SITE} (orders-api · production)`);
-  expect(textsOf({ blocks: slack.posts[1]!.blocks })).toContain('It came back after 3 min. It lasted 70 s.');
+  expect(textsOf({ blocks: slack.posts[1]!.blocks })).toContain(
+    'It came back after 3 min. It lasted 1 min 10 s.',
+  );
 });
 
 describe('what the application and its data are called', () => {
