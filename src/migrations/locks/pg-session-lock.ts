@@ -13,6 +13,17 @@ const HELD = `l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND ((l.classid::bigint << 32) | l.objid::bigint) = $1::bigint`;
 
+/**
+ * The lock is taken twice, so that the server says whether it is still ours while it is given back once and taken again:
+ * once of two never lets go of it, and both look at the session alone. `pg_locks` says the same and copies the locks of
+ * the whole server for it, of which a migration has a dozen: a tenth of the time of a small one.
+ */
+const TAKE =
+  'CASE WHEN pg_try_advisory_lock($1::bigint) THEN pg_try_advisory_lock($1::bigint) ELSE false END';
+const IS_HELD =
+  'CASE WHEN pg_advisory_unlock($1::bigint) THEN pg_try_advisory_lock($1::bigint) ELSE false END';
+const GIVE_BACK = 'SELECT pg_advisory_unlock($1::bigint), pg_advisory_unlock($1::bigint)';
+
 /** What the server is made to say where the lock is not ours. */
 const NOT_HELD = 'holdfast: the migration lock is not held by session ';
 
@@ -46,7 +57,7 @@ export class PgSessionLock implements MigrationLock {
       {
         label: this.#label,
         clock: this.#clock,
-        tryAcquire: () => this.#tryAcquire(),
+        tryAcquire: () => this.#ask(TAKE),
         holder: () => this.holder(),
       },
       options,
@@ -56,17 +67,16 @@ export class PgSessionLock implements MigrationLock {
   async assertHeld(when: WhenSent = 'now'): Promise<void> {
     const { lost } = this.#session;
     if (lost) throw this.#lost(`its session is gone (${lost.message})`, lost);
-    const held = `SELECT 1 FROM pg_locks l WHERE l.pid = pg_backend_pid() AND ${HELD}`;
     if (when === 'with what is next') {
       // No number is made of the text, and the error repeats it. Of a text alone the planner would try to.
       this.#session.defer({
-        text: `SELECT CASE WHEN EXISTS (${held}) THEN 0 ELSE ('${NOT_HELD}' || pg_backend_pid())::int END`,
+        text: `SELECT CASE WHEN ${IS_HELD} THEN 0 ELSE ('${NOT_HELD}' || pg_backend_pid())::int END`,
         values: [this.#id],
         explain: (error) => (error.message.includes(NOT_HELD) ? this.#gone(error) : undefined),
       });
       return;
     }
-    if ((await this.#session.query(held, [this.#id])).length === 0) throw this.#gone();
+    if (!(await this.#ask(IS_HELD))) throw this.#gone();
   }
 
   async announce(migration: string | undefined, when: WhenSent = 'now'): Promise<void> {
@@ -81,7 +91,7 @@ export class PgSessionLock implements MigrationLock {
   }
 
   async release(): Promise<void> {
-    await this.#session.query('SELECT pg_advisory_unlock($1::bigint)', [this.#id]).catch(() => undefined);
+    await this.#session.query(GIVE_BACK, [this.#id]).catch(() => undefined);
   }
 
   async holder(): Promise<LockHolder | undefined> {
@@ -118,12 +128,9 @@ export class PgSessionLock implements MigrationLock {
     return holder && { holder, isCutOff: holder.backendId !== undefined };
   }
 
-  async #tryAcquire(): Promise<boolean> {
-    const [row] = await this.#session.query<{ got: boolean }>(
-      'SELECT pg_try_advisory_lock($1::bigint) AS got',
-      [this.#id],
-    );
-    return row?.got === true;
+  async #ask(question: string): Promise<boolean> {
+    const [row] = await this.#session.query<{ yes: boolean }>(`SELECT ${question} AS yes`, [this.#id]);
+    return row?.yes === true;
   }
 
   #gone(cause?: Error): LockLostError {

@@ -7,8 +7,8 @@ import type { AppliedScript } from '../migrator.js';
 import { applyCode } from './apply-code.js';
 import { applyScript } from './apply-script.js';
 import { Callbacks } from './callbacks.js';
+import { ReadAhead } from './read-ahead.js';
 import type { RunContext } from './run-context.js';
-import { Script } from './script.js';
 import { ScriptFailure } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import { settingsFor } from './session-settings.js';
@@ -35,6 +35,7 @@ export interface ApplierParts {
 export class MigrationApplier {
   readonly callbacks: Callbacks;
   readonly #parts: ApplierParts;
+  readonly #readAhead = new ReadAhead();
   #rank: number;
 
   constructor(parts: ApplierParts) {
@@ -43,14 +44,14 @@ export class MigrationApplier {
     this.callbacks = new Callbacks(parts);
   }
 
-  /** Throws `ScriptFailure`. */
-  async apply(task: MigrationTask): Promise<AppliedScript> {
+  /** `next` is what will be applied after it. Throws `ScriptFailure`. */
+  async apply(task: MigrationTask, next?: MigrationTask): Promise<AppliedScript> {
     const { migration } = task;
     const begun = systemClock.now();
     const row = (success: boolean): NewHistoryRow =>
       this.#rowOf(task, { success, executionTimeMs: systemClock.now() - begun });
     try {
-      const statements = await this.#run(task, row);
+      const statements = await this.#run(task, { row, next });
       this.#rank++;
       return {
         script: migration.script,
@@ -64,7 +65,10 @@ export class MigrationApplier {
     }
   }
 
-  async #run(task: MigrationTask, row: (success: boolean) => NewHistoryRow): Promise<number> {
+  async #run(
+    task: MigrationTask,
+    { row, next }: { row: (success: boolean) => NewHistoryRow; next: MigrationTask | undefined },
+  ): Promise<number> {
     const { context, signals, lock } = this.#parts;
     const { body, script } = task.migration;
     const finish = async (): Promise<void> => {
@@ -76,7 +80,9 @@ export class MigrationApplier {
       await lock.assertHeld();
       return applyCode({ context, script, body, signals, finish });
     }
-    const source = await Script.open({ context, script, body });
+    const source = await this.#readAhead.open({ context, script, body });
+    if (next?.migration.body.kind === 'sql')
+      this.#readAhead.begin({ context, script: next.migration.script, body: next.migration.body });
     const run: ScriptRun = {
       ...context,
       script: source,

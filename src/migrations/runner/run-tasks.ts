@@ -52,7 +52,7 @@ export async function runTasks(
     const wasAppliedBefore = [moments.afterEach, moments.afterApplied].some((each) => each && owed.has(each));
     if (owed.has(moments.afterEach)) await runAfter(moments.afterEach);
     await runSequence(
-      tasks.map((task) => ({
+      tasks.map((task, index) => ({
         script: task.migration.script,
         path: task.migration.body.path,
         run: async () => {
@@ -61,7 +61,7 @@ export async function runTasks(
           current = script;
           emit({ kind: 'started', script, number: applied.length + 1, of: scripts.length });
           await callbacks.run(moments.beforeEach);
-          const done = await applier.apply(task);
+          const done = await applier.apply(task, tasks[index + 1]);
           applied.push(done);
           current = undefined;
           emit({ kind: 'applied', ...pick(done) });
