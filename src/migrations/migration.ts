@@ -74,7 +74,9 @@ export interface AppliedMigration {
 }
 
 /** What the runner writes into the history; the rank is the database's, and so is the time of what is applied now. */
-export type NewHistoryRow = Omit<AppliedMigration, 'installedRank' | 'installedOn'> & {
+export type NewHistoryRow = Omit<AppliedMigration, 'installedRank' | 'installedOn' | 'executionTimeMs'> & {
+  /** Milliseconds, or what the server measures of the transaction that the row is written in (PostgreSQL). */
+  readonly executionTimeMs: number | 'since the transaction began';
   /** When another tool applied it. Default: now. */
   readonly installedOn?: Date;
 };

@@ -96,6 +96,14 @@ export interface MigrationSession {
    * before it took effect as far as the server said.
    */
   run(statements: readonly Statement[]): Promise<readonly StatementOutcome[]>;
+  /**
+   * {@link run}, and what `behind` defers travels behind the last of them: it is not run where one of them fails. Absent
+   * where the warnings of a migration are read before anything is made of it.
+   */
+  runWith?(
+    statements: readonly Statement[],
+    behind: () => Promise<void>,
+  ): Promise<readonly StatementOutcome[]>;
 
   /** Asks the server, over a second connection, to end what runs now. Never rejects. */
   cancel(): Promise<void>;

@@ -32,5 +32,5 @@ export interface History {
 }
 
 export type HistoryChange = Partial<
-  Pick<NewHistoryRow, 'description' | 'type' | 'checksum' | 'sha256' | 'executionTimeMs' | 'success'>
+  Pick<AppliedMigration, 'description' | 'type' | 'checksum' | 'sha256' | 'executionTimeMs' | 'success'>
 >;

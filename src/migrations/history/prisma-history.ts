@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { MigrationSession } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 import { InvalidMigrationsError } from '../errors.js';
 import type { AppliedMigration, NewHistoryRow } from '../migration.js';
 import { compareVersions, parseVersion } from '../version.js';
 import type { History, HistoryChange } from './history.js';
 import type { HistoryPlace } from './ranked-history.js';
-import { TABLE_DIALECTS, tableExists } from './table-dialect.js';
+import { parameters, TABLE_DIALECTS, tableExists } from './table-dialect.js';
 
 interface Row {
   readonly id: string;
@@ -50,6 +50,9 @@ const DIALECTS: Readonly<Record<MigrationSession['dialect'], PrismaDialect>> = {
     timeOf: (epochMs) => `TIMESTAMP('1970-01-01') + INTERVAL ${epochMs * 1000} MICROSECOND`,
   },
 };
+
+/** PostgreSQL's. */
+const TRANSACTION_BEGIN = 'now()';
 
 const FOLDER_FILE = '/migration.sql';
 
@@ -104,7 +107,7 @@ export class PrismaHistory implements History {
     return rows.map((row, index) => this.#appliedOf(row, index + 1));
   }
 
-  async add(session: MigrationSession, row: NewHistoryRow): Promise<void> {
+  async add(session: MigrationSession, row: NewHistoryRow, when: WhenSent = 'now'): Promise<void> {
     if (row.type === 'UNDO_SQL' || row.type === 'UNDO_JDBC') return this.#rollBack(session, row);
     if (row.type !== 'SQL' && row.type !== 'JDBC') {
       throw new InvalidMigrationsError(
@@ -114,18 +117,17 @@ export class PrismaHistory implements History {
     }
     const { now, before, timeOf } = this.#dialect;
     const end = row.installedOn === undefined ? now : timeOf(row.installedOn.getTime());
-    const parameter = (number: number): string => session.placeholder(number);
-    await session.query(
-      `INSERT INTO ${this.table} (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
-       VALUES (${parameter(1)}, ${parameter(2)}, ${parameter(3)}, ${before(end, parameter(4))}, ${row.success ? end : 'NULL'}, ${parameter(5)})`,
-      [
-        randomUUID(),
-        row.sha256 ?? '',
-        nameOf(row.script),
-        Math.round(row.executionTimeMs * 1000),
-        row.success ? 1 : 0,
-      ],
-    );
+    const { executionTimeMs } = row;
+    const values: unknown[] = [randomUUID(), row.sha256 ?? '', nameOf(row.script)];
+    const parameter = (value: unknown): string => session.placeholder(values.push(value));
+    const begin =
+      typeof executionTimeMs === 'number'
+        ? before(end, parameter(Math.round(executionTimeMs * 1000)))
+        : TRANSACTION_BEGIN;
+    const text = `INSERT INTO ${this.table} (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+       VALUES (${parameters(session, { count: 3 })}, ${begin}, ${row.success ? end : 'NULL'}, ${parameter(row.success ? 1 : 0)})`;
+    if (when === 'now') await session.query(text, values);
+    else session.defer({ text, values });
   }
 
   async update(session: MigrationSession, installedRank: number, change: HistoryChange): Promise<void> {

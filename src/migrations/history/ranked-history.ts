@@ -34,6 +34,9 @@ const CHANGEABLE = {
   success: 'success',
 } as const satisfies Record<keyof HistoryChange, string>;
 
+/** PostgreSQL's: `now()` is the time of BEGIN. */
+const SINCE_BEGIN_MS = '(extract(epoch FROM clock_timestamp() - now()) * 1000)::int';
+
 /**
  * `flyway_schema_history`, as Flyway creates it (`createSchemaHistory` of its database classes), so that Flyway goes on
  * with it; and holdfast's own table, which is the same with one column more, `sha256`.
@@ -55,7 +58,7 @@ export class RankedHistory implements History {
     this.#dialect = TABLE_DIALECTS[dialect];
     this.table = `${this.#dialect.quote(place.schema)}.${this.#dialect.quote(place.name)}`;
     const flyway = ['version', 'description', 'type', 'script', 'checksum', 'installed_by'];
-    this.#columns = [...flyway, 'execution_time', 'success', ...(format === 'holdfast' ? ['sha256'] : [])];
+    this.#columns = [...flyway, 'success', ...(format === 'holdfast' ? ['sha256'] : [])];
   }
 
   exists(session: MigrationSession): Promise<boolean> {
@@ -95,7 +98,7 @@ export class RankedHistory implements History {
   }
 
   async list(session: MigrationSession): Promise<readonly AppliedMigration[]> {
-    const columns = ['installed_rank', ...this.#columns].join(', ');
+    const columns = ['installed_rank', ...this.#columns, 'execution_time'].join(', ');
     const rows = await session.query<Row>(
       `SELECT ${columns}, ${this.#dialect.epochOf('installed_on')} AS installed_at
          FROM ${this.table} ORDER BY installed_rank`,
@@ -113,12 +116,17 @@ export class RankedHistory implements History {
       shorten(row.script, 1000),
       row.checksum ?? null,
       shorten(row.installedBy, 100),
-      Math.round(row.executionTimeMs),
       row.success,
     ];
     if (this.format === 'holdfast') values.push(row.sha256 ?? null);
-    const columns = ['installed_rank', ...this.#columns];
+    const columns = ['installed_rank', ...this.#columns, 'execution_time'];
     const expressions = [rank, parameters(session, { count: values.length })];
+    const { executionTimeMs } = row;
+    expressions.push(
+      typeof executionTimeMs === 'number'
+        ? session.placeholder(values.push(Math.round(executionTimeMs)))
+        : SINCE_BEGIN_MS,
+    );
     if (row.installedOn !== undefined) {
       columns.push('installed_on');
       expressions.push(

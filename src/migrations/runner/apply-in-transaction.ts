@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/index.js';
+import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
 import { whenIdle } from './backend.js';
@@ -32,6 +33,15 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
         await sending;
         requireTransaction(session, statement);
       }
+    if (sender.hasMore && canCommitBehind(run)) {
+      isCommitting = true;
+      await sender.flush(async () => {
+        await settings.restore(session, 'with what is next');
+        await run.finish('by the server');
+        session.defer({ text: 'COMMIT' });
+      });
+      return sender.sent;
+    }
     const last = await sender.flush();
     if (last.length > 0) requireTransaction(session, undefined);
     await verify(run, 'after');
@@ -42,7 +52,7 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     return sender.sent;
   } catch (error) {
     const problem = problemOf(session, error);
-    if (isCommitting && session.lost) {
+    if (isCommitting && session.lost && !wasEnded(error)) {
       await settleCommit(run, begun, problem);
       return sender.sent;
     }
@@ -61,6 +71,11 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
               : `A statement before that one had committed the transaction: what came before it in ${profile.script} stays.`,
         });
   }
+}
+
+/** Whether the row of the history and COMMIT can travel behind the last statements: a small file is one round trip then. */
+function canCommitBehind({ session, profile, canFinishBehind }: ScriptRun): boolean {
+  return session.runWith !== undefined && canFinishBehind && profile.directives.verifyAfter.length === 0;
 }
 
 export function senderOptions(run: ScriptRun): ConstructorParameters<typeof StatementSender>[0] {
@@ -102,6 +117,16 @@ function requireTransaction(session: MigrationSession, statement: Statement | un
   });
 }
 
+/**
+ * Whether PostgreSQL said that an administrator or a shutdown ends the session (`admin_shutdown`): it says so in place of
+ * the answer to COMMIT only where nothing was committed.
+ */
+function wasEnded(error: unknown): boolean {
+  for (let each = error; each instanceof Error; each = each.cause)
+    if (databaseCodeOf(each) === '57P01') return true;
+  return false;
+}
+
 function leftNothing(session: MigrationSession): string {
   return session.lost
     ? 'The server rolls back what a lost connection had not committed: the database is as before it.'
@@ -111,7 +136,7 @@ function leftNothing(session: MigrationSession): string {
 /** The answer of COMMIT was lost: whether the row of the history is there settles it, once the old session is done. */
 async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem): Promise<void> {
   const { script } = run.profile;
-  let isDone: boolean;
+  let isDone: boolean | undefined;
   try {
     const other = await run.database.open();
     try {
@@ -135,6 +160,11 @@ async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem)
       { effect: 'unknown', left: 'Either all of it is applied, with its row in the history, or nothing.' },
     );
   }
+  if (isDone === undefined)
+    throw new ScriptFailure(problem, {
+      effect: 'unknown',
+      left: 'Either all of it has taken effect, or nothing.',
+    });
   if (!isDone) throw new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(run.session) });
   run.emit({
     kind: 'note',

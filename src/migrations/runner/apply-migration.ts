@@ -10,7 +10,7 @@ import { Callbacks } from './callbacks.js';
 import { ReadAhead } from './read-ahead.js';
 import type { RunContext } from './run-context.js';
 import { ScriptFailure } from './script-problem.js';
-import type { ScriptRun } from './script-run.js';
+import type { FinishTime, ScriptRun } from './script-run.js';
 import { settingsFor } from './session-settings.js';
 import type { RunSignals } from './signals.js';
 
@@ -31,6 +31,9 @@ export interface ApplierParts {
   readonly rank: number;
 }
 
+/** The row of what is applied now. */
+type RowOf = (success: boolean, time?: FinishTime) => NewHistoryRow;
+
 /** Applies one migration after the other, each with its row of the history. */
 export class MigrationApplier {
   readonly callbacks: Callbacks;
@@ -48,8 +51,11 @@ export class MigrationApplier {
   async apply(task: MigrationTask, next?: MigrationTask): Promise<AppliedScript> {
     const { migration } = task;
     const begun = systemClock.now();
-    const row = (success: boolean): NewHistoryRow =>
-      this.#rowOf(task, { success, executionTimeMs: systemClock.now() - begun });
+    const row: RowOf = (success, time = 'until now') =>
+      this.#rowOf(task, {
+        success,
+        executionTimeMs: time === 'until now' ? systemClock.now() - begun : 'since the transaction began',
+      });
     try {
       const statements = await this.#run(task, { row, next });
       this.#rank++;
@@ -67,13 +73,13 @@ export class MigrationApplier {
 
   async #run(
     task: MigrationTask,
-    { row, next }: { row: (success: boolean) => NewHistoryRow; next: MigrationTask | undefined },
+    { row, next }: { row: RowOf; next: MigrationTask | undefined },
   ): Promise<number> {
     const { context, signals, lock } = this.#parts;
     const { body, script } = task.migration;
-    const finish = async (): Promise<void> => {
+    const finish = async (time?: FinishTime): Promise<void> => {
       await lock.assertHeld('with what is next');
-      await this.#writeRow(task, row(true));
+      await this.#writeRow(task, row(true, time));
     };
     if (body.kind === 'code') {
       await lock.announce(script);
@@ -92,6 +98,9 @@ export class MigrationApplier {
       announce: (when) => lock.announce(script, when),
       assertHeld: (when) => lock.assertHeld(when),
       finish,
+      // A lease is a row that is locked and looked at; of an undo Prisma's history asks which row it takes back.
+      canFinishBehind:
+        lock.kind === 'session' && task.failedRow === undefined && !task.type.startsWith('UNDO'),
       isFinished: (session) => this.#isWritten(session, task),
     };
     return applyScript(run);
@@ -104,7 +113,7 @@ export class MigrationApplier {
     const { checksum, sha256, executionTimeMs, success, description } = row;
     await history.update(session, failedRow.installedRank, {
       description,
-      executionTimeMs,
+      ...(typeof executionTimeMs === 'number' && { executionTimeMs }),
       success,
       ...(checksum === undefined ? {} : { checksum }),
       ...(sha256 === undefined ? {} : { sha256 }),

@@ -92,7 +92,8 @@ export class Callbacks {
       announce: () => Promise.resolve(),
       assertHeld: () => Promise.resolve(),
       finish,
-      isFinished: () => Promise.resolve(false),
+      canFinishBehind: false,
+      isFinished: () => Promise.resolve(undefined),
     });
   }
 }

@@ -113,7 +113,8 @@ export class DryRunner {
       announce: () => Promise.resolve(),
       assertHeld: () => Promise.resolve(),
       finish: () => Promise.resolve(),
-      isFinished: () => Promise.resolve(false),
+      canFinishBehind: false,
+      isFinished: () => Promise.resolve(undefined),
     };
   }
 

@@ -7,6 +7,9 @@ import type { ScriptProfile } from './script-profile.js';
 import type { SessionSettings } from './session-settings.js';
 import type { RunSignals } from './signals.js';
 
+/** What the row says it took: what it took until now, or, while that is not known, what the server measures. */
+export type FinishTime = 'until now' | 'by the server';
+
 /** A script that is about to run on a session. */
 export interface ScriptRun {
   readonly options: ParsedMigratorOptions;
@@ -24,7 +27,12 @@ export interface ScriptRun {
   /** Throws `LockLostError` where the migration lock is no longer ours, at once or with what is sent next. */
   assertHeld(when?: WhenSent): Promise<void>;
   /** Writes the row of the history, with what is sent next in the transaction that makes it true. */
-  finish(): Promise<void>;
-  /** Whether {@link finish} took effect, asked over another session: for a COMMIT whose answer was lost. */
-  isFinished(session: MigrationSession): Promise<boolean>;
+  finish(time?: FinishTime): Promise<void>;
+  /** Whether {@link finish} sends nothing by itself, so that it can travel behind the last statements of the script. */
+  readonly canFinishBehind: boolean;
+  /**
+   * Whether {@link finish} took effect, asked over another session: for a COMMIT whose answer was lost. `undefined` for a
+   * script that has no row.
+   */
+  isFinished(session: MigrationSession): Promise<boolean | undefined>;
 }

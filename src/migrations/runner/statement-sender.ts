@@ -55,14 +55,22 @@ export class StatementSender {
     return isFull || changesSession || statement.kind === 'copy' ? this.flush() : undefined;
   }
 
-  /** Sends what was taken. Throws {@link ScriptProblem}. */
-  async flush(): Promise<readonly StatementOutcome[]> {
+  /** Whether there are statements that were taken and not sent. */
+  get hasMore(): boolean {
+    return this.#group.length > 0;
+  }
+
+  /**
+   * Sends what was taken, and what `behind` defers behind it, where the session can. Throws {@link ScriptProblem}, and for
+   * what is behind the driver's own error.
+   */
+  async flush(behind?: () => Promise<void>): Promise<readonly StatementOutcome[]> {
     const group = this.#group;
     if (group.length === 0) return [];
     this.#group = [];
     this.#length = 0;
     this.#options.signals.check();
-    const outcomes = await this.#run(group);
+    const outcomes = await this.#run(group, behind);
     this.#sent += group.length;
     this.#tellProgress(group.at(-1)!);
     outcomes.forEach((outcome, index) => this.#read(outcome, group[index]!));
@@ -75,9 +83,13 @@ export class StatementSender {
     this.#length = 0;
   }
 
-  async #run(group: readonly Statement[]): Promise<readonly StatementOutcome[]> {
+  async #run(
+    group: readonly Statement[],
+    behind: (() => Promise<void>) | undefined,
+  ): Promise<readonly StatementOutcome[]> {
+    const { session } = this.#options;
     try {
-      return await this.#options.session.run(group);
+      return await (behind ? session.runWith!(group, behind) : session.run(group));
     } catch (error) {
       if (!(error instanceof StatementFailedError)) throw error;
       this.#options.signals.checkCancelled(error);

@@ -8,10 +8,16 @@ export const SEPARATOR = '\n;\n';
 /** A statement that raises a notice for each of a million rows must not fill the memory. */
 const MOST_NOTICES = 100;
 
+/** Statements of ours that travel with those of a migration. */
+export interface Companions {
+  readonly before?: readonly string[];
+  readonly behind?: readonly string[];
+}
+
 /** Where in a batch the server's error belongs. */
 export interface BatchFailure {
   readonly error: Error;
-  /** Place of the statement in the batch. */
+  /** Place of the statement in the batch; the number of statements for what travels behind them. */
   readonly at: number;
   /** UTF-16 offset in its text. */
   readonly offset: number | undefined;
@@ -24,32 +30,37 @@ export interface BatchFailure {
  */
 export class PgBatch implements PgSubmittable {
   readonly #texts: readonly string[];
-  /** How many of the texts are not the caller's. */
+  /** How many of the texts are in front of the caller's. */
   readonly #before: number;
+  /** How many are the caller's. */
+  readonly #count: number;
   readonly #rowCounts: (number | undefined)[] = [];
   readonly #notices: ServerWarning[][] = [];
   readonly #settle: (failure: BatchFailure | undefined) => void;
   /** Resolves when the server has answered, to what went wrong. */
   readonly done: Promise<BatchFailure | undefined>;
 
-  /** `before` are statements of ours that travel in front. */
-  constructor(statements: readonly Pick<SqlStatement, 'text'>[], before: readonly string[] = []) {
-    this.#texts = [...before, ...statements.map(({ text }) => text)];
+  constructor(
+    statements: readonly Pick<SqlStatement, 'text'>[],
+    { before = [], behind = [] }: Companions = {},
+  ) {
+    this.#texts = [...before, ...statements.map(({ text }) => text), ...behind];
     this.#before = before.length;
+    this.#count = statements.length;
     let settle!: (failure: BatchFailure | undefined) => void;
     this.done = new Promise((resolve) => (settle = resolve));
     this.#settle = settle;
   }
 
   get outcomes(): StatementOutcome[] {
-    return this.#texts.slice(this.#before).map((_, index) => ({
+    return Array.from({ length: this.#count }, (_, index) => ({
       rowCount: this.#rowCounts[this.#before + index],
       warningCount: 0,
       warnings: this.#notices[this.#before + index] ?? [],
     }));
   }
 
-  /** How many statements were answered so far. */
+  /** How many statements were answered so far, ours among them. */
   get answered(): number {
     return this.#rowCounts.length;
   }
@@ -83,7 +94,7 @@ export class PgBatch implements PgSubmittable {
 
   handleError(error: Error): void {
     const { at, offset } = this.#placeOf(error);
-    this.#settle({ error, at: Math.max(0, at - this.#before), offset });
+    this.#settle({ error, at: Math.min(this.#count, Math.max(0, at - this.#before)), offset });
   }
 
   /** A `COPY … FROM STDIN` whose data the splitter did not see: without an end to it the server would wait for ever. */

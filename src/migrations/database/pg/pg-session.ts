@@ -104,27 +104,46 @@ export class PgSession implements MigrationSession {
     return `"${name.replaceAll('"', '""')}"`;
   }
 
-  async run(statements: readonly Statement[]): Promise<readonly StatementOutcome[]> {
+  run(statements: readonly Statement[]): Promise<readonly StatementOutcome[]> {
+    return this.#run(statements, []);
+  }
+
+  async runWith(
+    statements: readonly Statement[],
+    behind: () => Promise<void>,
+  ): Promise<readonly StatementOutcome[]> {
+    return this.#run(statements, await this.#deferredBy(behind));
+  }
+
+  async #run(
+    statements: readonly Statement[],
+    behind: readonly DeferredStatement[],
+  ): Promise<readonly StatementOutcome[]> {
     const outcomes: StatementOutcome[] = [];
     while (outcomes.length < statements.length) {
       const next = statements[outcomes.length]!;
       // Outside a transaction the server would make one of the whole chunk, and undo what was before an error.
       const limits = this.inTransaction ? CHUNK : { ...CHUNK, statements: 1 };
-      if (next.kind === 'copy') await this.#sendDeferred();
+      if (next.kind === 'copy') await this.#sendAlone(this.#takeDeferred());
       const before = this.#takeDeferred();
+      const chunk = takeChunk(statements, outcomes.length, limits).statements;
+      const isLast = outcomes.length + chunk.length === statements.length;
+      const after = isLast && next.kind !== 'copy' ? behind : [];
       const batch =
         next.kind === 'copy'
           ? new PgCopy(next)
-          : new PgBatch(takeChunk(statements, outcomes.length, limits).statements, before.map(textOf));
+          : new PgBatch(chunk, { before: before.map(textOf), behind: after.map(textOf) });
       const failure = await this.#send(batch);
       if (failure) {
-        this.#deferAgain(before);
-        const explained = explainDeferred(before, failure.error);
-        if (explained !== failure.error) throw explained;
+        if (batch.answered === 0) this.#deferAgain(before);
+        const explained = explainDeferred([...before, ...after], failure.error);
+        // Of what is behind them it is no statement of the migration that failed.
+        if (explained !== failure.error || (after.length > 0 && failure.at === chunk.length)) throw explained;
         throw this.#failed(failure, outcomes.length, batch);
       }
       outcomes.push(...batch.outcomes);
     }
+    if (statements.at(-1)?.kind === 'copy') await this.#sendAlone(behind);
     return outcomes;
   }
 
@@ -159,18 +178,29 @@ export class PgSession implements MigrationSession {
     };
   }
 
+  /** What it defers, and nothing of what was deferred before. */
+  async #deferredBy(work: () => Promise<void>): Promise<readonly DeferredStatement[]> {
+    const before = this.#takeDeferred();
+    try {
+      await work();
+      return this.#deferred;
+    } finally {
+      this.#deferred = before;
+    }
+  }
+
+  /** COPY has an answer in two parts, and stands alone: so does what is around it. */
+  async #sendAlone(statements: readonly DeferredStatement[]): Promise<void> {
+    const last = statements.at(-1);
+    if (last === undefined) return;
+    this.#deferred = statements.slice(0, -1);
+    await this.query(last.text, last.values);
+  }
+
   #takeDeferred(): readonly DeferredStatement[] {
     const deferred = this.#deferred;
     this.#deferred = [];
     return deferred;
-  }
-
-  /** COPY has an answer in two parts, and stands alone. */
-  async #sendDeferred(): Promise<void> {
-    const last = this.#deferred.at(-1);
-    if (last === undefined) return;
-    this.#deferred = this.#deferred.slice(0, -1);
-    await this.query(last.text, last.values);
   }
 
   /** A syntax error anywhere in a text keeps all of it from running: the transaction is still to begin, and to be ended. */
