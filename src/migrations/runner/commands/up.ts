@@ -3,12 +3,13 @@ import type { MigrationLock } from '../../locks/lock.js';
 import type { HistoryType, ResolvedMigration } from '../../migration.js';
 import type { Problem, UpOptions, UpResult } from '../../migrator.js';
 import type { MigrationTask } from '../apply-migration.js';
+import { highestOf } from '../../planning/runs.js';
 import { createOwn } from '../create-own.js';
 import { requireAdoptedSchema } from '../foreign-schema.js';
 import type { RunContext } from '../run-context.js';
 import { type RunMoments, runTasks } from '../run-tasks.js';
 import { RunSignals } from '../signals.js';
-import { readSources, type Survey, survey, versionAfter } from '../survey.js';
+import { readSources, type Survey, survey } from '../survey.js';
 import { withLock } from '../with-lock.js';
 
 const MOMENTS: RunMoments = {
@@ -56,7 +57,8 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
       { context, lock, signals, callbacks: sources.callbacks, rank: lastRank(found) },
       { tasks, step: options.step, moments: MOMENTS, verb: 'applied', owed: found.owed },
     );
-    return { applied, version: await versionAfter(context, sources) };
+    const versions = tasks.slice(0, applied.length).map(({ migration }) => migration.version);
+    return { applied, version: highestOf([found.plan.version, ...versions])?.text };
   });
 }
 
