@@ -16,7 +16,8 @@ import type { Session } from './session.js';
 /** What a request knew before it got its connection. */
 export type DriverRequest = OpenLeaseRequest;
 
-export type GiveBack = (destroyBecause: Error | boolean | undefined) => boolean;
+/** `isRunning`: whether a statement of the holder runs, where the driver does not tell. */
+export type GiveBack = (destroyBecause: Error | boolean | undefined, isRunning?: boolean) => boolean;
 
 /** A connection as its driver lends it. */
 export interface DriverLoan<C> {
@@ -196,7 +197,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
     const letEventsGo = this.#book.holdEvents();
     let destroyed = Boolean(destroyBecause);
     try {
-      destroyed = runInFrame(undefined, () => giveBack(destroyBecause));
+      destroyed = runInFrame(undefined, () => giveBack(destroyBecause, this.inFlight > 0));
     } finally {
       const reason = destroyBecause instanceof Error ? destroyBecause : undefined;
       this.#book.closed(this, { destroyed, reason, end });

@@ -9,6 +9,7 @@ import type { PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
+import { type CutOff, cutOffIn } from './mariadb-cut-off.js';
 import { leaseConnection } from './mariadb-lease.js';
 import { MariadbSharedTransaction } from './mariadb-shared-transaction.js';
 import { MariadbSession, statusOf } from './mariadb-session.js';
@@ -28,6 +29,7 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   readonly #pool: MariadbPool;
   readonly #original: Original;
   readonly #max: number;
+  readonly #cutOff: CutOff;
   #sharedTransaction: SharedTransaction | undefined;
   readonly #kept = new Set<SideConnection>();
 
@@ -40,6 +42,7 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     this.#max = options.connectionLimit ?? Infinity;
     const { getConnection, query, execute, batch, end } = pool;
     this.#original = { getConnection, query, execute, batch, end };
+    this.#cutOff = cutOffIn(pool, getConnection);
     this.replace<MariadbPool>(pool, {
       getConnection: () => this.#getConnection(),
       query: (...args) => this.#run('query', args),
@@ -96,7 +99,10 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
 
   protected ask(answer: Answer<MariadbConnection>): void {
     this.#original.getConnection.call(this.#pool).then(
-      (connection) => answer(undefined, connection, (reason) => giveBack(connection, reason)),
+      (connection) =>
+        answer(undefined, connection, (reason, isRunning) =>
+          this.#giveBack(connection, { reason, isRunning }),
+        ),
       (error: Error) => answer(error),
     );
   }
@@ -107,7 +113,7 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   }
 
   protected openSession(connection: MariadbConnection, onRest: () => void): DriverSession {
-    return new MariadbSession(connection, onRest);
+    return new MariadbSession(connection, { onRest, cutOff: this.#cutOff });
   }
 
   protected isInTransaction(connection: MariadbConnection): boolean {
@@ -162,12 +168,20 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
       lease.release();
     }
   }
-}
 
-/** Answers whether the connection was closed. Its release rolls back what was left open. */
-function giveBack(connection: MariadbConnection, reason: Error | boolean | undefined): boolean {
-  const closed = Boolean(reason) || !connection.isValid();
-  if (reason) connection.destroy();
-  else connection.release().catch(() => {});
-  return closed;
+  /** Answers whether the connection was closed. Its release rolls back what was left open. */
+  #giveBack(
+    connection: MariadbConnection,
+    {
+      reason,
+      isRunning,
+    }: { readonly reason: Error | boolean | undefined; readonly isRunning: boolean | undefined },
+  ): boolean {
+    const closed = Boolean(reason) || !connection.isValid();
+    if (!reason) connection.release().catch(() => {});
+    else if (isRunning)
+      this.#cutOff(connection, reason instanceof Error ? reason : new Error('it was closed'));
+    else connection.destroy();
+    return closed;
+  }
 }

@@ -13,7 +13,8 @@ export class MariadbSavepointSession extends MariadbSession implements Savepoint
   readonly #part: SavepointPart;
 
   constructor(connection: SharedConnection<MariadbSession>, turn: Turn) {
-    super(connection.session.connection, () => {});
+    const { connection: native, cutOff } = connection.session;
+    super(native, { onRest: () => {}, cutOff });
     this.#part = new SavepointPart(connection, turn, {
       session: this,
       status: () => super.status(),

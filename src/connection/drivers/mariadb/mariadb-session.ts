@@ -1,6 +1,7 @@
 import { type Readable, finished } from 'node:stream';
 import { type Done, MysqlSession } from '../mysql/mysql-session.js';
 import { ServerStatus } from '../mysql/server-status.js';
+import type { CutOff } from './mariadb-cut-off.js';
 import type { MariadbConnection } from './mariadb-types.js';
 
 type Call<T> = (connection: MariadbConnection) => Promise<T>;
@@ -11,10 +12,18 @@ export interface MariadbStatement<T> {
   readonly call: Call<T>;
 }
 
+export interface MariadbSessionOptions {
+  readonly onRest: () => void;
+  readonly cutOff: CutOff;
+}
+
 /** A connection of the mariadb connector while a transaction holds it. */
 export class MariadbSession extends MysqlSession<MariadbConnection> {
-  constructor(connection: MariadbConnection, onRest: () => void) {
+  readonly cutOff: CutOff;
+
+  constructor(connection: MariadbConnection, { onRest, cutOff }: MariadbSessionOptions) {
     super(connection, { server: statusOf(connection), onRest });
+    this.cutOff = cutOff;
     connection.on('error', this.#onError);
     connection.on('end', this.#onError);
     // The connector tells of its connection by a promise: it may have broken since.
@@ -59,8 +68,9 @@ export class MariadbSession extends MysqlSession<MariadbConnection> {
     this.connection.query(text).then(() => tell(null), tell);
   }
 
-  protected destroy(): void {
-    this.connection.destroy();
+  protected destroy(reason: Error, isRunning: boolean): void {
+    if (isRunning) this.cutOff(this.connection, reason);
+    else this.connection.destroy();
   }
 
   protected isFatal(error: Error & { fatal?: boolean }): boolean {

@@ -3,6 +3,7 @@ import type { SavepointSession, SharedConnection } from '../../savepoint-part.js
 import type { SharingOptions } from '../../shared-transaction.js';
 import type { Turn } from '../../turns.js';
 import { MysqlSharedTransaction } from '../mysql/mysql-shared-transaction.js';
+import { cutOffIn } from './mariadb-cut-off.js';
 import { MariadbSavepointSession } from './mariadb-savepoint-session.js';
 import { MariadbSession } from './mariadb-session.js';
 import type { MariadbConnection, MariadbPool } from './mariadb-types.js';
@@ -29,7 +30,8 @@ export class MariadbSharedTransaction extends MysqlSharedTransaction<MariadbSess
 
   protected async connect(): Promise<MariadbSession> {
     this.#connection = await this.#original.getConnection.call(this.#pool);
-    return new MariadbSession(this.#connection, () => {});
+    const cutOff = cutOffIn(this.#pool, this.#original.getConnection);
+    return new MariadbSession(this.#connection, { onRest: () => {}, cutOff });
   }
 
   protected savepointSession(connection: SharedConnection<MariadbSession>, turn: Turn): SavepointSession {

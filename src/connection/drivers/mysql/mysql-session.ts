@@ -35,7 +35,8 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
   abstract detach(): void;
   /** Sends a statement that takes no values, past everything here. */
   protected abstract query(text: string, done: Done<unknown>): void;
-  protected abstract destroy(): void;
+  /** Closes the connection. `isRunning`: whether the server works on something. */
+  protected abstract destroy(reason: Error, isRunning: boolean): void;
   /** Whether nothing can be sent any more after this error. */
   protected abstract isFatal(error: Error): boolean;
 
@@ -81,8 +82,9 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
   }
 
   abandon(reason: Error): void {
+    const isRunning = this.#busy;
     this.lose(reason);
-    this.destroy();
+    this.destroy(reason, isRunning);
   }
 
   /** Whether the server works on something, and can still be waited for. */
