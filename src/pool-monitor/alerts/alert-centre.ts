@@ -9,7 +9,7 @@ import { type Fleet, localFleet, type Sighting } from './fleet.js';
 import { Incident, type IncidentTimer } from './incident.js';
 import { outdoes } from './inhibition.js';
 import type { AlertOptions } from './options.js';
-import { ProblemLog } from './problem-log.js';
+import { ProblemLog } from '../problem-log.js';
 import { AlertRecord } from './record.js';
 import { reaches } from './severity.js';
 import { alertKey, sightingOf } from './sighting.js';

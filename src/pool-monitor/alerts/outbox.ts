@@ -3,7 +3,7 @@ import type { Alert, AlertSink } from './alert.js';
 import { backoffMs } from './backoff.js';
 import { SinkError } from './errors.js';
 import type { DeliveryLimits } from './options.js';
-import { ProblemLog } from './problem-log.js';
+import { ProblemLog } from '../problem-log.js';
 import type { Surroundings } from './surroundings.js';
 
 /** `send` tells somebody, `update` changes what was sent. */

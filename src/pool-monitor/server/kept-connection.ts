@@ -1,5 +1,6 @@
 import type { SideConnection, SideRow } from '../../connection/index.js';
-import { type Clock, codeOf, describeError, errorChain, getLogger, type Timer } from '../../core/index.js';
+import { type Clock, codeOf, describeError, errorChain, type Timer } from '../../core/index.js';
+import { ProblemLog } from '../problem-log.js';
 import type { OpenSession, SessionFacts, SessionWords } from './session-facts.js';
 
 export interface KeptConnectionOptions {
@@ -31,6 +32,7 @@ const FULL = new Set(['53300', 'ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIO
  */
 export class KeptConnection {
   readonly #options: KeptConnectionOptions;
+  readonly #log: ProblemLog;
   #session: OpenSession | undefined;
   #problem: string | undefined = 'it is not open yet';
   #isFull = false;
@@ -47,6 +49,7 @@ export class KeptConnection {
 
   constructor(options: KeptConnectionOptions) {
     this.#options = options;
+    this.#log = new ProblemLog({ pool: options.pool });
   }
 
   /** Opens it, unless it is. Resolves when it is open, or could not be opened at the first try. */
@@ -104,6 +107,7 @@ export class KeptConnection {
       this.#session = session;
       this.#isFull = false;
       this.#retryMs = FIRST_RETRY_MS;
+      this.#log.works('holdfast: the pool monitor has its connection to the server again');
       this.#pingLater();
       await this.#endStale(session);
     } catch (error) {
@@ -187,9 +191,9 @@ export class KeptConnection {
       ? 'the server is full and lets no further connection in'
       : describeProblem(error);
     if (this.#stopped) return;
-    getLogger().warn(
-      { pool: this.#options.pool, error: describeError(error) },
-      'holdfast: the pool monitor has no connection of its own to the server; it tries again',
+    this.#log.failed(
+      `holdfast: the pool monitor has no connection of its own to the server, and tries again: ${this.#problem}`,
+      { error: describeError(error) },
     );
     // Not all processes of a fleet at the same moment.
     this.#at(this.#retryMs * (0.75 + Math.random() / 4), () => this.#open());

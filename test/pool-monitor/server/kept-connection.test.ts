@@ -1,7 +1,7 @@
 import { createPool as createMariadbPool } from 'mariadb';
 import { createPool } from 'mysql2/promise';
 import { Pool } from 'pg';
-import { type ManageablePool, type ManagedPool, managePool, unmanagePool } from 'holdfast';
+import { type ManageablePool, type ManagedPool, managePool, setLogger, unmanagePool } from 'holdfast';
 import { ManualClock } from 'holdfast/testing';
 import { type KeptConnection, keepConnection } from '../../../src/pool-monitor/server/index.js';
 import { failureOf, until } from '../../conformance/observing.js';
@@ -118,7 +118,11 @@ describe.each(Object.entries(DRIVERS))('on %s', (_name, { db, dialect, ofPool, o
     expect(await ask(named)).toEqual([{ name: 'holdfast-monitor:pod-1' }]);
   });
 
-  test('one that the server ends is opened again, later each time', async () => {
+  test('one that the server ends is opened again, later each time, and logged once', async () => {
+    const log: string[] = [];
+    const note = (_: object, message: string): void => void log.push(message);
+    setLogger({ debug: () => undefined, info: note, warn: note, error: note });
+    db.defer(() => setLogger(undefined));
     const proxy = await db.proxy();
     const { clock, connection } = await start(proxy.url(db.url));
     const first = connection.session;
@@ -142,6 +146,13 @@ describe.each(Object.entries(DRIVERS))('on %s', (_name, { db, dialect, ofPool, o
     expect(connection.session).not.toBe(first);
     expect(connection.problem).toBeUndefined();
     expect(await idOf(connection)).toBe(connection.session!.backendId);
+    // Why it was lost, why it cannot be opened, and that it is open again.
+    expect(log).toHaveLength(3);
+    expect(new Set(log).size).toBe(3);
+    expect(log[0]).toMatch(
+      /^holdfast: the pool monitor has no connection of its own to the server, and tries again: /,
+    );
+    expect(log[2]).toBe('holdfast: the pool monitor has its connection to the server again');
   });
 
   test('a server that does not answer ends it within 5 s of the clock, and the session that it believes in is ended', async () => {

@@ -1,4 +1,4 @@
-import { getLogger } from '../../core/index.js';
+import { getLogger } from '../core/index.js';
 
 /** More kinds of failure than this in one outage are told by the first ones. */
 const MOST_PROBLEMS = 10;
