@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
 import type { WhenSent } from '../database/session.js';
+import type { Fingerprint } from '../sql/landed.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
@@ -156,7 +157,10 @@ export class JournaledScript {
    */
   async #writeStarted(
     statement: Statement,
-    { traits, fingerprint }: { readonly traits: StatementTraits; readonly fingerprint: string | undefined },
+    {
+      traits,
+      fingerprint,
+    }: { readonly traits: StatementTraits; readonly fingerprint: Fingerprint | undefined },
   ): Promise<void> {
     const { session, journal, profile } = this.#run;
     if (journal === undefined) return;
@@ -221,7 +225,6 @@ export class JournaledScript {
       sha256: hash.copy().digest('hex'),
       line: first.start.line,
       text: abridge(sourceText(first)),
-      fingerprint: undefined,
       when,
     });
   }

@@ -10,10 +10,19 @@ export interface SentStatement {
 /** Whether a statement whose answer never came took effect. */
 export type Landed = 'landed' | 'not landed' | 'unknown';
 
+/** A question that the server answers while it writes the answer down: its text in SQL, and the values of its parameters. */
+export interface AskedOfServer {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+}
+
+/** What the catalogue says before a statement is sent. */
+export type Fingerprint = string | AskedOfServer;
+
 /** Asks the server's catalogue about a statement that commits by itself. */
-export interface LandedCheck {
-  /** What the catalogue says before the statement is sent; undefined where it could not tell afterwards. */
-  fingerprint(session: MigrationSession, sent: SentStatement): Promise<string | undefined>;
+export interface LandedCheck<Asked extends Fingerprint = Fingerprint> {
+  /** What the catalogue says before the statement is sent, or how it is asked; undefined where it could not tell afterwards. */
+  fingerprint(session: MigrationSession, sent: SentStatement): Promise<Asked | undefined>;
   /** Held against the fingerprint, once nobody runs the statement any more. `not landed` also means that it may be sent again. */
   landed(
     session: MigrationSession,

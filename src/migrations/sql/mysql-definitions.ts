@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
+import type { AskedOfServer } from './landed.js';
 import type { StatementTarget } from './traits.js';
 
 /** What the server answers where an object does not exist: table, database, routine, trigger, event. */
@@ -66,25 +67,19 @@ export function nameOf(session: MigrationSession, { kind, schema, name, table }:
 }
 
 /**
- * Whether there is nothing of that name, for a table that is about to be created: SHOW CREATE says so as well, as an error,
- * for which MariaDB looks through all of its storage engines. Answers no where the catalogue has it, or cannot be asked.
+ * How the server is asked whether there is nothing of a table's name, and answers with one of two texts. SHOW CREATE says so
+ * as well, as an error, for which MariaDB looks through all of its storage engines.
  */
-export async function isNewTable(
-  session: MigrationSession,
+export function whetherThere(
   { schema, name }: StatementTarget,
-): Promise<boolean> {
+  { there, absent }: { readonly there: string; readonly absent: string },
+): AskedOfServer {
   // Of a text, and of DATABASE() as it is, the server knows before it reads the catalogue which table is meant.
   const place = schema === undefined ? 'DATABASE()' : '?';
-  try {
-    const rows = await session.query<{ found: number }>(
-      `SELECT COUNT(*) AS found FROM information_schema.tables WHERE table_schema = ${place} AND table_name = ?`,
-      schema === undefined ? [name] : [schema, name],
-    );
-    return rows[0]?.found === 0;
-  } catch (error) {
-    if (session.lost) throw error;
-    return false;
-  }
+  return {
+    sql: `SELECT IF(COUNT(*) = 0, ?, ?) FROM information_schema.tables WHERE table_schema = ${place} AND table_name = ?`,
+    values: [absent, there, ...(schema === undefined ? [name] : [schema, name])],
+  };
 }
 
 /**

@@ -1,16 +1,17 @@
 import type { MigrationSession } from '../database/session.js';
 import type { Landed, LandedCheck, SentStatement } from './landed.js';
-import { type Definition, isNewTable, nameOf, readDefinitions, readTableIds } from './mysql-definitions.js';
+import { type Definition, nameOf, readDefinitions, readTableIds, whetherThere } from './mysql-definitions.js';
 import { MysqlWords } from './mysql-words.js';
 import type { StatementTarget } from './traits.js';
 
 /**
  * By what is told whether a statement took effect:
  * - `repeatable`: by nothing; to run it again does no harm.
+ * - `new table`: by whether there is a table of that name: if there was one before, it changes none.
  * - `definition`: by what SHOW CREATE says of its targets.
  * - `identity`: by InnoDB's numbers of its tables, where the definition stays as it is.
  */
-type Evidence = 'repeatable' | 'definition' | 'identity' | 'none';
+type Evidence = 'repeatable' | 'new table' | 'definition' | 'identity' | 'none';
 
 const REPEATABLE =
   /^(?:ANALYZE|CHECK|OPTIMIZE|REPAIR|FLUSH|RESET|CACHE|LOAD|LOCK|UNLOCK|GRANT|SET|START|STOP|ALTER USER)\b/;
@@ -23,6 +24,9 @@ const KEEPS_DEFINITION = /\b(?:EXCHANGE|TRUNCATE)\s+PARTITION\b/i;
 const MOVES_FILES = /\b(?:DISCARD|IMPORT)\s+(?:PARTITION\b.*\s)?TABLESPACE\b/is;
 /** Such an event is gone once it has happened. */
 const HAPPENS_ONCE = /\bSCHEDULE\s+AT\b/i;
+
+/** Of a CREATE TABLE that finds its table there. */
+const THERE = 'definition there';
 
 /**
  * Tells of statements of MySQL and MariaDB, which commit by themselves, whether they took effect when the answer never
@@ -41,9 +45,9 @@ export const mysqlLanded: LandedCheck = {
         if (ids !== undefined) return `identity ${ids}`;
         return sent.traits.command === 'TRUNCATE TABLE' ? 'rows' : undefined;
       }
+      case 'new table':
+        return whetherThere(targets[0]!, { there: THERE, absent: 'definition absent' });
       case 'definition': {
-        if (sent.traits.command === 'CREATE TABLE' && (await isNewTable(session, targets[0]!)))
-          return 'definition absent';
         const definitions = await readDefinitions(session, targets);
         if (definitions === undefined) return undefined;
         const isNew = definitions.every((definition) => definition === 'absent');
@@ -65,6 +69,7 @@ export const mysqlLanded: LandedCheck = {
         return now === undefined ? 'unknown' : now === before ? 'not landed' : 'landed';
       }
       case 'definition': {
+        if (sent.fingerprint === THERE) return 'not landed';
         const now = await inSqlMode(session, mode, () => readDefinitions(session, targets));
         return now === undefined ? 'unknown' : judge(session, sent, { before: before!.split(','), now });
       }
@@ -82,12 +87,19 @@ function evidenceOf({ statement: { text }, traits: { command, targets } }: SentS
   if (REPEATABLE.test(command)) return 'repeatable';
   if (ACCOUNTS.test(command)) return FORGIVING.test(text) ? 'repeatable' : 'none';
   if (targets.length === 0 || !/^(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b/.test(command)) return 'none';
+  if (command === 'CREATE TABLE' && isPlainCreate(text)) return 'new table';
   if (command === 'TRUNCATE TABLE') return 'identity';
   if (command.endsWith(' EVENT')) return HAPPENS_ONCE.test(text) ? 'none' : 'definition';
   if (command === 'ALTER TABLE' && MOVES_FILES.test(text)) return 'none';
   if (command === 'ALTER TABLE' && KEEPS_DEFINITION.test(text)) return 'identity';
   if (command.startsWith('RENAME') && hasRepeated(targets)) return 'identity';
   return 'definition';
+}
+
+/** Not OR REPLACE, in whatever it is wrapped. */
+function isPlainCreate(text: string): boolean {
+  const words = new MysqlWords(text);
+  return words.accept('CREATE') && words.follows('TABLE');
 }
 
 /** `RENAME TABLE a TO tmp, b TO a, tmp TO b`: the two may have one definition. */

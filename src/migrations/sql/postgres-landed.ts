@@ -16,7 +16,7 @@ const REBUILDS_INDEXES = /^REINDEX \w+ CONCURRENTLY$/;
  * An index that was not finished is INVALID: it counts as not landed, and {@link LandedCheck.removeTraces} drops it. A
  * DETACH PARTITION CONCURRENTLY that stopped half-way can only go on, so `landed` ends it with FINALIZE.
  */
-export const postgresLanded: LandedCheck = {
+export const postgresLanded: LandedCheck<string> = {
   async fingerprint(session, sent) {
     if (REPEATABLE.test(sent.traits.command)) return 'repeatable';
     return questionOf(sent)?.ask(session);

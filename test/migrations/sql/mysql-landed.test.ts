@@ -10,6 +10,17 @@ function sent(text: string): SentStatement {
   return { statement: statement(text), traits: readMysqlTraits(statement(text), 101111) };
 }
 
+/** As the journal keeps it. */
+async function fingerprintOf(session: MigrationSession, one: SentStatement): Promise<string | undefined> {
+  const fingerprint = await mysqlLanded.fingerprint(session, one);
+  if (typeof fingerprint !== 'object') return fingerprint;
+  const [row] = await session.query<{ answer: string }>(
+    `SELECT (${fingerprint.sql}) AS answer`,
+    fingerprint.values,
+  );
+  return row!.answer;
+}
+
 async function prepare(setUp: readonly string[]): Promise<MigrationSession> {
   const session = await server.open();
   for (const text of setUp) await session.query(text);
@@ -19,7 +30,7 @@ async function prepare(setUp: readonly string[]): Promise<MigrationSession> {
 /** Answers for a statement that was lost on its way, and for one whose answer was. */
 async function answersFor(setUp: readonly string[], text: string): Promise<[Landed, Landed]> {
   const session = await prepare(setUp);
-  const fingerprint = await mysqlLanded.fingerprint(session, sent(text));
+  const fingerprint = await fingerprintOf(session, sent(text));
   const lost = await mysqlLanded.landed(session, { ...sent(text), fingerprint });
   await session.query(text);
   return [lost, await mysqlLanded.landed(session, { ...sent(text), fingerprint })];
@@ -52,6 +63,12 @@ describe('a statement that was in flight, before it ran and after it', () => {
       [A],
       'CREATE TABLE IF NOT EXISTS a (c INT)',
       REPEATABLE,
+    ],
+    [
+      'CREATE OR REPLACE TABLE with a comment',
+      [A, ROW],
+      'CREATE /* or not */ OR REPLACE TABLE a (c INT)',
+      VISIBLE,
     ],
     ['CREATE OR REPLACE TABLE', [A, ROW], 'CREATE OR REPLACE TABLE a (c INT)', VISIBLE],
     ['CREATE OR REPLACE TABLE as it was', [A], A.replace('CREATE', 'CREATE OR REPLACE'), REPEATABLE],
@@ -131,7 +148,7 @@ describe('a statement that was in flight, before it ran and after it', () => {
 
 test('of a DROP TABLE that dropped one of two, IF EXISTS is sent again and the other is unknown', async () => {
   const session = await prepare([A, 'CREATE TABLE b (c INT)']);
-  const fingerprint = await mysqlLanded.fingerprint(session, sent('DROP TABLE a, b'));
+  const fingerprint = await fingerprintOf(session, sent('DROP TABLE a, b'));
   await session.query('DROP TABLE a');
   expect(await mysqlLanded.landed(session, { ...sent('DROP TABLE a, b'), fingerprint })).toBe('unknown');
   expect(await mysqlLanded.landed(session, { ...sent('DROP TABLE IF EXISTS a, b'), fingerprint })).toBe(
@@ -139,10 +156,29 @@ test('of a DROP TABLE that dropped one of two, IF EXISTS is sent again and the o
   );
 });
 
+test('a CREATE TABLE that found its table there had not taken effect, whatever was done to that table since', async () => {
+  const session = await prepare([A]);
+  const fingerprint = await fingerprintOf(session, sent('CREATE TABLE a (c INT)'));
+  await session.query('ALTER TABLE a ADD c INT');
+  expect(await mysqlLanded.landed(session, { ...sent('CREATE TABLE a (c INT)'), fingerprint })).toBe(
+    'not landed',
+  );
+});
+
+test('a CREATE TABLE asks for its table in the schema that it names', async () => {
+  const session = await prepare([A]);
+  const { pathname } = new URL(server.db.url);
+  const [here, elsewhere] = [pathname.slice(1), 'mysql'].map(
+    (schema) => `CREATE TABLE \`${schema}\`.a (c INT)`,
+  );
+  expect(await fingerprintOf(session, sent(here!))).toBe('definition there');
+  expect(await fingerprintOf(session, sent(elsewhere!))).toBe('definition absent');
+});
+
 test('a CREATE OR REPLACE TABLE that only dropped had not taken effect', async () => {
   const session = await prepare([A]);
   const text = 'CREATE OR REPLACE TABLE a (c INT)';
-  const fingerprint = await mysqlLanded.fingerprint(session, sent(text));
+  const fingerprint = await fingerprintOf(session, sent(text));
   await session.query('DROP TABLE a');
   expect(await mysqlLanded.landed(session, { ...sent(text), fingerprint })).toBe('not landed');
 });
@@ -150,7 +186,7 @@ test('a CREATE OR REPLACE TABLE that only dropped had not taken effect', async (
 test('an altered table that is gone proves nothing', async () => {
   const session = await prepare([A]);
   const text = 'ALTER TABLE a ADD c INT';
-  const fingerprint = await mysqlLanded.fingerprint(session, sent(text));
+  const fingerprint = await fingerprintOf(session, sent(text));
   await session.query('DROP TABLE a');
   expect(await mysqlLanded.landed(session, { ...sent(text), fingerprint })).toBe('unknown');
 });
@@ -158,7 +194,7 @@ test('an altered table that is gone proves nothing', async () => {
 test('rows and the next number of a table change nothing', async () => {
   const session = await prepare([A]);
   const text = 'ALTER TABLE a ADD c INT';
-  const fingerprint = await mysqlLanded.fingerprint(session, sent(text));
+  const fingerprint = await fingerprintOf(session, sent(text));
   await session.query(ROW);
   expect(await mysqlLanded.landed(session, { ...sent(text), fingerprint })).toBe('not landed');
 });
@@ -166,7 +202,7 @@ test('rows and the next number of a table change nothing', async () => {
 test('another sql_mode than before changes nothing, and stays as it is', async () => {
   const session = await prepare([A, "SET SESSION sql_mode = 'ANSI_QUOTES'"]);
   const text = 'ALTER TABLE a ADD c INT';
-  const fingerprint = await mysqlLanded.fingerprint(session, sent(text));
+  const fingerprint = await fingerprintOf(session, sent(text));
   await session.query("SET SESSION sql_mode = 'STRICT_ALL_TABLES'");
   expect(await mysqlLanded.landed(session, { ...sent(text), fingerprint })).toBe('not landed');
   expect(await session.query('SELECT @@sql_mode AS mode')).toEqual([{ mode: 'STRICT_ALL_TABLES' }]);
@@ -175,7 +211,7 @@ test('another sql_mode than before changes nothing, and stays as it is', async (
 test('a fingerprint fits into the journal, whatever the statement names', async () => {
   const session = await prepare([A]);
   const names = Array.from({ length: 20 }, (_, index) => `n${index}`).join(', ');
-  const fingerprint = await mysqlLanded.fingerprint(session, sent(`DROP TABLE IF EXISTS a, ${names}`));
+  const fingerprint = await fingerprintOf(session, sent(`DROP TABLE IF EXISTS a, ${names}`));
   expect(fingerprint!.length).toBeLessThan(500);
 });
 
@@ -194,7 +230,7 @@ describe('for a user without the right PROCESS', () => {
     await prepare([A, ROW]);
     const session = await withoutProcess();
     const text = 'TRUNCATE a';
-    const fingerprint = await mysqlLanded.fingerprint(session, sent(text));
+    const fingerprint = await fingerprintOf(session, sent(text));
     expect(await mysqlLanded.landed(session, { ...sent(text), fingerprint })).toBe('unknown');
     await session.query(text);
     expect(await mysqlLanded.landed(session, { ...sent(text), fingerprint })).toBe('landed');
@@ -204,7 +240,7 @@ describe('for a user without the right PROCESS', () => {
     await prepare([PARTS, 'CREATE TABLE a (id INT)']);
     const session = await withoutProcess();
     expect(
-      await mysqlLanded.fingerprint(session, sent('ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE a')),
+      await fingerprintOf(session, sent('ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE a')),
     ).toBeUndefined();
   });
 });
