@@ -98,6 +98,8 @@ export class Journal {
   #isThere = false;
   /** The scripts that have rows, once that was asked: of others none are read. */
   #scripts: Set<string> | undefined;
+  /** Of the script that was asked for last. */
+  #last: { readonly script: string; readonly id: string } | undefined;
 
   constructor(history: History, dialect: MigrationSession['dialect']) {
     const { quote } = TABLE_DIALECTS[dialect];
@@ -301,7 +303,12 @@ export class Journal {
   }
 
   #idOf(script: string): string {
-    return createHash('sha256').update(`${this.#history}\n${script}`).digest('hex');
+    // Asked for several times in a row.
+    if (this.#last?.script !== script) {
+      const id = createHash('sha256').update(`${this.#history}\n${script}`).digest('hex');
+      this.#last = { script, id };
+    }
+    return this.#last.id;
   }
 }
 

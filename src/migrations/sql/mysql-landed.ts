@@ -17,6 +17,8 @@ const REPEATABLE =
   /^(?:ANALYZE|CHECK|OPTIMIZE|REPAIR|FLUSH|RESET|CACHE|LOAD|LOCK|UNLOCK|GRANT|SET|START|STOP|ALTER USER)\b/;
 /** Statements about what has no definition that everybody may see, if it may exist or be missing. */
 const ACCOUNTS = /^(?:CREATE|DROP) (?:USER|ROLE|PACKAGE|SERVER)$/;
+/** OR REPLACE may stand behind a comment, and all of it behind SET STATEMENT: of anything else the definition is read. */
+const PLAIN_CREATE = /^CREATE\s+TABLE\b/i;
 const FORGIVING = /^\s*(?:CREATE\s+OR\s+REPLACE|(?:CREATE|DROP)\s+[\w\s]+?\bIF\s+(?:NOT\s+)?EXISTS)\b/i;
 const IF_EXISTS = /\bIF\s+EXISTS\b/i;
 const KEEPS_DEFINITION = /\b(?:EXCHANGE|TRUNCATE)\s+PARTITION\b/i;
@@ -87,19 +89,13 @@ function evidenceOf({ statement: { text }, traits: { command, targets } }: SentS
   if (REPEATABLE.test(command)) return 'repeatable';
   if (ACCOUNTS.test(command)) return FORGIVING.test(text) ? 'repeatable' : 'none';
   if (targets.length === 0 || !/^(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b/.test(command)) return 'none';
-  if (command === 'CREATE TABLE' && isPlainCreate(text)) return 'new table';
+  if (command === 'CREATE TABLE' && PLAIN_CREATE.test(text)) return 'new table';
   if (command === 'TRUNCATE TABLE') return 'identity';
   if (command.endsWith(' EVENT')) return HAPPENS_ONCE.test(text) ? 'none' : 'definition';
   if (command === 'ALTER TABLE' && MOVES_FILES.test(text)) return 'none';
   if (command === 'ALTER TABLE' && KEEPS_DEFINITION.test(text)) return 'identity';
   if (command.startsWith('RENAME') && hasRepeated(targets)) return 'identity';
   return 'definition';
-}
-
-/** Not OR REPLACE, in whatever it is wrapped. */
-function isPlainCreate(text: string): boolean {
-  const words = new MysqlWords(text);
-  return words.accept('CREATE') && words.follows('TABLE');
 }
 
 /** `RENAME TABLE a TO tmp, b TO a, tmp TO b`: the two may have one definition. */
