@@ -220,12 +220,13 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   #grant({ session, lease }: Opened<C>, { name, frame }: TransactionHolder): TransactionLease {
     session.lease = lease;
     lease.session = session;
-    waitGraph.granted({ name, frame, pool: this, isBusy: () => session.isRunning });
+    const holder = { name, frame, pool: this, isBusy: () => session.isRunning };
+    waitGraph.granted(holder);
     return {
       info: lease,
       session,
       end: (destroyBecause) => {
-        waitGraph.returned(frame);
+        waitGraph.returned(holder);
         session.detach();
         lease.release(destroyBecause ?? session.distrusted);
       },

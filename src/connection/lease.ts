@@ -1,4 +1,12 @@
-import { CallSite, describeError, getLogger, invalid, processGlobal, type Reader } from '../core/index.js';
+import {
+  CallSite,
+  describeError,
+  getLogger,
+  invalid,
+  LinkedSet,
+  processGlobal,
+  type Reader,
+} from '../core/index.js';
 import type { AppRequest } from './app-request.js';
 import type { Frame } from './context.js';
 
@@ -134,8 +142,8 @@ const readObserver: Reader<LeaseObserver> = (value, path) => {
 /** The observers of one pool and the leases that are out. */
 export class LeaseBook {
   readonly #observers = new Set<LeaseObserver>();
-  readonly #out = new Set<LeaseInfo>();
-  readonly #waiting = new Set<LeaseRequest>();
+  readonly #out = new LinkedSet<LeaseInfo>();
+  readonly #waiting = new LinkedSet<LeaseRequest>();
   #held: LeaseInfo[] | undefined;
   #watchesQueries = false;
   #recordsCallSites = false;
@@ -203,7 +211,7 @@ export class LeaseBook {
 
   /** The requests that wait, oldest first. */
   waiting(): readonly LeaseRequest[] {
-    return [...this.#waiting];
+    return this.#waiting.values();
   }
 
   /** What observers say to a request that waited in vain. */
@@ -219,7 +227,7 @@ export class LeaseBook {
   }
 
   list(): readonly LeaseInfo[] {
-    return [...this.#out];
+    return this.#out.values();
   }
 
   opened(lease: LeaseInfo): void {

@@ -1,4 +1,4 @@
-import { processGlobal } from '../core/index.js';
+import { LinkedSet, processGlobal } from '../core/index.js';
 import type { ManagedSource } from './managed-pool.js';
 
 /** A transaction whose method has not returned yet, or whose end is on its way. */
@@ -16,8 +16,8 @@ export interface RunningTransaction {
 
 /** The transactions of this process, from the call of their method until the caller is answered. */
 export class RunningTransactions {
-  readonly #open = new Set<RunningTransaction>();
-  readonly #ended = new Set<RunningTransaction>();
+  readonly #open = new LinkedSet<RunningTransaction>();
+  readonly #ended = new LinkedSet<RunningTransaction>();
   readonly #afterLast = new Map<ManagedSource, () => void>();
 
   add(transaction: RunningTransaction): void {
@@ -43,12 +43,12 @@ export class RunningTransactions {
 
   /** Those on one data source, or on all, oldest first. */
   on(source?: ManagedSource): readonly RunningTransaction[] {
-    return [...this.#open].filter((transaction) => !source || transaction.source === source);
+    return this.#open.values().filter((transaction) => !source || transaction.source === source);
   }
 
   /** Those on one data source that have ended, and whose hooks still run. */
   endedOn(source: ManagedSource): readonly RunningTransaction[] {
-    return [...this.#ended].filter((transaction) => transaction.source === source);
+    return this.#ended.values().filter((transaction) => transaction.source === source);
   }
 
   /** Does `work` when the last one on `source` has ended: at once where none runs. Of several, only the latest is done. */

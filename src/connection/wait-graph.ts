@@ -1,4 +1,4 @@
-import { processGlobal } from '../core/index.js';
+import { LinkedSet, processGlobal } from '../core/index.js';
 import type { Frame } from './context.js';
 import { SelfDeadlockError } from './errors.js';
 
@@ -35,18 +35,18 @@ export interface Waiter {
  * that is stuck likewise. Holders and waiters are joined by async context, so the verdict needs no threshold.
  */
 export class WaitGraph {
-  readonly #holders = new Map<Frame, Holder>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #holders = new LinkedSet<Holder>();
+  readonly #waiters = new LinkedSet<Waiter>();
   #judging = false;
 
   /** A transaction got a connection. */
   granted(holder: Holder): void {
-    this.#holders.set(holder.frame, holder);
+    this.#holders.add(holder);
     this.reconsider();
   }
 
-  returned(frame: Frame): void {
-    this.#holders.delete(frame);
+  returned(holder: Holder): void {
+    this.#holders.delete(holder);
   }
 
   /** Registers a request; the returned function takes it out again. */
@@ -70,9 +70,10 @@ export class WaitGraph {
   };
 
   #judge(): void {
-    const stuck = this.#stuck();
+    const holders = new Map(this.#holders.values().map((holder) => [holder.frame, holder]));
+    const stuck = this.#stuck(holders);
     // Whoever merely waits in line behind a deadlock is no part of it; refusing that one would end nothing.
-    const last = [...stuck].findLast((waiter) => this.#waitsForItself(waiter, stuck));
+    const last = [...stuck].findLast((waiter) => waitsForItself(waiter, stuck, holders));
     if (!last) return;
     this.#waiters.delete(last);
     last.refuse(this.#error(last));
@@ -83,11 +84,11 @@ export class WaitGraph {
    * The waiters that nobody can ever serve: of all, those are left out, until none is left to leave out, whose pool has
    * a connection that is not held by a transaction with such a waiter inside.
    */
-  #stuck(): Set<Waiter> {
-    const stuck = new Set(this.#waiters);
+  #stuck(holders: HoldersByFrame): Set<Waiter> {
+    const stuck = new Set(this.#waiters.values());
     for (let before = -1; before !== stuck.size;) {
       before = stuck.size;
-      const blocked = this.#blockedBy(stuck);
+      const blocked = blockedBy(stuck, holders);
       for (const waiter of stuck) {
         const held = blocked.filter(({ pool }) => pool === waiter.pool).length;
         if (!waiter.pool.isFilledBy(held)) stuck.delete(waiter);
@@ -96,39 +97,8 @@ export class WaitGraph {
     return stuck;
   }
 
-  /** The holders around these waiters. One whose connection runs a statement can still go on. */
-  #blockedBy(waiters: Iterable<Waiter>): Holder[] {
-    const blocked = new Set<Holder>();
-    for (const waiter of waiters) for (const holder of this.#around(waiter)) blocked.add(holder);
-    return [...blocked].filter((holder) => !holder.isBusy());
-  }
-
-  *#around(waiter: Waiter): Generator<Holder> {
-    for (let frame: Frame | undefined = waiter.frame; frame; frame = frame.parent) {
-      const holder = this.#holders.get(frame);
-      if (holder) yield holder;
-      for (const other of frame.together ?? []) {
-        const beside = this.#holders.get(other);
-        if (beside) yield beside;
-      }
-    }
-  }
-
-  /** Whether the waiter holds up, through others or directly, a connection of the pool that it waits for. */
-  #waitsForItself(waiter: Waiter, stuck: ReadonlySet<Waiter>): boolean {
-    const pools = new Set([waiter.pool]);
-    for (const pool of pools) {
-      for (const other of stuck) {
-        if (![...this.#around(other)].some((holder) => holder.pool === pool)) continue;
-        if (other === waiter) return true;
-        pools.add(other.pool);
-      }
-    }
-    return false;
-  }
-
   #error({ describe, pool }: Waiter): SelfDeadlockError {
-    const holders = [...this.#holders.values()].filter((holder) => holder.pool === pool);
+    const holders = this.#holders.values().filter((holder) => holder.pool === pool);
     const names = holders.map((holder) => `"${holder.name}"`).join(', ');
     return new SelfDeadlockError(
       `${describe} needs one more connection of pool "${pool.name}", but all ${holders.length} are held by ` +
@@ -139,5 +109,38 @@ export class WaitGraph {
   }
 }
 
+type HoldersByFrame = ReadonlyMap<Frame, Holder>;
+
+/** The holders around these waiters. One whose connection runs a statement can still go on. */
+function blockedBy(waiters: Iterable<Waiter>, holders: HoldersByFrame): Holder[] {
+  const blocked = new Set<Holder>();
+  for (const waiter of waiters) for (const holder of around(waiter, holders)) blocked.add(holder);
+  return [...blocked].filter((holder) => !holder.isBusy());
+}
+
+function* around(waiter: Waiter, holders: HoldersByFrame): Generator<Holder> {
+  for (let frame: Frame | undefined = waiter.frame; frame; frame = frame.parent) {
+    const holder = holders.get(frame);
+    if (holder) yield holder;
+    for (const other of frame.together ?? []) {
+      const beside = holders.get(other);
+      if (beside) yield beside;
+    }
+  }
+}
+
+/** Whether the waiter holds up, through others or directly, a connection of the pool that it waits for. */
+function waitsForItself(waiter: Waiter, stuck: ReadonlySet<Waiter>, holders: HoldersByFrame): boolean {
+  const pools = new Set([waiter.pool]);
+  for (const pool of pools) {
+    for (const other of stuck) {
+      if (![...around(other, holders)].some((holder) => holder.pool === pool)) continue;
+      if (other === waiter) return true;
+      pools.add(other.pool);
+    }
+  }
+  return false;
+}
+
 /** One for all pools of the process, and for both copies of the package: transactions of two pools may wait for each other. */
-export const waitGraph = processGlobal('holdfast.wait-graph/1', () => new WaitGraph());
+export const waitGraph = processGlobal('holdfast.wait-graph/2', () => new WaitGraph());

@@ -24,6 +24,7 @@ export type { Reader } from './options.js';
 export { getLogger, readLogger, setLogger } from './logger.js';
 export type { Logger } from './logger.js';
 export { imitate } from './imitate.js';
+export { LinkedSet } from './linked-set.js';
 export { processGlobal } from './process-global.js';
 export { ISOLATION_LEVELS, mysqlDialect, postgresDialect, sqliteDialect } from './dialect.js';
 export type { BeginOptions, Dialect, IsolationLevel } from './dialect.js';

@@ -40,11 +40,12 @@ export function leaseConnection(
     },
   };
   for (const [method, text] of Object.entries(SENDING)) {
-    own[method] = (...args: unknown[]) =>
+    const send = (...args: unknown[]): Promise<unknown> =>
       held.send(text ?? textOf(args[0]), () => call(members, method, args));
+    own[method] = send;
   }
-  for (const method of ['release', 'end', 'close', Symbol.asyncDispose])
-    own[method] = async () => held.lease.release();
+  const release = async (): Promise<void> => held.lease.release();
+  for (const method of ['release', 'end', 'close', Symbol.asyncDispose]) own[method] = release;
   lease.watchHolder(held);
   return faceOf(connection, own);
 }

@@ -48,10 +48,12 @@ export class MariadbTransactionConnection {
       commit: () => this.run('query', ['COMMIT']),
       rollback: () => this.run('query', ['ROLLBACK']),
     };
-    for (const method of ['release', 'end', 'close', Symbol.asyncDispose])
-      own[method] = async () => this.#lent.release();
-    for (const method of ['destroy', 'changeUser', 'reset', 'importFile'])
-      own[method] = () => this.#lent.refuse(method);
+    const release = async (): Promise<void> => this.#lent.release();
+    for (const method of ['release', 'end', 'close', Symbol.asyncDispose]) own[method] = release;
+    for (const method of ['destroy', 'changeUser', 'reset', 'importFile']) {
+      const refuse = (): never => this.#lent.refuse(method);
+      own[method] = refuse;
+    }
     // The connector's methods use private members, so they run on the connection itself.
     const read = (key: PropertyKey): unknown => {
       const connection = this.#session?.connection;

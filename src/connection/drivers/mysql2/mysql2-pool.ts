@@ -1,4 +1,4 @@
-import { bindContext, getLogger, mysqlDialect } from '../../../core/index.js';
+import { bindContext, getLogger, LinkedSet, mysqlDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
@@ -25,7 +25,7 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   readonly #pool: MysqlPool;
   readonly #original: Pick<MysqlPool, 'getConnection' | 'query' | 'execute' | 'releaseConnection'>;
   /** Requests that mysql2 has in its line. When a connection breaks it asks its own `getConnection` once more for one of them. */
-  readonly #waiting = new Set<Callback>();
+  readonly #waiting = new LinkedSet<Callback>();
   /** Connections whose session commits by itself, as they were lent. */
   readonly #autocommit = new WeakSet<MysqlConnection>();
   /** True while mysql2's own `query()` or `execute()` asks for its connection: it releases by itself. */

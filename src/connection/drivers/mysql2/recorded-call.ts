@@ -42,14 +42,18 @@ export class RecordedCall {
   }
 }
 
-/** What stands in for the caller's callback until the commands are sent. */
-class Answer {
+/** Who is told of what mysql2 answers. */
+interface Answer {
   /** Where the connection is lost, its loss is told, and what mysql2 makes of it comes too late for anybody. */
-  done: Done<unknown[]> = nobodyListens;
-  readonly note: MysqlCallback = (error, ...values) => this.done(error, values);
+  done: Done<unknown[]>;
 }
 
 function nobodyListens(): void {}
+
+/** What stands in for the caller's callback until the commands are sent. */
+function noteFor(answer: Answer): MysqlCallback {
+  return (error, ...values) => answer.done(error, values);
+}
 
 /** Runs a method of mysql2's connection without a connection: it makes its commands and adds them to the recorder. */
 export function record(
@@ -57,8 +61,8 @@ export function record(
   method: 'query' | 'execute' | 'prepare' | 'ping',
   args: readonly unknown[],
 ): RecordedCall {
-  const answer = new Answer();
-  const { note } = answer;
+  const answer: Answer = { done: nobodyListens };
+  const note = noteFor(answer);
   // A query that somebody made before brings its callback along.
   const given = args[0] as Partial<MysqlCommand> | undefined;
   const at = args.findIndex((arg) => typeof arg === 'function');
@@ -91,9 +95,9 @@ export function textOf({ _queryOptions, sql, statement, query }: MysqlCommand): 
 
 /** A recorded call that consists of one command which was made elsewhere. */
 export function recordCommand(command: MysqlCommand): RecordedCall {
-  const answer = new Answer();
+  const answer: Answer = { done: nobodyListens };
   const callback = command.onResult;
-  if (callback) command.onResult = answer.note;
+  if (callback) command.onResult = noteFor(answer);
   return new RecordedCall([command], { callback, answer });
 }
 

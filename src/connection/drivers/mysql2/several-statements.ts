@@ -145,7 +145,7 @@ export function carry(command: MysqlCommand, control: readonly string[], { execu
     again(left);
     return true;
   };
-  command.execute = (packet, connection) => {
+  const carrying: MysqlCommand['execute'] = (packet, connection) => {
     if (!sent) {
       sent = true;
       const { sql } = command;
@@ -169,4 +169,5 @@ export function carry(command: MysqlCommand, control: readonly string[], { execu
     executed(flags);
     return flags & MORE_RESULTS ? false : sendAgain();
   };
+  command.execute = carrying;
 }

@@ -35,15 +35,17 @@ export function watch(connection: MysqlConnection): Watched {
 
 function listen(command: MysqlCommand, status: ServerStatus): MysqlCommand {
   const { execute, doneInsert } = command;
-  command.execute = (packet, connection) => {
+  const listening: MysqlCommand['execute'] = (packet, connection) => {
     if (packet?.isEOF()) status.receive(packet.eofStatusFlags());
     return execute.call(command, packet, connection);
   };
+  command.execute = listening;
   if (doneInsert) {
-    command.doneInsert = (result) => {
+    const reading: MysqlCommand['doneInsert'] = (result) => {
       if (result?.serverStatus !== undefined) status.receive(result.serverStatus);
       return doneInsert.call(command, result);
     };
+    command.doneInsert = reading;
   }
   return command;
 }

@@ -37,13 +37,18 @@ class Flight implements PgStream {
 }
 
 /**
- * Writes a query, and what is to travel in front of it, to the socket at once. pg writes each of the four to six
+ * Has a query, and what is to travel in front of it, written to the socket at once. pg writes each of the four to six
  * messages of a query by itself, and the kernel is asked to gather them: twice the processor time of one write.
  */
-export function submitInOneWrite(
+export function writeAtOnce(query: PgQuery, inFront: readonly Uint8Array[] = []): void {
+  const submit = (connection: PgConnection): Error | null => submitInOneWrite(query, connection, inFront);
+  query.submit = submit;
+}
+
+function submitInOneWrite(
   query: PgQuery,
   connection: PgConnection,
-  inFront: readonly Uint8Array[] = [],
+  inFront: readonly Uint8Array[],
 ): Error | null {
   const { submit } = Object.getPrototypeOf(query) as PgQuery;
   const { stream } = connection;

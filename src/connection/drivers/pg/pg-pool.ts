@@ -1,4 +1,4 @@
-import { bindContext, postgresDialect } from '../../../core/index.js';
+import { bindContext, LinkedSet, postgresDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
@@ -22,7 +22,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
   readonly dialect = postgresDialect;
   readonly #pool: PgPool;
   /** Refuse each transaction that waits for a connection. */
-  readonly #waiting = new Set<(error: Error) => void>();
+  readonly #waiting = new LinkedSet<(error: Error) => void>();
   readonly #connect: PgPool['connect'];
   readonly #query: PgPool['query'];
   /** True while pg-pool's own `query()` asks for its connection: it releases by itself and needs no lease object. */
@@ -125,7 +125,8 @@ export class PgManagedPool extends DriverPool<PgClient> {
   /** pg-pool serves nobody once it is ending, and leaves whoever waits waiting for ever. */
   readonly #refuseAtEnd = (): void => {
     if (!this.ended) return;
-    for (const refuse of this.#waiting) refuse(new Error('the pool ended while it waited for a connection'));
+    for (const refuse of this.#waiting.values())
+      refuse(new Error('the pool ended while it waited for a connection'));
   };
 
   #lendTo(callback: PgConnectCallback | undefined): Promise<PgClient> | undefined {

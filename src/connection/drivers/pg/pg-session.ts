@@ -6,7 +6,7 @@ import {
   type SessionStatus,
   type TransactionLoan,
 } from '../../session.js';
-import { submitInOneWrite } from './one-write.js';
+import { writeAtOnce } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery, PgQueryResult } from './pg-types.js';
 import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transaction-id.js';
@@ -217,7 +217,7 @@ export class PgSession implements Session {
     if (this.#lost) return Promise.reject(lostError(this, 'pid'));
     return new Promise((resolve, reject) => {
       let failed = false;
-      query.callback = (error, result) => {
+      const answered: PgQuery['callback'] = (error, result) => {
         if (endsTransaction(query)) this.#endedByStatement = true;
         if (error) {
           failed = true;
@@ -227,7 +227,8 @@ export class PgSession implements Session {
           resolve(result);
         }
       };
-      if (!Object.hasOwn(query, 'submit')) query.submit = (connection) => submitInOneWrite(query, connection);
+      query.callback = answered;
+      if (!Object.hasOwn(query, 'submit')) writeAtOnce(query);
       this.client.query(query);
     });
   }

@@ -1,4 +1,4 @@
-import { submitInOneWrite } from './one-write.js';
+import { writeAtOnce } from './one-write.js';
 import { startOfStatement } from './pg-control.js';
 import type { PgClient, PgQuery } from './pg-types.js';
 
@@ -40,13 +40,18 @@ export function attachPrefix(query: PgQuery, { statements, receive, flush }: Pre
   query.queryMode = 'extended';
   const inFront = statements.map(statementMessages);
   if (flush) inFront.push(FLUSH);
-  query.submit = (connection) => submitInOneWrite(query, connection, inFront);
-  if (receive) query.handleDataRow = ({ fields: [value] }) => receive(value == null ? null : String(value));
-  query.handleCommandComplete = () => {
+  writeAtOnce(query, inFront);
+  if (receive) {
+    const received: PgQuery['handleDataRow'] = ({ fields: [value] }) =>
+      receive(value == null ? null : String(value));
+    query.handleDataRow = received;
+  }
+  const completed = (): void => {
     if (--unanswered > 0) return;
     query.handleDataRow = handleDataRow;
     query.handleCommandComplete = handleCommandComplete;
   };
+  query.handleCommandComplete = completed;
 }
 
 const FLUSH = Buffer.from([0x48, 0, 0, 0, 4]);
