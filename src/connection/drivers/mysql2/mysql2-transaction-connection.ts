@@ -6,7 +6,13 @@ import type { TestLoan } from '../../test-loan.js';
 import { LentConnection } from '../mysql/lent-connection.js';
 import { readControl } from '../mysql/mysql-control.js';
 import type { Mysql2Session } from './mysql2-session.js';
-import type { MysqlCallback, MysqlCommand, MysqlConnection, MysqlPool } from './mysql2-types.js';
+import type {
+  MysqlCallback,
+  MysqlCommand,
+  MysqlConnection,
+  MysqlPool,
+  MysqlPromiseConnection,
+} from './mysql2-types.js';
 import {
   answerWithoutServer,
   handOutStatement,
@@ -49,10 +55,26 @@ export class Mysql2TransactionConnection {
     return call.command;
   }
 
+  /** {@link run} for a query of `connection.promise()`. */
+  query(sql: unknown, values: unknown): Promise<[rows: unknown, fields: unknown]> {
+    const recorder = recorderOf(this.#pool, this.#session?.connection.config);
+    let call: RecordedCall;
+    try {
+      call = record(recorder, 'query', values === undefined ? [sql, nobody] : [sql, values, nobody]);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const failed = (error: unknown): never => {
+      if (recorder.config.trace && error instanceof Error) showCaller(error, failed);
+      throw error;
+    };
+    return this.#ask(call).then(([rows, fields]) => [rows, fields], failed);
+  }
+
   /** This object behind the face of a mysql2 connection: what it does not do itself goes to the connection. */
   asConnection(): MysqlConnection {
-    const own = new OwnMembers(this, this.#lent);
     const blank = recorderOf(this.#pool);
+    const own = new OwnMembers(this, this.#lent, blank);
     const target = (): MysqlConnection => this.#session?.connection ?? blank;
     const face: MysqlConnection = new Proxy<MysqlConnection>(blank, {
       get: (_, key) => (own.has(key) ? own.get(key) : Reflect.get(target(), key)),
@@ -73,11 +95,15 @@ export class Mysql2TransactionConnection {
     return command;
   }
 
+  #ask(call: RecordedCall, work = new CallWork(call, this.#lent.handWritten)): Promise<unknown[]> {
+    this.#lent.loan?.used(work.text);
+    return this.#perform(call, work);
+  }
+
   #submit(call: RecordedCall): void {
     const { command, callback: asker } = call;
     const work = new CallWork(call, this.#lent.handWritten);
-    this.#lent.loan?.used(work.text);
-    const running = this.#perform(call, work);
+    const running = this.#ask(call, work);
     if (asker) {
       // What then() is given runs in the caller's async context.
       running.then(
@@ -155,11 +181,14 @@ class OwnMembers {
   face: MysqlConnection | undefined;
   readonly #connection: Mysql2TransactionConnection;
   readonly #lent: LentConnection;
+  readonly #blank: MysqlConnection;
   readonly #made = new Map<PropertyKey, unknown>();
+  #promised: MysqlPromiseConnection | undefined;
 
-  constructor(connection: Mysql2TransactionConnection, lent: LentConnection) {
+  constructor(connection: Mysql2TransactionConnection, lent: LentConnection, blank: MysqlConnection) {
     this.#connection = connection;
     this.#lent = lent;
+    this.#blank = blank;
   }
 
   has(key: PropertyKey): boolean {
@@ -169,6 +198,21 @@ class OwnMembers {
   get(key: PropertyKey): unknown {
     if (!this.#made.has(key)) this.#made.set(key, this.#make(key));
     return this.#made.get(key);
+  }
+
+  /** mysql2's own, with a query of ours. One for all calls: TypeORM asks for it with each query. */
+  #promise(promiseClass: unknown): MysqlPromiseConnection {
+    if (this.#promised && !promiseClass) return this.#promised;
+    const promised = this.#blank.promise.call(this.face, promiseClass);
+    // Another class of promises is mysql2's to make.
+    if (promiseClass) return promised;
+    const original = promised.query;
+    const query: MysqlPromiseConnection['query'] = (sql, values) =>
+      typeof values === 'function'
+        ? original.call(promised, sql, values)
+        : this.#connection.query(sql, values);
+    promised.query = query;
+    return (this.#promised = promised);
   }
 
   set(key: PropertyKey, value: unknown): void {
@@ -185,6 +229,8 @@ class OwnMembers {
       case 'prepare':
         return (options: unknown, callback?: MysqlCallback) =>
           connection.run(key, [options, callback && handOutStatement(this.face!, callback)]);
+      case 'promise':
+        return (promiseClass?: unknown) => this.#promise(promiseClass);
       case 'addCommand':
         return (command: MysqlCommand) => connection.add(command);
       case 'release':
@@ -196,12 +242,27 @@ class OwnMembers {
   }
 }
 
+/** Whoever is told by a promise. */
+function nobody(): void {}
+
+/**
+ * Gives an error the stack that mysql2 gives it: where the promise was asked for. mysql2 takes that stack with each statement,
+ * for a tenth of its processor time; but whoever awaits a promise is on the stack of what rejects it.
+ */
+function showCaller(error: Error, rejecting: Function): void {
+  const holder = { stack: '' };
+  Error.captureStackTrace(holder, rejecting);
+  const [, ...frames] = holder.stack.split('\n');
+  if (frames.length > 0) error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
+}
+
 const OWN_KEYS: ReadonlySet<PropertyKey> = new Set<PropertyKey>([
   'query',
   'execute',
   'prepare',
   'ping',
   'addCommand',
+  'promise',
   'release',
   Symbol.dispose,
   // They would end the connection's life.

@@ -45,6 +45,8 @@ export interface MysqlConnectionConfig {
   readonly pool?: unknown;
   readonly stream?: unknown;
   readonly connectTimeout?: number;
+  /** Whether the stack of an error is where the promise was asked for. */
+  readonly trace?: boolean;
   readonly host?: string;
   readonly port?: number;
   readonly socketPath?: string;
@@ -78,12 +80,18 @@ export interface MysqlConnection extends EventEmitter {
   query(sql: unknown, ...rest: unknown[]): MysqlCommand;
   execute(sql: unknown, ...rest: unknown[]): MysqlCommand;
   prepare(options: unknown, callback?: MysqlCallback): MysqlCommand;
+  promise(this: MysqlConnection | undefined, promiseClass?: unknown): MysqlPromiseConnection;
   release: () => void;
   destroy: () => void;
   end: (callback?: (error?: Error) => void) => unknown;
 }
 
 export type MysqlConnectionClass = new (options: { config: MysqlConnectionConfig }) => MysqlConnection;
+
+/** What `connection.promise()` answers. Its methods call those of the connection with a callback. */
+export interface MysqlPromiseConnection {
+  query: (sql?: unknown, values?: unknown) => Promise<[rows: unknown, fields: unknown]>;
+}
 
 /** A prepared statement as `connection.prepare()` hands it out; it sends through the connection that it was made on. */
 export interface MysqlPreparedStatement {
