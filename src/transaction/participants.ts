@@ -3,6 +3,8 @@ import { Followers, logFailedHook } from './hooks.js';
 
 /** An ORM that takes part in a transaction and wants to hear of its boundary. */
 export interface Participant {
+  /** Whether nobody hears of anything, as it is now. Then it is told nothing. Default: somebody may. */
+  readonly unheard?: boolean;
   /** Before COMMIT, while statements still run. A failure rolls back. */
   beforeCommit?(): Promise<void> | undefined;
   /** Failures of these are logged: the outcome stands. */
@@ -20,8 +22,11 @@ export class Participants {
   /** Those that had something to prepare, which is done once. */
   #prepared: Set<Participant> | undefined;
 
-  get empty(): boolean {
-    return this.#byKey === undefined;
+  /** Whether there is nobody to tell of anything, as it is now. */
+  get unheard(): boolean {
+    if (!this.#byKey) return true;
+    for (const participant of this.#byKey.values()) if (!participant.unheard) return false;
+    return true;
   }
 
   /** The participant of `key`, made at its first use in this transaction. */
@@ -34,9 +39,9 @@ export class Participants {
     return participant;
   }
 
-  /** Whether each was asked to prepare the commit. */
+  /** Whether each was asked to prepare the commit, or has nobody to ask. */
   get prepared(): boolean {
-    return this.#asked === (this.#byKey?.size ?? 0);
+    return this.#asked === (this.#byKey?.size ?? 0) || this.unheard;
   }
 
   /** Lets each prepare the commit that has anything to prepare, and has not done so before. */

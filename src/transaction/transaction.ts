@@ -261,7 +261,7 @@ export class Transaction implements ScopeOwner {
   /** {@link tellOfEnd}, or `undefined` where nobody listens. */
   end(error: unknown, completion: Completion): Promise<void> | undefined {
     this.root.noteEnd(completion);
-    const isHeard = completion === 'committed' && !this.participants.empty;
+    const isHeard = completion === 'committed' && !this.participants.unheard;
     if (isHeard || !this.root.hooks.empty) return this.tellOfEnd({ completion, error });
     runningTransactions.delete(this);
     return undefined;
@@ -342,7 +342,7 @@ export class Transaction implements ScopeOwner {
 
   /** A subscriber that never settles must keep neither the connection nor the caller. */
   async #tellOfRollback(moment: 'beforeRollback' | 'afterRollback'): Promise<void> {
-    if (this.participants.empty) return;
+    if (this.participants.unheard) return;
     await settledWithin(systemClock, this.#rollbackLimitMs, this.participants.tell(moment, this));
   }
 

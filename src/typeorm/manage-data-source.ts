@@ -119,6 +119,8 @@ class ManagedDataSource {
   /** On SQLite, whose driver does not keep apart what several do at once. */
   readonly #sqlite: SqliteQueryRunners | undefined;
   #pool: ManagedPool;
+  /** The method that stands in for that of the manager made last. */
+  #takingTurns: { readonly original: TransactionMethod; readonly method: PropertyDescriptor } | undefined;
 
   constructor(dataSource: DataSource, options: ParsedOptions) {
     this.#dataSource = dataSource;
@@ -238,12 +240,19 @@ class ManagedDataSource {
           : runInTransaction(work, { dataSource: this.source.name, name }),
       );
     }
-    const original = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
-    const transaction = async (...args: unknown[]): Promise<unknown> => {
+    const original = Reflect.get(manager, 'transaction') as TransactionMethod;
+    // One method for all managers of a class: one of them is made for each QueryRunner that asks for it.
+    if (this.#takingTurns?.original !== original)
+      this.#takingTurns = { original, method: methodOf(this.#transactionInTurn(original)) };
+    Object.defineProperty(manager, 'transaction', this.#takingTurns.method);
+  }
+
+  #transactionInTurn(original: TransactionMethod): TransactionMethod {
+    const nested = (args: readonly unknown[]): Promise<unknown> | undefined => {
       const work = args.find((arg) => typeof arg === 'function') as
         ((manager: EntityManager) => Promise<unknown>) | undefined;
       const participant = this.#participant();
-      if (!work || !(participant || sqlite)) return original(...args);
+      if (!work || !(participant || this.#sqlite)) return undefined;
       const isolationLevel = args.find((arg) => typeof arg === 'string') as IsolationLevel | undefined;
       return runInTransaction(async () => work(this.#participant()!.join().manager), {
         dataSource: this.source.name,
@@ -254,7 +263,9 @@ class ManagedDataSource {
         ...(isolationLevel && { isolationLevel }),
       });
     };
-    replace(manager, { transaction: transaction as TransactionMethod });
+    return async function transaction(this: EntityManager, ...args: unknown[]): Promise<unknown> {
+      return nested(args) ?? original.apply(this, args as never);
+    } as TransactionMethod;
   }
 
   async #destroy(): Promise<void> {
@@ -274,8 +285,13 @@ class ManagedDataSource {
 
 function replace<T extends object>(target: T, methods: Partial<T>): void {
   for (const [key, value] of Object.entries(methods)) {
-    Object.defineProperty(target, key, { value, configurable: true, writable: true });
+    Object.defineProperty(target, key, methodOf(value));
   }
+}
+
+/** A method as a class would have it: writable, and not among the keys. */
+function methodOf(value: unknown): PropertyDescriptor {
+  return { value, configurable: true, writable: true };
 }
 
 function isDataSource(value: unknown): value is DataSource {

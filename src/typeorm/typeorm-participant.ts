@@ -29,6 +29,11 @@ export class TypeormParticipant implements Participant, JoinedTransaction {
     this.#client = Promise.resolve(transaction.source.primary.transactionClient(transaction.root));
   }
 
+  /** A QueryRunner that subscribers were given is told of the end, also where none of them is left. */
+  get unheard(): boolean {
+    return !this.#hasListeners && !this.#boundary;
+  }
+
   get readOnly(): boolean {
     return this.#transaction.readOnly;
   }

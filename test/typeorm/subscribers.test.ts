@@ -102,6 +102,31 @@ test('a subscriber is given a QueryRunner that knows whether its transaction is 
   ]);
 });
 
+test('a subscriber that is added while a transaction runs hears of its end', async () => {
+  const seen: string[] = [];
+  await runInTransaction(async () => {
+    await dataSource.query('SELECT 1');
+    dataSource.subscribers.push({
+      beforeTransactionCommit: () => void seen.push('before commit'),
+      afterTransactionCommit: () => void seen.push('after commit'),
+    } as EntitySubscriberInterface);
+  });
+  expect(seen).toEqual(['before commit', 'after commit']);
+});
+
+test('the QueryRunner that a subscriber was given learns of the end, also where the subscriber is gone', async () => {
+  let given: QueryRunner | undefined;
+  dataSource.subscribers.push({
+    afterTransactionStart: ({ queryRunner }) => void (given = queryRunner),
+  } as EntitySubscriberInterface);
+  await runInTransaction(async () => {
+    await dataSource.query('SELECT 1');
+    dataSource.subscribers.length = 0;
+    expect(given!.isTransactionActive).toBe(true);
+  });
+  expect(given!.isTransactionActive).toBe(false);
+});
+
 test.each(['beforeTransactionRollback', 'afterTransactionRollback'])(
   'a subscriber of %s that never settles keeps neither the connection nor the caller',
   async (event) => {
