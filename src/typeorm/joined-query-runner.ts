@@ -96,9 +96,9 @@ export function joinedQueryRunnerOf(
       this.#transaction.scope.setRollbackOnly({ by, cause: undefined, requested: false });
     }
 
-    override async release(): Promise<void> {
+    override release(): Promise<void> {
       this.isReleased = true;
-      await this.#handWritten?.rollBackAll(this.#transaction.scope);
+      return this.#handWritten?.rollBackAll(this.#transaction.scope) ?? Promise.resolve();
     }
 
     override [Symbol.asyncDispose](): Promise<void> {

@@ -69,16 +69,13 @@ export abstract class MysqlSession<C extends { readonly threadId: number | null 
     return this.#send<unknown>((done) => this.query(text, done), nothingEnds) as Promise<void>;
   }
 
-  async commit(): Promise<CommitAnswer> {
-    if (this.#lost) return { kind: 'rolled back', error: lostError(this, 'thread') };
-    try {
-      await this.control('COMMIT');
-      return { kind: 'committed' };
-    } catch (error) {
-      return this.#lost
-        ? { kind: 'unknown', error: error as Error, transactionId: undefined }
-        : { kind: 'rolled back', error: error as Error };
-    }
+  commit(): Promise<CommitAnswer> {
+    if (this.#lost) return Promise.resolve({ kind: 'rolled back', error: lostError(this, 'thread') });
+    return this.control('COMMIT').then(
+      () => ({ kind: 'committed' }),
+      (error: Error) =>
+        this.#lost ? { kind: 'unknown', error, transactionId: undefined } : { kind: 'rolled back', error },
+    );
   }
 
   abandon(reason: Error): void {
