@@ -72,11 +72,11 @@ function buildLibrary(name, from) {
 }
 
 /**
- * The sources of a git revision. Not inside node_modules: there TypeScript goes by package.json, and compiles the ES modules
- * to CommonJS.
+ * The sources of a git revision, beside what the library is compiled against: the benchmark has other versions of some of it.
+ * Not inside node_modules: there TypeScript goes by package.json, and compiles the ES modules to CommonJS.
  */
 function checkout(revision) {
-  const folder = new URL('dist/holdfast-before/', bench);
+  const folder = new URL('dist/holdfast-before/', root);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const wanted = ['src', 'package.json', 'tsconfig.base.json', 'tsconfig.cjs.json', 'tsconfig.esm.json'];
