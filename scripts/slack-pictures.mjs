@@ -9,7 +9,13 @@ import { createJiti } from 'jiti';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const WIDTH = 720;
-const CANDIDATES = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const CANDIDATES = [
+  'chromium-headless-shell',
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+];
 
 const alias = {
   holdfast: join(root, 'src/index.ts'),

@@ -60,7 +60,9 @@ export class LinkedSet<T extends object> {
   }
 
   #linkOf(value: T): Link<T> | undefined {
-    return (value as { readonly [key: symbol]: Link<T> | undefined })[this.#key];
+    const link = (value as { readonly [key: symbol]: Link<T> | undefined })[this.#key];
+    // A copy of a member, made with `...`, has its link as well.
+    return link?.value === value ? link : undefined;
   }
 
   #setLink(value: T, link: Link<T> | undefined): void {

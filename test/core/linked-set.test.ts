@@ -66,3 +66,12 @@ test('what was a member is not kept, however often others come and go', async ()
   // The sixteen that are in it; a Set keeps nearly all.
   expect(kept).toBeLessThan(60);
 });
+
+test('a copy of a member is none', () => {
+  const set = setOf(a, b);
+  const copy = { ...a };
+  expect(set.has(copy)).toBe(false);
+  expect(set.delete(copy)).toBe(false);
+  set.add(copy);
+  expect(set.values()).toEqual([a, b, copy]);
+});
