@@ -144,11 +144,11 @@ export function explainDatabaseError(error: unknown, context: ErrorContext = {})
       retryable: false,
     };
   }
-  const label = code === undefined ? '' : ` [${code}]${namesOf(error, message)}`;
+  const label = code === undefined ? '' : ` [${code}]${namesOf(error, message)}${lineOfCopy(error)}`;
   return {
     kind: explained?.kind ?? 'other',
     code,
-    sentence: `${withStop(message + label)}${explained ? ` ${explained.next}` : ''}`,
+    sentence: `${withStop(message + label)}${hintOf(error)}${explained ? ` ${explained.next}` : ''}`,
     retryable: explained !== undefined && RETRYABLE.has(explained.kind),
   };
 }
@@ -171,6 +171,20 @@ function namesOf(error: unknown, message: string): string {
     of.constraint && !message.includes(`"${of.constraint}"`) && `constraint ${of.constraint}`,
   ];
   return ` (${names.filter(Boolean).join(', ')})`;
+}
+
+/** PostgreSQL's advice, or that of whoever raised the error: `RAISE … USING HINT = …`. */
+function hintOf(error: unknown): string {
+  const { hint } = error as { hint?: unknown };
+  return typeof hint === 'string' && hint !== '' ? ` Hint: ${withStop(hint)}` : '';
+}
+
+/** Where in the data of COPY, without the data: `(COPY item, line 17, column price)`. */
+function lineOfCopy(error: unknown): string {
+  const { where } = error as { where?: unknown };
+  const [place] =
+    (typeof where === 'string' && /^COPY [^,:]+, line \d+(?:, column [^,:]+)?/m.exec(where)) || [];
+  return place === undefined ? '' : ` (${place})`;
 }
 
 function withStop(text: string): string {

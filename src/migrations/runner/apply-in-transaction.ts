@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/index.js';
+import { delay, messageOf } from '../../core/index.js';
 import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
@@ -11,8 +11,11 @@ import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
 import { verify } from './verify.js';
 
-/** How long the server may take to end a transaction whose client is gone, before its outcome is called unknown. */
+/** How long the server may stay away, and then take to end a transaction whose client is gone, before its outcome is called unknown. */
 const SETTLE_LIMIT_MS = 30_000;
+const REOPEN_EVERY_MS = 500;
+/** PostgreSQL's `query_canceled`, ER_QUERY_INTERRUPTED of MySQL. */
+const CANCELLED: ReadonlySet<string | undefined> = new Set(['57014', '1317']);
 
 /** The statements, and the row of the history, in one transaction. */
 export async function applyInTransaction(run: ScriptRun): Promise<number> {
@@ -51,10 +54,10 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     await session.query('COMMIT');
     return sender.sent;
   } catch (error) {
-    const problem = problemOf(session, error);
+    const problem = problemOf(session, cancelledBy(run, error));
     if (isCommitting && session.lost && !wasEnded(error)) {
       await settleCommit(run, begun, problem);
-      return sender.sent;
+      return profile.statements;
     }
     // A COMMIT that the server refused has rolled back: a deferred constraint, a conflict between nodes.
     const isOver = isCommitting && !session.inTransaction;
@@ -133,12 +136,47 @@ function leftNothing(session: MigrationSession): string {
     : 'It was rolled back: the database is as before it.';
 }
 
+/** A COMMIT that was cancelled with the run says so in the words of a timeout. */
+function cancelledBy({ signals }: ScriptRun, error: unknown): unknown {
+  if (!CANCELLED.has(databaseCodeOf(error))) return error;
+  try {
+    signals.checkCancelled(error);
+    return error;
+  } catch (interrupted) {
+    return interrupted;
+  }
+}
+
+/** A server that was killed, or a standby that takes over, is back in seconds: it is asked again until then. */
+async function openAgain({
+  database,
+  options,
+  signals,
+  profile,
+  emit,
+}: ScriptRun): Promise<MigrationSession> {
+  const { clock } = options;
+  const begun = clock.now();
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await database.open();
+    } catch (error) {
+      if (signals.isAborted || clock.now() - begun >= SETTLE_LIMIT_MS) throw error;
+      if (!isTold) {
+        const message = `The connection was lost, and the server cannot be asked yet whether it is applied (${messageOf(error)}): it is tried for ${SETTLE_LIMIT_MS / 1000} seconds.`;
+        emit({ kind: 'note', script: profile.script, message });
+      }
+      await delay(clock, REOPEN_EVERY_MS);
+    }
+  }
+}
+
 /** The answer of COMMIT was lost: whether the row of the history is there settles it, once the old session is done. */
 async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem): Promise<void> {
   const { script } = run.profile;
   let isDone: boolean | undefined;
   try {
-    const other = await run.database.open();
+    const other = await openAgain(run);
     try {
       const backend = { backendId: run.session.backendId, at: begun };
       const isIdle = await whenIdle(other, backend, { signals: run.signals, limitMs: SETTLE_LIMIT_MS });
@@ -150,7 +188,7 @@ async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem)
   } catch (error) {
     throw new ScriptFailure(
       new ScriptProblem(
-        `the connection was lost while it was committed, and the server could not be asked (${messageOf(error)})`,
+        `the connection was lost before the answer to COMMIT, and the server could not be asked (${messageOf(error)})`,
         {
           isLost: true,
           cause: problem,
@@ -170,6 +208,6 @@ async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem)
     kind: 'note',
     script,
     message:
-      'The connection was lost while it was committed. A new one found its row in the history: it is applied.',
+      'The connection was lost before the answer to COMMIT. A new one found its row in the history: it is applied.',
   });
 }

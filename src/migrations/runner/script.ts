@@ -7,7 +7,8 @@ import type { StatementTraits } from '../sql/traits.js';
 import { problemOf } from './problem-of.js';
 import { type Language, languageOf } from './language.js';
 import type { RunContext } from './run-context.js';
-import { ScriptFailure } from './script-problem.js';
+import { placeIn } from './place.js';
+import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import { ProfileBuilder, type ScriptProfile } from './script-profile.js';
 
 /** A statement of a script, and what has to be known of it. */
@@ -71,6 +72,7 @@ export class Script {
             leftOut.push(item.start.line);
             continue;
           }
+          if (traits.command === 'DISCARD ALL') throw discardProblem(item);
           builder.addStatement(traits);
           // Its data can be read while it passes by, and only then.
           if (item.kind === 'copy') kept = undefined;
@@ -104,6 +106,13 @@ export class Script {
       yield group;
     }
   }
+}
+
+function discardProblem(statement: Statement): ScriptProblem {
+  return new ScriptProblem('DISCARD ALL would release the migration lock, which the session holds', {
+    place: placeIn(statement),
+    next: 'Take it out: what a file sets is reset behind it. DISCARD PLANS, SEQUENCES and TEMP may stay.',
+  });
 }
 
 function leftOutText(lines: readonly number[]): string {

@@ -1,4 +1,10 @@
-import { MigrationFailedError, MissingRightsError } from '../../../src/migrations/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  MigrationFailedError,
+  MigrationInterruptedError,
+  MissingRightsError,
+} from '../../../src/migrations/index.js';
+import { ManualClock } from '../../../src/testing/index.js';
 import { failureOf, notesOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
 
 const engines = [
@@ -54,10 +60,43 @@ describe.each(engines)('when the database goes away, by %s', (driver, use) => {
     const proxy = await engine.db.proxy();
     const armed = proxy.arm(/(?:^|\n)COMMIT$/, { action: 'cut-after' }, { times: 1 });
     void armed.fired.then(() => proxy.refuse());
-    const error = await failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
+    const clock = new ManualClock();
+    const migrator = files.migrator({
+      url: proxy.url(engine.url),
+      clock,
+      onEvent: (event) => {
+        if (event.kind === 'note' && /cannot be asked yet/.test(event.message))
+          setImmediate(() => clock.advance(30_000));
+      },
+    });
+    const error = await failureOf<MigrationFailedError>(migrator.up());
     expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'unknown' });
     expect(error.message).toContain('`status` says whether it is applied');
     await proxy.heal();
+  });
+
+  test('after COMMIT, and is back a moment later, the row in the history settles it', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)', 'V2__b.sql': 'INSERT INTO a VALUES (1)' });
+    await files.migrator().up({ to: '1' });
+    const proxy = await engine.db.proxy();
+    const armed = proxy.arm(/(?:^|\n)COMMIT$/, { action: 'cut-after' }, { times: 1 });
+    void armed.fired.then(() => proxy.refuse());
+    const notes: string[] = [];
+    const clock = new ManualClock();
+    const migrator = files.migrator({
+      url: proxy.url(engine.url),
+      clock,
+      onEvent: (event) => {
+        if (event.kind !== 'note') return;
+        notes.push(event.message);
+        if (/cannot be asked yet/.test(event.message)) void proxy.heal().then(() => clock.advance(500));
+      },
+    });
+    expect((await migrator.up()).applied).toMatchObject([{ script: 'V2__b.sql', statements: 1 }]);
+    expect(notes).toEqual([
+      expect.stringContaining('cannot be asked yet'),
+      expect.stringContaining('found its row in the history: it is applied'),
+    ]);
   });
 
   test('while a statement that commits by itself runs, the next run finds out', async () => {
@@ -129,6 +168,43 @@ describe('on PostgreSQL', () => {
     expect(error).toMatchObject({ script: 'V2__b.sql', effect: 'rolled back', position: { line: 3 } });
     expect(error.message).toContain('temp_file_limit');
     expect(await engine.query('SELECT count(*)::int AS n FROM a')).toEqual([{ n: 0 }]);
+  });
+
+  test('the hint of an error is told, and the line of the data of COPY, without the data', async () => {
+    files.write({ 'V1__a.sql': "DO $$BEGIN RAISE EXCEPTION 'boom' USING HINT = 'run it first'; END$$" });
+    expect((await failureOf(files.migrator().up())).message).toContain('boom [P0001]. Hint: run it first.');
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT, m INT);\nCOPY a FROM stdin;\n1\t2\n3\tsecret\n\\.\n',
+    });
+    expect((await failureOf(files.migrator().up())).message).toContain('(COPY a, line 2, column m)');
+  });
+
+  test('DISCARD ALL, which would release the lock, is refused before anything is sent', async () => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT);\nDISCARD ALL;' });
+    const error = await failureOf<MigrationFailedError>(files.migrator().up());
+    expect(error).toMatchObject({ effect: 'rolled back', position: { line: 2, column: 1 } });
+    expect(error.message).toContain('DISCARD ALL would release the migration lock');
+    expect(error.message).toContain('Take it out');
+    expect(await engine.tables()).toEqual([]);
+  });
+
+  test('a COMMIT that is cancelled with the run is no timeout', async () => {
+    files.write({
+      'V1__a.sql': `CREATE TABLE a (n INT);
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow();`,
+      'V2__b.sql': 'INSERT INTO a VALUES (1)',
+    });
+    const cancel = new AbortController();
+    const failing = failureOf<MigrationFailedError>(files.migrator().up({ cancelSignal: cancel.signal }));
+    const asleep =
+      "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    while ((await engine.query(asleep)).length === 0) await sleep(20);
+    cancel.abort();
+    const error = await failing;
+    expect(error).toBeInstanceOf(MigrationInterruptedError);
+    expect(error).toMatchObject({ effect: 'rolled back' });
+    expect(error.message).not.toContain('timeout');
   });
 
   test('a syntax error in line 9,999 is named there', async () => {
