@@ -40,6 +40,8 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
       isCommitting = true;
       await sender.flush(async () => {
         await settings.restore(session, 'with what is next');
+        // COMMIT can take long, too, and RESET ALL has taken the name away.
+        await run.announce('with what is next');
         await run.finish('by the server');
         session.defer({ text: 'COMMIT' });
       });

@@ -200,6 +200,8 @@ describe('on PostgreSQL', () => {
     const asleep =
       "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
     while ((await engine.query(asleep)).length === 0) await sleep(20);
+    // Whoever waits is told meanwhile who has the lock.
+    expect(await files.migrator().lockHolder()).toMatchObject({ pid: process.pid, migration: 'V2__b.sql' });
     cancel.abort();
     const error = await failing;
     expect(error).toBeInstanceOf(MigrationInterruptedError);
