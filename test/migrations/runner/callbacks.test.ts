@@ -1,5 +1,5 @@
 import { CALLBACK_MOMENTS } from '../../../src/migrations/events.js';
-import { failureOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+import { failureOf, notesOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
 
 const engines = [
   ['pg', usePostgres],
@@ -88,6 +88,10 @@ describe.each(engines)('callbacks by %s', (_, use) => {
       expect((await migrator.up()).applied).toEqual([]);
       expect(await told()).toEqual(moments);
       expect(await migrator.status()).toMatchObject({ owed: [] });
+      const notes = notesOf(files.events).filter((note) => /failed in an earlier run/.test(note));
+      // In each of the two runs once.
+      const note = `${failed} failed in an earlier run: \`up\` runs it again.`;
+      expect(notes).toEqual([note, note]);
       await migrator.up();
       expect(await told()).toEqual([]);
     },

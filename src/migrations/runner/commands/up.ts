@@ -33,9 +33,11 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   const signals = new RunSignals({ stop: options.signal, cancel: options.cancelSignal });
   const planOptions = { to: options.to, outOfOrder: options.outOfOrder ?? context.options.outOfOrder };
   const sources = await readSources(context);
+  // What was seen without the lock is seen with it once more.
+  const told = new Set<string>();
   const look = async (lock?: MigrationLock): Promise<Look> => {
     const found = await survey(context, sources, { ...planOptions, lock });
-    tellNotes(context, found);
+    tellNotes(context, found, told);
     refuseProblems(found);
     return { found, tasks: tasksOf(found) };
   };
@@ -71,11 +73,17 @@ function isIdle({ found, tasks }: Look): boolean {
   return tasks.length === 0 && found.owed.size === 0;
 }
 
-export function tellNotes({ emit }: RunContext, { plan, owed }: Survey): void {
-  for (const moment of owed)
-    emit({ kind: 'note', message: `${moment} failed in an earlier run: \`up\` runs it again.` });
-  for (const { script, message } of plan.notes)
-    emit({ kind: 'note', message, ...(script === undefined ? {} : { script }) });
+/** Tells the notes that `told` does not have yet. */
+export function tellNotes({ emit }: RunContext, { plan, owed }: Survey, told = new Set<string>()): void {
+  const notes = [...owed].map((moment) => ({
+    script: undefined,
+    message: `${moment} failed in an earlier run: \`up\` runs it again.`,
+  }));
+  for (const { script, message } of [...notes, ...plan.notes]) {
+    const key = `${script} ${message}`;
+    if (!told.has(key)) emit({ kind: 'note', message, ...(script === undefined ? {} : { script }) });
+    told.add(key);
+  }
 }
 
 /** What failed half-way goes on first. */
