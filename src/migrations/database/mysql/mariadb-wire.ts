@@ -90,7 +90,8 @@ export class MariadbWire implements MysqlWire {
       // Not at the error: the answers before it may wait in the stream still.
       stream.once('end', () => {
         if (!failure) finish();
-        resolve({ results, error: failure });
+        // The connector tells the beginning of rows, and their end only by what follows.
+        resolve({ results, error: failure, rowsBegan: open !== undefined });
       });
     });
   }

@@ -81,9 +81,11 @@ export class MysqlPacket {
   }
 
   /** The statement that failed, when `results` came before the error. */
-  failedAt({ results }: WireAnswer): number {
+  failedAt({ results, rowsBegan = false }: WireAnswer): number {
     if (this.isSingle) return 0;
-    return this.#expected[results.length]?.at ?? this.#statements.length - 1;
+    // SHOW WARNINGS does not fail once its rows come: the error followed them. It stands behind whatever else has rows.
+    const isBehind = rowsBegan && this.#expected[results.length]?.is === 'warnings';
+    return this.#expected[results.length + (isBehind ? 1 : 0)]?.at ?? this.#statements.length - 1;
   }
 
   /** Whether a statement warned whose warnings the server no longer has. */

@@ -18,6 +18,11 @@ export interface WireResult {
 export interface WireAnswer {
   readonly results: readonly WireResult[];
   readonly error: Error | undefined;
+  /**
+   * Whether rows had begun to come behind the last of the results, and the driver does not say whether the error cut them
+   * off or followed their end.
+   */
+  readonly rowsBegan?: boolean;
 }
 
 /** A connection of a MySQL driver, as a session needs it. */
