@@ -85,7 +85,9 @@ export class RankedHistory implements History {
     ];
     if (mysql) {
       columns.push(`INDEX ${index} (success)`);
-      await session.query(`CREATE TABLE ${this.table} (${columns.join(', ')}) ENGINE=InnoDB`);
+      // Flyway leaves the character set to the database.
+      const options = this.format === 'holdfast' ? this.#dialect.tableOptions : ' ENGINE=InnoDB';
+      await session.query(`CREATE TABLE ${this.table} (${columns.join(', ')})${options}`);
       return;
     }
     // IF NOT EXISTS would ask for the right to create one even where it is there.

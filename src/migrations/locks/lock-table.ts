@@ -1,4 +1,5 @@
 import type { MigrationSession, WhenSent } from '../database/session.js';
+import { TABLE_DIALECTS } from '../history/table-dialect.js';
 import type { Deployer } from './deployer.js';
 import type { LockHolder } from './lock.js';
 import type { SessionMark } from './session-mark.js';
@@ -226,7 +227,7 @@ export class LockTable {
            expires ${time},
            backend_id bigint,
            backend_mark varchar(255)
-         )`,
+         )${TABLE_DIALECTS[this.#session.dialect].tableOptions}`,
         [],
       );
     } catch (error) {

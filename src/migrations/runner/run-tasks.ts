@@ -6,6 +6,7 @@ import { CallbackFailure } from './callbacks.js';
 import { describeFailure, type RunStory } from './describe-failure.js';
 import { HiddenValues } from './hide-values.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
+import { requireStorableNames } from './storable-names.js';
 import { runSequence } from './umzug-sequence.js';
 
 /** The callbacks around a run. */
@@ -35,10 +36,12 @@ export async function runTasks(
   { tasks, step, moments, verb, owed = new Set() }: TaskOptions,
 ): Promise<readonly AppliedScript[]> {
   const { emit, session, journal } = parts.context;
+  const migrations = tasks.slice(0, step).map(({ migration }) => migration);
+  await requireStorableNames(parts.context, migrations);
   const applier = new MigrationApplier(parts);
   const { callbacks } = applier;
   const applied: AppliedScript[] = [];
-  const scripts = tasks.slice(0, step).map(({ migration }) => migration.script);
+  const scripts = migrations.map(({ script }) => script);
   let current: string | undefined;
   emit({ kind: 'planned', to: verb === 'undone' ? 'undo' : 'run', scripts });
   const release = parts.signals.cancels(session);
