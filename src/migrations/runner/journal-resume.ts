@@ -42,7 +42,7 @@ export class JournalResume {
     emit({
       kind: 'note',
       script: profile.script,
-      message: `An earlier run got as far as statement ${last.last} (line ${last.line}); ${answered(done)} It goes on from there.`,
+      message: `An earlier run got as far as ${reached(last)}; ${answered(done)} It goes on from there.`,
     });
   }
 
@@ -162,6 +162,13 @@ export class JournalResume {
       },
     );
   }
+}
+
+/** Of statements in one transaction the journal has the line of the first. */
+function reached({ first, last, line }: RecordedEntry): string {
+  return first === last
+    ? `statement ${last} (line ${line})`
+    : `statement ${last}, in one transaction with those from statement ${first} (line ${line}) on`;
 }
 
 function answered(done: number): string {

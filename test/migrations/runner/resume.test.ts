@@ -44,6 +44,19 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
     expect((await files.migrator().validate()).problems).toEqual([]);
   });
 
+  test('says how far it came where statements shared a transaction', async () => {
+    const kept = `${begun}SELECT 1;\nINSERT INTO a VALUES (2);\nINSERT INTO a VALUES (3);\n`;
+    files.write({ 'V1__a.sql': `${kept}CREATE TABLE a (n INT);` });
+    await failureOf(files.migrator().up());
+    files.write({ 'V1__a.sql': `${kept}CREATE TABLE b (n INT);` });
+    files.events.length = 0;
+    await files.migrator().up();
+    expect(notesOf(files.events)[0]).toBe(
+      'An earlier run got as far as statement 5, in one transaction with those from statement 2 (line 2) on; 1 to 5 took effect. It goes on from there.',
+    );
+    expect(await engine.query('SELECT n FROM a ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+  });
+
   test('sets again what the file had set before the failed statement', async () => {
     const set =
       'SET foreign_key_checks = 0;\nCREATE TABLE child (n INT, FOREIGN KEY (n) REFERENCES nowhere (n));\n';
