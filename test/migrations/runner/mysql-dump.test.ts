@@ -54,6 +54,26 @@ describe.each(['mysql2', 'mariadb'] as const)('what mariadb-dump wrote, by %s', 
     await expectAll();
   });
 
+  test.each([
+    ['with its tables', 'CREATE TABLE t (id int PRIMARY KEY);', 'partial'],
+    ['of data alone', '', 'rolled back'],
+  ])('fails at the line that is wrong: %s', async (_, create, effect) => {
+    if (create === '') await engine.query('CREATE TABLE t (id int PRIMARY KEY)');
+    files.write({
+      'V1__d.sql': `/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;
+/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;
+${create}
+INSERT INTO t VALUES (1),(2);
+INSERT INTO t VALUES (3);
+INSERT INTO t VALUES (2);
+/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;`,
+    });
+    if (create === '') await migrator().baseline({ version: '0' });
+    const error = await failureOf<MigrationFailedError>(migrator().up());
+    expect(error).toMatchObject({ effect, position: { line: 6, column: 1 } });
+    expect(error.message).toMatch(/^V1__d\.sql:6:1: .*INSERT INTO t VALUES \(2\)$/ms);
+  });
+
   test('of data alone is one transaction', async () => {
     files.write({
       'V0__a.sql': 'CREATE TABLE a (n INT)',
