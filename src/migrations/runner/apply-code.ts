@@ -36,6 +36,7 @@ export async function applyCode(run: CodeRun): Promise<number> {
       isRecursive: true,
       changesSession: true,
     });
+    run.context.unprotected.forget();
     await code.run(given);
     run.signals.check();
     await settings.restore(session);

@@ -7,11 +7,10 @@ import { applySettings, controlProblem, senderOptions } from './apply-in-transac
 import { problemOf } from './problem-of.js';
 import { JournalResume } from './journal-resume.js';
 import { LostWithSession } from './lost-with-session.js';
-import { abridge } from '../sql/abridge.js';
-import { sourceText } from '../sql/source-text.js';
+import { halfDoneSentence, keptSentence, SETTLE_HALF_DONE, unknownSentence } from './left-sentences.js';
 import { placeIn } from './place.js';
-import { addTo, hashOf } from './statement-hash.js';
-import { ScriptFailure, ScriptProblem } from './script-problem.js';
+import { addTo, entryOf, hashOf } from './statement-hash.js';
+import { BEGIN_ANEW, ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
@@ -44,6 +43,8 @@ export class JournaledScript {
   #segment: Segment | undefined;
   /** The statement that stands alone and was sent without an answer. */
   #flying: Statement | undefined;
+  /** The one that failed, and had written to tables that keep it. */
+  #halfDone: Statement | undefined;
   /** The one whose answer came, but whose row does not say so yet: the row of the next one will. */
   #unmarked: number | undefined;
   /** Whether the failed one left something behind, which the next run removes. */
@@ -104,8 +105,13 @@ export class JournaledScript {
     if (this.#segment?.isOfFile) return this.#takeInFilesOwn(this.#segment, statement, traits);
     if (traits.controlsTransaction) return this.#beginFilesOwn(statement, traits);
     if (this.#standsAlone(traits)) {
+      this.#run.unprotected.pass(statement, traits);
       await this.#endSegment();
       return this.#runAlone(statement, traits);
+    }
+    if (await this.#run.unprotected.mayBeIn(statement, traits)) {
+      await this.#endSegment();
+      return this.#runUnprotected(statement, traits);
     }
     await this.#runInSegment(statement, traits);
     // Each its own transaction is what the directive asks for: a later failure keeps the earlier ones.
@@ -136,12 +142,7 @@ export class JournaledScript {
         else if (!session.lost) await journal?.forget(session, profile.script, statement.index);
         throw error;
       }
-      await this.#commitWhatIsOpen();
-      this.#kept = statement.index;
-      const warnings = error.warnings.map(({ code }) => code);
-      await journal?.finished(session, profile.script, { first: statement.index, warnings });
-      this.#flying = undefined;
-      this.#staysInTheWay = true;
+      await this.#keepWithWarning(statement, error);
       throw error;
     }
     this.#flying = undefined;
@@ -149,6 +150,46 @@ export class JournaledScript {
     this.#unmarked = statement.index;
     // Nobody could ask later whether it took effect: the time in which only we know is kept short.
     if (fingerprint === undefined) await this.#mark();
+  }
+
+  async #keepWithWarning(statement: Statement, { warnings }: ScriptProblem): Promise<void> {
+    const { session, journal, profile } = this.#run;
+    await this.#commitWhatIsOpen();
+    this.#kept = statement.index;
+    const codes = warnings.map(({ code }) => code);
+    await journal?.finished(session, profile.script, { first: statement.index, warnings: codes });
+    this.#flying = undefined;
+    this.#staysInTheWay = true;
+  }
+
+  /**
+   * What may write to a table that no ROLLBACK reaches: its row is there before it is sent. The transaction around it is
+   * for the server to say, should it fail, whether it had written.
+   */
+  async #runUnprotected(statement: Statement, traits: StatementTraits): Promise<void> {
+    const { session, journal, profile, signals } = this.#run;
+    signals.check();
+    await this.#writeStarted(statement, { traits, fingerprint: undefined });
+    this.#unmarked = undefined;
+    this.#flying = statement;
+    beginWithNext(session);
+    try {
+      await this.#sender.push(statement, traits);
+      await this.#sender.flush();
+      await journal?.finished(session, profile.script, { first: statement.index });
+      await this.#commitWhatIsOpen();
+    } catch (error) {
+      if (error instanceof ScriptProblem && error.kind === 'warning')
+        await this.#keepWithWarning(statement, error);
+      else if ((await rollBack(session)) !== 'all') this.#halfDone = statement;
+      else if (!session.lost) {
+        this.#flying = undefined;
+        await journal?.forget(session, profile.script, statement.index);
+      }
+      throw error;
+    }
+    this.#flying = undefined;
+    this.#kept = statement.index;
   }
 
   /**
@@ -169,11 +210,7 @@ export class JournaledScript {
     if (isCommittedByIt) beginWithNext(session);
     await this.#announce('with what is next');
     await journal.started(session, profile.script, {
-      first: statement.index,
-      last: statement.index,
-      sha256: hashOf(statement).digest('hex'),
-      line: statement.start.line,
-      text: abridge(sourceText(statement)),
+      ...entryOf({ first: statement, last: statement, hash: hashOf(statement) }),
       fingerprint,
       when: isCommittedByIt ? 'with what is next' : 'now',
     });
@@ -216,17 +253,10 @@ export class JournaledScript {
     this.#unmarked = undefined;
   }
 
-  async #writeDone({ first, last, hash }: Segment, when: WhenSent): Promise<void> {
+  async #writeDone(segment: Segment, when: WhenSent): Promise<void> {
     const { journal, session, profile } = this.#run;
     await this.#run.assertHeld('with what is next');
-    await journal?.done(session, profile.script, {
-      first: first.index,
-      last: last.index,
-      sha256: hash.copy().digest('hex'),
-      line: first.start.line,
-      text: abridge(sourceText(first)),
-      when,
-    });
+    await journal?.done(session, profile.script, { ...entryOf(segment), when });
   }
 
   /** `BEGIN` of a file with `-- no-transaction`: what follows it up to its COMMIT is one segment. */
@@ -247,19 +277,13 @@ export class JournaledScript {
 
   async #takeInFilesOwn(segment: Segment, statement: Statement, traits: StatementTraits): Promise<void> {
     const { session } = this.#run;
-    if (traits.standsAlone) {
-      throw new ScriptProblem(
-        `${traits.command} cannot stand inside of the BEGIN of line ${segment.first.start.line}`,
-        {
-          place: placeIn(statement),
-        },
-      );
-    }
+    if (traits.changesSession) this.#run.unprotected.pass(statement, traits);
     segment.last = statement;
     addTo(segment.hash, statement);
     const ends =
       traits.controlsTransaction && /^(?:COMMIT|END|ROLLBACK|ABORT)\b(?! TO\b)/.test(traits.command);
-    if (!ends && traits.controlsTransaction && !/SAVEPOINT|^ROLLBACK TO|^RELEASE/.test(traits.command)) {
+    const controls = traits.controlsTransaction && !/SAVEPOINT|^ROLLBACK TO|^RELEASE/.test(traits.command);
+    if (traits.standsAlone || (controls && !ends)) {
       throw new ScriptProblem(
         `${traits.command} cannot stand inside of the BEGIN of line ${segment.first.start.line}`,
         {
@@ -317,12 +341,24 @@ export class JournaledScript {
     const problem = problemOf(session, error);
     this.#sender.drop();
     const rolledBack = session.inTransaction ? await rollBack(session) : 'all';
-    this.#staysInTheWay ||= problem.staysInTheWay;
+    if (rolledBack === 'not all' && this.#segment) await this.#noteHalfDone(this.#segment, problem);
+    this.#staysInTheWay ||= problem.staysInTheWay || this.#halfDone !== undefined;
     if (!session.lost) await this.#tidyUp(problem);
+    const kept = keptSentence(this.#kept, {
+      hasLeft: this.#resume.hasLeft,
+      staysInTheWay: this.#staysInTheWay,
+    });
     if (this.#flying && session.lost) {
       return new ScriptFailure(problem, {
         effect: 'unknown',
-        left: `${this.#keptSentence()}${unknownSentence(this.#flying)}`,
+        left: `${kept}${unknownSentence(this.#flying)}`,
+      });
+    }
+    if (this.#halfDone) {
+      return new ScriptFailure(problem, {
+        effect: 'partial',
+        left: `${kept}${halfDoneSentence(this.#halfDone)}`,
+        next: this.#segment ? BEGIN_ANEW : SETTLE_HALF_DONE,
       });
     }
     const isUntouched = this.#kept === 0 && !this.#resume.hasLeft;
@@ -334,7 +370,16 @@ export class JournaledScript {
     const traces = this.#hasTraces
       ? 'The failed one may leave traces (an INVALID index), which the next `up` removes.'
       : '';
-    return new ScriptFailure(problem, { effect: 'partial', left: `${this.#keptSentence()}${traces}` });
+    return new ScriptFailure(problem, { effect: 'partial', left: `${kept}${traces}` });
+  }
+
+  /** The file's own BEGIN, or a way to such a table that nobody saw before. */
+  async #noteHalfDone(segment: Segment, { kind }: ScriptProblem): Promise<void> {
+    const { journal, session, profile } = this.#run;
+    this.#halfDone = segment.first;
+    if (kind === 'lock lost') return;
+    const entry = { ...entryOf(segment), fingerprint: undefined, when: 'now' as const };
+    await journal?.started(session, profile.script, entry).catch(() => undefined);
   }
 
   /** Whoever reads the message wants to know why it failed: what goes wrong after that is not said. */
@@ -344,20 +389,4 @@ export class JournaledScript {
     if (kind !== 'lock lost') await this.#mark().catch(() => undefined);
     await settings.restore(session).catch(() => undefined);
   }
-
-  #keptSentence(): string {
-    if (this.#kept === 0) return this.#resume.hasLeft ? 'What the earlier run did of it stays. ' : '';
-    const which =
-      this.#kept === 1
-        ? 'Its first statement took effect and stays.'
-        : `Its statements 1 to ${this.#kept} took effect and stay.`;
-    const goesOn = this.#staysInTheWay
-      ? 'Every `up` stops here until that is settled. '
-      : `The next \`up\` goes on after ${this.#kept === 1 ? 'it' : 'them'}; what comes later in the file may be changed until then. `;
-    return `${which} ${goesOn}`;
-  }
-}
-
-function unknownSentence(statement: Statement): string {
-  return `The connection was lost while statement ${statement.index} (line ${statement.start.line}) ran: the next \`up\` asks the server whether it took effect.`;
 }

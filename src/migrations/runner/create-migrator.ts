@@ -12,6 +12,7 @@ import { searchPath } from './postgres-settings.js';
 import { explainOwnError } from './explain-own-error.js';
 import { HiddenValues } from './hide-values.js';
 import type { RunContext } from './run-context.js';
+import { UnprotectedTables } from './unprotected-tables.js';
 
 /**
  * Makes a migrator of one database. Opens nothing yet: every method opens a session of its own and closes it.
@@ -92,6 +93,7 @@ class DatabaseMigrator implements Migrator {
         session,
         history,
         journal: new Journal(history, session.dialect),
+        unprotected: new UnprotectedTables(session),
         emit: this.#emit,
       });
     } catch (error) {

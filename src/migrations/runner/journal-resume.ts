@@ -151,7 +151,7 @@ export class JournalResume {
     const { journal } = this.#run;
     const where = `WHERE script = '${this.#run.profile.script.replaceAll("'", "''")}' AND first_statement = ${entry.first}`;
     return new ScriptProblem(
-      `statement ${entry.first} was sent by an earlier run, and its answer never came; the server's catalogue cannot say whether it took effect`,
+      `statement ${entry.first} was sent by an earlier run, and its answer never came, or it failed half-way; the server's catalogue cannot say whether it took effect`,
       {
         place: placeIn(statement),
         staysInTheWay: true,

@@ -3,6 +3,7 @@ import type { MigrationListener } from '../events.js';
 import type { History } from '../history/history.js';
 import type { Journal } from '../history/journal.js';
 import type { ParsedMigratorOptions } from '../options.js';
+import type { UnprotectedTables } from './unprotected-tables.js';
 
 /** What every command works with: one session, and what is kept in its database. */
 export interface RunContext {
@@ -11,6 +12,7 @@ export interface RunContext {
   readonly session: MigrationSession;
   readonly history: History;
   readonly journal: Journal;
+  readonly unprotected: UnprotectedTables;
   /** Never throws. */
   readonly emit: MigrationListener;
 }

@@ -6,6 +6,7 @@ import type { Script } from './script.js';
 import type { ScriptProfile } from './script-profile.js';
 import type { SessionSettings } from './session-settings.js';
 import type { RunSignals } from './signals.js';
+import type { UnprotectedTables } from './unprotected-tables.js';
 
 /** What the row says it took: what it took until now, or, while that is not known, what the server measures. */
 export type FinishTime = 'until now' | 'by the server';
@@ -22,6 +23,7 @@ export interface ScriptRun {
   readonly emit: MigrationListener;
   /** Where what was done is kept while no transaction holds all of it; absent for a script that has no row, a callback. */
   readonly journal: Journal | undefined;
+  readonly unprotected: UnprotectedTables;
   /** Lets other deployers see that it is applied now, at once or with what is sent next. */
   announce(when?: WhenSent): Promise<void>;
   /** Throws `LockLostError` where the migration lock is no longer ours, at once or with what is sent next. */

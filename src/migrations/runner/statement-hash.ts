@@ -1,4 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { JournalEntry } from '../history/journal.js';
+import { abridge } from '../sql/abridge.js';
+import { sourceText } from '../sql/source-text.js';
 import type { Statement } from '../sql/statement.js';
 
 /** The hash of a segment of the journal: over the texts of its statements. */
@@ -9,4 +12,23 @@ export function hashOf(statement?: Statement): Hash {
 
 export function addTo(hash: Hash, { text }: Statement): Hash {
   return hash.update(text).update('\0');
+}
+
+/** What the journal says of statements, from the first to the last. */
+export function entryOf({
+  first,
+  last,
+  hash,
+}: {
+  readonly first: Statement;
+  readonly last: Statement;
+  readonly hash: Hash;
+}): JournalEntry {
+  return {
+    first: first.index,
+    last: last.index,
+    sha256: hash.copy().digest('hex'),
+    line: first.start.line,
+    text: abridge(sourceText(first)),
+  };
 }

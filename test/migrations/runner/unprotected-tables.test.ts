@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MigrationFailedError } from '../../../src/migrations/index.js';
+import { useChildProgram } from './child-program.js';
+import { type Engine, failureOf, useMariadb, useWorkspace } from './workspace.js';
+
+/** The rows in the order that they were written in. */
+const rowsOf = async (engine: Engine): Promise<unknown[]> =>
+  (await engine.query('SELECT id FROM m')).map(({ id }) => id);
+
+const goesOnAfter = (statements: string): string =>
+  `${statements} The next \`up\` goes on after ${statements.startsWith('Its first') ? 'it' : 'them'}`;
+
+describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches, by %s', (driver) => {
+  const engine = useMariadb(driver);
+  const files = useWorkspace(engine);
+  const program = useChildProgram();
+
+  const fails = (url = engine.url): Promise<MigrationFailedError> => failureOf(files.migrator({ url }).up());
+
+  test.each(['MyISAM', 'Aria'])('keeps rows of %s, and none is written twice', async (name) => {
+    const begun = `CREATE TABLE m (id INT) ENGINE=${name};\nINSERT INTO m VALUES (1);\nINSERT INTO m VALUES (2);\n`;
+    files.write({ 'V1__m.sql': `${begun}INSERT INTO m SELECT nix;` });
+    const error = await fails();
+    expect(error).toMatchObject({ effect: 'partial', position: { line: 4 } });
+    expect(error.message).toContain(goesOnAfter('Its statements 1 to 3 took effect and stay.'));
+    files.write({ 'V1__m.sql': `${begun}INSERT INTO m SELECT 3;` });
+    await files.migrator().up();
+    expect(await rowsOf(engine)).toEqual([1, 2, 3]);
+  });
+
+  test.each([
+    ['by the default of the session', 'SET default_storage_engine = MyISAM;\nCREATE TABLE m (id INT);'],
+    ['by ALTER TABLE', 'CREATE TABLE m (id INT);\nALTER TABLE m ENGINE MyISAM;'],
+    [
+      'behind a trigger',
+      'CREATE TABLE m (id INT) ENGINE=MyISAM;\nCREATE TABLE b (id INT);\nCREATE TRIGGER t BEFORE INSERT ON b FOR EACH ROW INSERT INTO m VALUES (NEW.id);',
+    ],
+  ])('is found %s, after an earlier file that wrote to InnoDB', async (_, ddl) => {
+    const into = ddl.includes('TRIGGER') ? 'b' : 'm';
+    const begun = `${ddl}\nINSERT INTO ${into} VALUES (1);\n`;
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);',
+      'V2__m.sql': `${begun}INSERT INTO ${into} SELECT nix;`,
+    });
+    await fails();
+    files.write({ 'V2__m.sql': `${begun}INSERT INTO ${into} SELECT 2;` });
+    await files.migrator().up();
+    expect(await rowsOf(engine)).toEqual([1, 2]);
+  });
+
+  test('begins a file that goes on with DDL: it is said what stays, and the next run goes on', async () => {
+    const second = (what: string): string =>
+      `INSERT INTO m VALUES (1);\nINSERT INTO m SELECT ${what};\nCREATE TABLE b (id INT);`;
+    files.write({ 'V1__m.sql': 'CREATE TABLE m (id INT) ENGINE=Aria;', 'V2__b.sql': second('nix') });
+    const error = await fails();
+    expect(error.message).toContain(goesOnAfter('Its first statement took effect and stays.'));
+    files.write({ 'V2__b.sql': second('2') });
+    await files.migrator().up();
+    expect(await rowsOf(engine)).toEqual([1, 2]);
+  });
+
+  test('keeps what a statement wrote before it failed: every `up` stops until that is settled', async () => {
+    const begun = 'CREATE TABLE m (id INT PRIMARY KEY) ENGINE=MyISAM;\n';
+    files.write({ 'V1__m.sql': `${begun}INSERT INTO m VALUES (1), (2), (2), (3);` });
+    const error = await fails();
+    expect(error).toMatchObject({ effect: 'partial' });
+    expect(error.message).toContain(
+      'keep what was written to them from statement 2 (line 2) on: every `up` stops there until that is settled.',
+    );
+    const again = await fails();
+    expect(again.message).toContain('or it failed half-way');
+    expect(await rowsOf(engine)).toEqual([1, 2]);
+    const settle = /(UPDATE .*?finished_at = started_at .*?);/.exec(again.message)![1]!;
+    await engine.query(settle);
+    files.write({
+      'V1__m.sql': `${begun}INSERT INTO m VALUES (1), (2), (2), (3);\nINSERT INTO m VALUES (3);`,
+    });
+    await files.migrator().up();
+    expect(await rowsOf(engine)).toEqual([1, 2, 3]);
+  });
+
+  test("keeps what was written inside of the file's own BEGIN, and the next run refuses", async () => {
+    files.write({
+      'V1__m.sql':
+        '-- no-transaction\nCREATE TABLE m (id INT) ENGINE=MyISAM;\nBEGIN;\nINSERT INTO m VALUES (1);\nINSERT INTO m SELECT nix;\nCOMMIT;',
+    });
+    const error = await fails();
+    expect(error.message).toContain('keep what was written to them from statement 2 (line 3) on');
+    expect(error.message).toContain('run `repair`');
+    await fails();
+    expect(await rowsOf(engine)).toEqual([1]);
+  });
+
+  test('keeps what was written with a warning', async () => {
+    const begun = 'CREATE TABLE m (id INT) ENGINE=MyISAM;\nINSERT INTO m VALUES (1);\n';
+    files.write({ 'V1__m.sql': `${begun}INSERT IGNORE INTO m VALUES ('2x');\nINSERT INTO m VALUES (3);` });
+    expect((await fails()).message).toContain('Its statements 1 to 3 took effect and stay.');
+    expect((await fails()).message).toContain('took effect in an earlier run with a warning');
+    await files.migrator({ allowWarnings: [1265] }).up();
+    expect(await rowsOf(engine)).toEqual([1, 2, 3]);
+  });
+
+  test.each(['cut-before', 'cut-after'] as const)(
+    'and a connection that is lost at one of them (%s): the next run refuses until it is settled',
+    async (action) => {
+      files.write({
+        'V1__m.sql':
+          'CREATE TABLE m (id INT) ENGINE=MyISAM;\nINSERT INTO m VALUES (1);\nINSERT INTO m VALUES (2);\nINSERT INTO m VALUES (3);',
+      });
+      const proxy = await engine.db.proxy();
+      proxy.arm(/(?:^|\n)INSERT INTO m VALUES \(2\)/, { action }, { times: 1 });
+      expect(await fails(proxy.url(engine.url))).toMatchObject({ effect: 'unknown', position: { line: 3 } });
+      const isThere = action === 'cut-after';
+      expect(await rowsOf(engine)).toEqual(isThere ? [1, 2] : [1]);
+      const { message } = await fails();
+      expect(message).toContain('statement 3 was sent by an earlier run, and its answer never came');
+      await engine.query((isThere ? /(UPDATE .*?);/ : /(DELETE .*?);/).exec(message)![1]!);
+      await files.migrator().up();
+      expect(await rowsOf(engine)).toEqual([1, 2, 3]);
+    },
+  );
+
+  test('and kill -9 in a statement behind it', async () => {
+    const text = (last: string): string =>
+      `CREATE TABLE m (id INT) ENGINE=MyISAM;\nINSERT INTO m VALUES (1);\nINSERT INTO m VALUES (2);\n${last};\nINSERT INTO m VALUES (3);`;
+    files.write({ 'V1__m.sql': text('DO SLEEP(600)') });
+    const child = program.up({ url: engine.url, driver, directories: ['.'], cwd: files.folder });
+    const asleep =
+      "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(600)%' AND id <> CONNECTION_ID() AND db = DATABASE()";
+    let found: Record<string, unknown>[] = [];
+    while ((found = await engine.query(asleep)).length === 0) await sleep(20);
+    child.kill();
+    await child.ended;
+    await engine.query(`KILL ${String(found[0]!['id'])}`);
+    files.write({ 'V1__m.sql': text('DO SLEEP(0)') });
+    await files.migrator().up();
+    expect(await rowsOf(engine)).toEqual([1, 2, 3]);
+  });
+
+  test('is asked for once in a run where there is none', async () => {
+    for (const n of [1, 2, 3])
+      files.write({
+        [`V${n}__a.sql`]: `CREATE TABLE a${n} (n INT) ENGINE=InnoDB;\nINSERT INTO a${n} VALUES (1);\nINSERT INTO a${n} VALUES (2);`,
+      });
+    const proxy = await engine.db.proxy();
+    await files.migrator({ url: proxy.url(engine.url) }).up();
+    const asked = proxy.texts.filter((text) => text.includes('information_schema.engines'));
+    expect(asked).toHaveLength(1);
+  });
+});
