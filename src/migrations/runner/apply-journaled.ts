@@ -45,6 +45,8 @@ export class JournaledScript {
   #flying: Statement | undefined;
   /** The one that failed, and had written to tables that keep it. */
   #halfDone: Statement | undefined;
+  /** Whether the file has made temporary tables. */
+  #hasTemporary = false;
   /** The one whose answer came, but whose row does not say so yet: the row of the next one will. */
   #unmarked: number | undefined;
   /** Whether the failed one left something behind, which the next run removes. */
@@ -113,6 +115,7 @@ export class JournaledScript {
       await this.#endSegment();
       return this.#runUnprotected(statement, traits);
     }
+    this.#hasTemporary ||= traits.command === 'CREATE TEMPORARY TABLE';
     await this.#runInSegment(statement, traits);
     // Each its own transaction is what the directive asks for: a later failure keeps the earlier ones.
     if (this.#run.profile.directives.noTransaction) await this.#endSegment();
@@ -341,7 +344,9 @@ export class JournaledScript {
     const problem = problemOf(session, error);
     this.#sender.drop();
     const rolledBack = session.inTransaction ? await rollBack(session) : 'all';
-    if (rolledBack === 'not all' && this.#segment) await this.#noteHalfDone(this.#segment, problem);
+    // The server says it of temporary tables too, which end with the session.
+    const stays = rolledBack === 'not all' && !(this.#hasTemporary && this.#segment?.isOfFile === false);
+    if (stays && this.#segment) await this.#noteHalfDone(this.#segment, problem);
     this.#staysInTheWay ||= problem.staysInTheWay || this.#halfDone !== undefined;
     if (!session.lost) await this.#tidyUp(problem);
     const kept = keptSentence(this.#kept, {
@@ -362,7 +367,7 @@ export class JournaledScript {
       });
     }
     const isUntouched = this.#kept === 0 && !this.#resume.hasLeft;
-    if (isUntouched && rolledBack === 'all' && !this.#hasTraces)
+    if (isUntouched && !stays && rolledBack !== 'ended before' && !this.#hasTraces)
       return new ScriptFailure(problem, {
         effect: 'rolled back',
         left: 'Nothing of it took effect: the database is as before it.',

@@ -91,6 +91,16 @@ describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches,
     expect(await rowsOf(engine)).toEqual([1]);
   });
 
+  test('is no temporary table, which ends with its session', async () => {
+    const text = (what: string): string =>
+      `CREATE TEMPORARY TABLE t ENGINE=MEMORY AS SELECT 1 AS id;\nINSERT INTO t VALUES (2);\nCREATE TEMPORARY TABLE u SELECT ${what};\nCREATE TABLE m AS SELECT id FROM t;`;
+    files.write({ 'V1__m.sql': text('nix') });
+    expect(await fails()).toMatchObject({ effect: 'rolled back' });
+    files.write({ 'V1__m.sql': text('1') });
+    await files.migrator().up();
+    expect(await rowsOf(engine)).toEqual([1, 2]);
+  });
+
   test('keeps what was written with a warning', async () => {
     const begun = 'CREATE TABLE m (id INT) ENGINE=MyISAM;\nINSERT INTO m VALUES (1);\n';
     files.write({ 'V1__m.sql': `${begun}INSERT IGNORE INTO m VALUES ('2x');\nINSERT INTO m VALUES (3);` });
