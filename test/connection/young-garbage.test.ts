@@ -19,7 +19,8 @@ test.each(drivers)('$name: a transaction that is over is gone with the young obj
       await query('SELECT 2');
     }),
   );
-  expect(kept).toBeLessThan(15);
+  // Where something keeps them, it is nearly all of the hundred; a few are in use when the collector comes by.
+  expect(kept).toBeLessThan(50);
 });
 
 test.each(drivers)('$name: a client that is released is gone with the young objects', async ({ start }) => {
@@ -30,5 +31,5 @@ test.each(drivers)('$name: a client that is released is gone with the young obje
     await client.query('SELECT 1');
     client.release();
   });
-  expect(kept).toBeLessThan(15);
+  expect(kept).toBeLessThan(50);
 });

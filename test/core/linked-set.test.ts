@@ -59,7 +59,7 @@ test('one object is a member of several sets', () => {
 
 test('what was a member is not kept, however often others come and go', async () => {
   const set = new LinkedSet<Member & { readonly load: unknown }>();
-  const kept = await keptByYoungCollector(300, (load) => {
+  const kept = await keptByYoungCollector(200, (load) => {
     set.add({ name: 'short-lived', load });
     if (set.size > 16) set.delete(set.values()[0]!);
   });
