@@ -1,5 +1,3 @@
-const { availableParallelism } = require('node:os');
-
 const swc = (decorators) => [
   '@swc/jest',
   {
@@ -16,8 +14,9 @@ const swc = (decorators) => [
 module.exports = {
   rootDir: __dirname,
   testEnvironment: 'node',
-  // Tests wait for servers: with a worker for every core, two of five seconds of the processor are idle.
-  maxWorkers: Math.ceil(availableParallelism() * 1.5),
+  // Tests wait for servers more than they compute: a worker for every core, jest's own process sleeps. Half as many more
+  // gain nothing on two cores.
+  maxWorkers: '100%',
   // Against what hangs, not a measure: the machines that run this differ by a factor of ten.
   testTimeout: 30_000,
   testSequencer: '<rootDir>/test/harness/slow-first.cjs',
