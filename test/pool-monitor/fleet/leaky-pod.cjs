@@ -8,7 +8,8 @@ const pool = isPg ? new (require('pg').Pool)(config) : require('mysql2/promise')
 if (isPg) pool.on('error', () => {});
 const monitor = createPoolMonitor({
   service: 'orders',
-  environment: 'test',
+  // Of this file alone: on MariaDB a fleet is one for the whole server, which the other files have as well.
+  environment: 'one message',
   instance,
   sweepEveryMs: 100,
   thresholds: { suspectAfterMs: 300, leakAfterMs: 600 },

@@ -16,7 +16,7 @@ if (pool.on) pool.on('error', () => {});
 const managed = managePool(pool);
 const connection = keepConnection(managed, { instance });
 const fleet = new DatabaseFleet({
-  connection, instance, dialect: managed.dialect, clock: managed.clock, service: 'orders', environment: 'test', everyMs: 100,
+  connection, instance, dialect: managed.dialect, clock: managed.clock, service: 'orders', environment: 'three processes', everyMs: 100,
 });
 const tell = () => process.stdout.write(JSON.stringify({ role: fleet.role(), others: [...fleet.others()] }) + '\\n');
 fleet.onChange(tell);
