@@ -1,16 +1,7 @@
-import { type Frame, runInFrame } from './context.js';
-import type { AppRequest } from './app-request.js';
+import { runInFrame } from './context.js';
 import { type LeaseReclaimedError, LeaseReleasedError, StaleLeaseError } from './errors.js';
-import {
-  type LeaseBook,
-  type LeaseEnd,
-  type LeaseInfo,
-  type LeaseKind,
-  type LeaseUsage,
-  nextLeaseId,
-  type OpenLeaseRequest,
-} from './lease.js';
-
+import type { LeaseBook, LeaseEnd, LeaseUsage, OpenLeaseRequest } from './lease.js';
+import { RequestedLease } from './requested-lease.js';
 import type { Session } from './session.js';
 
 /** What a request knew before it got its connection. */
@@ -21,7 +12,6 @@ export type GiveBack = (destroyBecause: Error | boolean | undefined, isRunning?:
 
 /** A connection as its driver lends it. */
 export interface DriverLoan<C> {
-  readonly pool: string;
   readonly connection: C;
   /** What two loans of one physical connection have in common. */
   readonly physical: object;
@@ -57,21 +47,8 @@ const collected = new FinalizationRegistry<{ abandon(): void }>((lease) => lease
 const CLEAN: LeaseEnd = { inTransaction: false };
 
 /** One loan of one connection, from checkout to release. */
-export class DriverLease<C extends object> implements LeaseInfo {
-  readonly id = nextLeaseId();
-  readonly pool: string;
-  readonly kind: LeaseKind;
-  readonly holder: string | undefined;
-  readonly frame: Frame | undefined;
-  readonly requestedAt: number;
-  readonly acquiredAt: number;
-  readonly backendId: number | undefined;
-  readonly askedAt: { readonly stack: string } | undefined;
-  readonly request: AppRequest | undefined;
-  readonly allowed: string | undefined;
-  readonly calledAt: { readonly stack: string } | undefined;
+export class DriverLease<C extends object> extends RequestedLease {
   readonly opened: boolean;
-  readonly waited: boolean | undefined;
   /** Statements that run, where the driver does not tell. */
   inFlight = 0;
   /** The connection as the transaction sees it that holds it. */
@@ -88,18 +65,7 @@ export class DriverLease<C extends object> implements LeaseInfo {
   #streams = false;
 
   constructor(request: DriverRequest, loan: DriverLoan<C>, shared: LeaseShared<C>) {
-    this.pool = loan.pool;
-    this.kind = request.kind;
-    this.holder = request.holder;
-    this.frame = request.frame;
-    this.requestedAt = request.requestedAt;
-    this.acquiredAt = loan.acquiredAt;
-    this.backendId = loan.backendId;
-    this.askedAt = request.askedAt;
-    this.request = request.request;
-    this.allowed = request.allowed;
-    this.calledAt = request.calledAt;
-    this.waited = request.waited;
+    super(request, loan);
     this.#lastUsedAt = loan.acquiredAt;
     this.#loan = loan;
     this.#shared = shared;

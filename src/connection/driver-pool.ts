@@ -307,7 +307,6 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
         return tell(this.#starved(request, error ?? new Error('the driver lent no connection')));
       }
       const loan = {
-        pool: this.name,
         connection,
         physical: this.physicalOf(connection),
         giveBack,

@@ -1,19 +1,15 @@
-import { delay, messageOf } from '../../core/index.js';
 import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
-import { whenIdle } from './backend.js';
 import { placeIn } from './place.js';
 import { problemOf } from './problem-of.js';
 import { BEGIN_ANEW, ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
+import { leftNothing, settleCommit, wasEnded } from './settle-commit.js';
 import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
 import { verify } from './verify.js';
 
-/** How long the server may stay away, and then take to end a transaction whose client is gone, before its outcome is called unknown. */
-const SETTLE_LIMIT_MS = 30_000;
-const REOPEN_EVERY_MS = 500;
 /** PostgreSQL's `query_canceled`, ER_QUERY_INTERRUPTED of MySQL. */
 const CANCELLED: ReadonlySet<string | undefined> = new Set(['57014', '1317']);
 
@@ -122,94 +118,7 @@ function requireTransaction(session: MigrationSession, statement: Statement | un
   });
 }
 
-/**
- * Whether PostgreSQL said that an administrator or a shutdown ends the session (`admin_shutdown`): it says so in place of
- * the answer to COMMIT only where nothing was committed.
- */
-function wasEnded(error: unknown): boolean {
-  for (let each = error; each instanceof Error; each = each.cause)
-    if (databaseCodeOf(each) === '57P01') return true;
-  return false;
-}
-
-function leftNothing(session: MigrationSession): string {
-  return session.lost
-    ? 'The server rolls back what a lost connection had not committed: the database is as before it.'
-    : 'It was rolled back: the database is as before it.';
-}
-
 /** A COMMIT that was cancelled with the run says so in the words of a timeout. */
 function cancelledBy({ signals }: ScriptRun, error: unknown): unknown {
-  if (!CANCELLED.has(databaseCodeOf(error))) return error;
-  try {
-    signals.checkCancelled(error);
-    return error;
-  } catch (interrupted) {
-    return interrupted;
-  }
-}
-
-/** A server that was killed, or a standby that takes over, is back in seconds: it is asked again until then. */
-async function openAgain({
-  database,
-  options,
-  signals,
-  profile,
-  emit,
-}: ScriptRun): Promise<MigrationSession> {
-  const { clock } = options;
-  const begun = clock.now();
-  for (let isTold = false; ; isTold = true) {
-    try {
-      return await database.open();
-    } catch (error) {
-      if (signals.isAborted || clock.now() - begun >= SETTLE_LIMIT_MS) throw error;
-      if (!isTold) {
-        const message = `The connection was lost, and the server cannot be asked yet whether it is applied (${messageOf(error)}): it is tried for ${SETTLE_LIMIT_MS / 1000} seconds.`;
-        emit({ kind: 'note', script: profile.script, message });
-      }
-      await delay(clock, REOPEN_EVERY_MS);
-    }
-  }
-}
-
-/** The answer of COMMIT was lost: whether the row of the history is there settles it, once the old session is done. */
-async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem): Promise<void> {
-  const { script } = run.profile;
-  let isDone: boolean | undefined;
-  try {
-    const other = await openAgain(run);
-    try {
-      const backend = { backendId: run.session.backendId, at: begun };
-      const isIdle = await whenIdle(other, backend, { signals: run.signals, limitMs: SETTLE_LIMIT_MS });
-      if (!isIdle) throw new Error('The session of the lost connection did not end.');
-      isDone = await run.isFinished(other);
-    } finally {
-      await other.end();
-    }
-  } catch (error) {
-    throw new ScriptFailure(
-      new ScriptProblem(
-        `the connection was lost before the answer to COMMIT, and the server could not be asked (${messageOf(error)})`,
-        {
-          isLost: true,
-          cause: problem,
-          next: '`status` says whether it is applied; `up` then goes on from there.',
-        },
-      ),
-      { effect: 'unknown', left: 'Either all of it is applied, with its row in the history, or nothing.' },
-    );
-  }
-  if (isDone === undefined)
-    throw new ScriptFailure(problem, {
-      effect: 'unknown',
-      left: 'Either all of it has taken effect, or nothing.',
-    });
-  if (!isDone) throw new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(run.session) });
-  run.emit({
-    kind: 'note',
-    script,
-    message:
-      'The connection was lost before the answer to COMMIT. A new one found its row in the history: it is applied.',
-  });
+  return (CANCELLED.has(databaseCodeOf(error)) && signals.cancelled(error)) || error;
 }

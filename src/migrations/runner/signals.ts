@@ -25,9 +25,15 @@ export class RunSignals {
     if (this.isAborted) throw interrupted();
   }
 
+  /** What an error is that came of the run being cancelled; `undefined` where it was not. */
+  cancelled(cause?: unknown): ScriptProblem | undefined {
+    return this.#cancel?.aborted === true ? interrupted(cause) : undefined;
+  }
+
   /** Throws where a statement was ended since the run was cancelled. */
   checkCancelled(cause?: unknown): void {
-    if (this.#cancel?.aborted === true) throw interrupted(cause);
+    const problem = this.cancelled(cause);
+    if (problem) throw problem;
   }
 
   /** Has the server end what the session runs when the run is cancelled. Returns what takes that back. */
