@@ -1,4 +1,13 @@
-import { accessSync, chmodSync, constants, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  cpSync,
+  existsSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -28,6 +37,27 @@ export function findPostgresBinaries(): PostgresBinaries {
   makeExecutable(binaries.initdb);
   makeExecutable(binaries.postgres);
   return binaries;
+}
+
+/**
+ * The same executables where every user can reach them: where the folder that the repository is in is private, as root's home
+ * is, they are copied into `folder`, 60 MB of them.
+ */
+export function reachableBinaries(binaries: PostgresBinaries, folder: string): PostgresBinaries {
+  if (isReachable(dirname(binaries.postgres))) return binaries;
+  const native = dirname(dirname(binaries.postgres));
+  const copy = join(folder, 'native');
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  return {
+    initdb: join(copy, relative(native, binaries.initdb)),
+    postgres: join(copy, relative(native, binaries.postgres)),
+  };
+}
+
+/** Whether those who are neither its owner nor of its group may enter the folder and each one above it. */
+function isReachable(folder: string): boolean {
+  const above = dirname(folder);
+  return (statSync(folder).mode & 0o001) !== 0 && (above === folder || isReachable(above));
 }
 
 function findPackageRoot(): string {

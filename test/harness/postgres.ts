@@ -13,7 +13,7 @@ import {
   startOnFreePort,
   whenEnded,
 } from './private-server';
-import { findPostgresBinaries, otherServerHint } from './postgres-binaries';
+import { findPostgresBinaries, otherServerHint, reachableBinaries } from './postgres-binaries';
 import type { PostgresBinaries } from './postgres-binaries';
 import { ServerWatchdog } from './server-watchdog';
 
@@ -56,7 +56,8 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
   try {
     mkdirSync(directory, { mode: 0o700 });
     if (owner.uid !== undefined) chownSync(directory, owner.uid, owner.gid ?? 0);
-    const server = new ServerFiles(directory, binaries, owner);
+    const reachable = owner.uid === undefined ? binaries : reachableBinaries(binaries, directory);
+    const server = new ServerFiles(directory, reachable, owner);
     const { copyOf } = options;
     if (copyOf === undefined) await initialise(server, watchdog);
     else await copyOf.copyTo(server);
@@ -154,7 +155,7 @@ function accessAdvice({ owner, binaries }: ServerFiles): string {
   if (owner.name === undefined) return '';
   return (
     `As root it runs as the user "${owner.name}", who needs to read and execute ${binaries.postgres} ` +
-    'and every folder above it: move the repository out of a private home, or run the tests as a normal user.'
+    'and every folder above it: give TMPDIR a folder that every user may enter, or run the tests as a normal user.'
   );
 }
 
