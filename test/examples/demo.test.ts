@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { until } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
@@ -128,6 +128,8 @@ describe('the service by itself', () => {
     const process = start([main], { DATABASE_URL: db.url, PORT: String(port), NO_COLOR: '1' });
     await process.says(/Nest application successfully started/);
     await db.query(`INSERT INTO "user" (name) VALUES ('ada')`);
+    // Nest says so before it listens.
+    await until('a listening service', () => isListening(port));
 
     const answer = await fetch(`http://127.0.0.1:${port}/questions`, {
       method: 'POST',
@@ -160,6 +162,18 @@ function fetchLikeCurl(line: string): Promise<Response> {
 
 function longestLine(output: string): number {
   return Math.max(...output.split('\n').map((line) => line.length));
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -24,6 +24,21 @@ export interface DatabaseOptions {
 const observerName = 'holdfast-test-observer';
 let databasesOfThisFile = 0;
 
+/** What TRUNCATE does, whose new files cost ten times as much as the few rows of a test. No trigger sees it, nor a foreign key. */
+const emptyTables = `
+  DO $$
+  DECLARE
+    each record;
+  BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR each IN SELECT oid::regclass AS name FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+      EXECUTE format('DELETE FROM %s', each.name);
+    END LOOP;
+    PERFORM setval(seqrelid::regclass, seqstart, false) FROM pg_sequence JOIN pg_class ON oid = seqrelid
+        WHERE relnamespace = 'public'::regnamespace;
+  END $$`;
+
 /**
  * Gives the file (or the describe block) in which it is called a database of its own. It is dropped when all
  * tests in there passed, and kept and named in the output when one failed.
@@ -99,30 +114,28 @@ export class TestDatabase implements ScopeListener {
     sql: string,
     params?: readonly unknown[],
   ): Promise<Row[]> {
-    if (this.observer === undefined) throw new Error('The database is not set up, or gone already.');
-    const result = await this.observer.query<Row>(sql, params === undefined ? undefined : [...params]);
-    return result.rows;
+    const { rows } = await this.observing.query<Row>(sql, params === undefined ? undefined : [...params]);
+    return rows;
   }
 
   /** The server's sessions of this database, without the observer's. */
-  sessions(): Promise<ServerSession[]> {
-    return this.query<ServerSession & QueryResultRow>(
-      `SELECT pid, coalesce(state, 'unknown') AS state, application_name AS application, query,
-              xact_start IS NOT NULL AS "inTransaction"
-         FROM pg_stat_activity
-        WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> $1
-        ORDER BY backend_start`,
-      [observerName],
-    );
+  async sessions(): Promise<ServerSession[]> {
+    // Prepared, for it is asked several times in each test.
+    const { rows } = await this.observing.query<ServerSession & QueryResultRow>({
+      name: 'sessions',
+      text: `SELECT pid, coalesce(state, 'unknown') AS state, application_name AS application, query,
+                    xact_start IS NOT NULL AS "inTransaction"
+               FROM pg_stat_activity
+              WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> $1
+              ORDER BY backend_start`,
+      values: [observerName],
+    });
+    return rows;
   }
 
   /** Empties every table of the schema `public` and restarts its sequences. */
   async truncate(): Promise<void> {
-    const [row] = await this.query<{ tables: string | null }>(
-      `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') AS tables
-         FROM pg_tables WHERE schemaname = 'public'`,
-    );
-    if (row?.tables) await this.query(`TRUNCATE ${row.tables} RESTART IDENTITY CASCADE`);
+    await this.query(emptyTables);
   }
 
   async onSetUp(): Promise<void> {
@@ -186,6 +199,11 @@ export class TestDatabase implements ScopeListener {
       },
       graceMs: this.graceMs,
     };
+  }
+
+  private get observing(): Pool {
+    if (this.observer === undefined) throw new Error('The database is not set up, or gone already.');
+    return this.observer;
   }
 
   private get current(): Resources {

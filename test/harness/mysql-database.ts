@@ -73,28 +73,31 @@ export class MysqlDatabase implements ScopeListener {
 
   /** The server's sessions of this database, without the observer's. */
   async sessions(): Promise<MysqlSession[]> {
-    const rows = await this.query<{ id: number; query: string | null }>(
-      'SELECT id, info AS query FROM information_schema.processlist WHERE db = ? AND id <> connection_id()',
-      [this.#name],
+    // Not information_schema.processlist, which takes seven times as long.
+    const rows = await this.query<{ Id: number; db: string | null; Info: string | null }>(
+      'SHOW FULL PROCESSLIST',
     );
     const [status] = await this.query<{ Status: string }>('SHOW ENGINE INNODB STATUS');
     const open = openTransactions(status?.Status ?? '');
-    const observers = this.#observerIds;
     return rows
-      .map(({ id, query }) => ({ id: Number(id), inTransaction: open.has(Number(id)), query }))
-      .filter(({ id }) => !observers.has(id));
+      .map(({ Id, db, Info }) => ({ id: Number(Id), db, query: Info }))
+      .filter(({ id, db }) => db === this.#name && !this.#observerIds.has(id))
+      .map(({ id, query }) => ({ id, inTransaction: open.has(id), query }));
   }
 
-  /** Empties every table and restarts its numbers. */
+  /** Empties every table and restarts its numbers. TRUNCATE, which makes a table anew, would take four times as long. */
   async truncate(): Promise<void> {
-    const tables = await this.query<{ name: string }>(
-      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE'",
+    const tables = await this.query<{ name: string; next: number | null }>(
+      "SELECT table_name AS name, auto_increment AS next FROM information_schema.tables WHERE table_schema = ? AND table_type = 'BASE TABLE'",
       [this.#name],
     );
     const connection = await this.#observer!.getConnection();
     try {
       await connection.query('SET foreign_key_checks = 0');
-      for (const { name } of tables) await connection.query(`TRUNCATE TABLE \`${name}\``);
+      for (const { name, next } of tables) {
+        await connection.query(`DELETE FROM \`${name}\``);
+        if (next !== null && next > 1) await connection.query(`ALTER TABLE \`${name}\` AUTO_INCREMENT = 1`);
+      }
       await connection.query('SET foreign_key_checks = 1');
     } finally {
       connection.release();
