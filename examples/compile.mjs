@@ -1,6 +1,7 @@
 // Compiles an example into its dist/ with plain tsc, as an application's own build would.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { tsc7 } from '../scripts/tools.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -8,7 +9,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export function compile(folder) {
   node(['scripts/generate-prisma.mjs']);
   node(['scripts/build.mjs', '--if-changed']);
-  node(['node_modules/typescript/bin/tsc', '-p', folder]);
+  node([tsc7, '-p', folder]);
 }
 
 function node(args) {

@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuilt, stampBuild } from './build-stamp.mjs';
 import { oneAtATime } from './one-at-a-time.mjs';
-import { root, runTogether, tsc6 } from './tools.mjs';
+import { root, runTogether, tsc7 } from './tools.mjs';
 
 await oneAtATime('build', async () => {
   if (!process.argv.includes('--if-changed') || !isBuilt()) await build();
@@ -20,8 +20,8 @@ async function build() {
   }
 
   await runTogether([
-    [tsc6, '-p', 'tsconfig.cjs.json'],
-    [tsc6, '-p', 'tsconfig.esm.json'],
+    [tsc7, '-p', 'tsconfig.cjs.json'],
+    [tsc7, '-p', 'tsconfig.esm.json'],
   ]);
 
   // The bins: npm makes them executable where it installs them, a folder that is linked has to be so already.

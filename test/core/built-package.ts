@@ -31,7 +31,7 @@ export class BuiltPackage {
   }
 
   async build(): Promise<void> {
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const tsc = join(root, 'node_modules/typescript7/bin/tsc');
     for (const [format, type] of [
       ['cjs', 'commonjs'],
       ['esm', 'module'],

@@ -16,7 +16,7 @@ describe('each example of README and docs', () => {
 test('the examples type-check under the strict options of this repository', () => {
   const { stdout, status } = spawnSync(
     process.execPath,
-    ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'test/docs/tsconfig.json'],
+    ['node_modules/typescript7/bin/tsc', '--noEmit', '-p', 'test/docs/tsconfig.json'],
     { encoding: 'utf8' },
   );
   expect({ stdout, status }).toEqual({ stdout: '', status: 0 });

@@ -1,8 +1,18 @@
 import { messageOf } from '../../core/index.js';
-import { databaseCodeOf, explainDatabaseError } from '../database/explain-error.js';
+import { databaseCodeOf, type ErrorKind, explainDatabaseError } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import { LockLostError, SqlSyntaxError } from '../errors.js';
 import { ScriptProblem } from './script-problem.js';
+
+/** What no change of the file cures: what does is said with the error. */
+const NOT_OF_THE_FILE: ReadonlySet<ErrorKind> = new Set([
+  'rights',
+  'read only',
+  'disk full',
+  'lock timeout',
+  'deadlock',
+  'too many connections',
+]);
 
 /** What a script was stopped by, in one type. What is none of ours is the driver's or a defect: its cause is kept. */
 export function problemOf(session: MigrationSession, error: unknown): ScriptProblem {
@@ -17,9 +27,25 @@ export function problemOf(session: MigrationSession, error: unknown): ScriptProb
       next: 'Find out who works on this database now, wait until they are done, look at `migrate status`, then run `up` again.',
       cause: error,
     });
-  const isLost = session.lost !== undefined;
-  const isOfServer = databaseCodeOf(error) !== undefined;
-  const said = isOfServer ? explainDatabaseError(error).sentence : messageOf(error);
-  const message = isLost ? `the connection was lost: ${messageOf(error)}` : said;
-  return new ScriptProblem(message, { isLost, cause: error });
+  if (session.lost !== undefined)
+    return new ScriptProblem(`the connection was lost: ${messageOf(error)}`, { isLost: true, cause: error });
+  if (isOfFiles(error))
+    return new ScriptProblem(error.message, {
+      next: 'See to it that the file can be read, then run `up` again.',
+      cause: error,
+    });
+  if (databaseCodeOf(error) === undefined) return new ScriptProblem(messageOf(error), { cause: error });
+  return new ScriptProblem(explainDatabaseError(error).sentence, { next: nextAfter(error), cause: error });
+}
+
+/** What to do about what the server said, where that is not to correct the file. */
+export function nextAfter(error: unknown): string | undefined {
+  const isOfFile = !NOT_OF_THE_FILE.has(explainDatabaseError(error).kind);
+  return isOfFile ? undefined : 'See to that, then run `up` again: the file may stay as it is.';
+}
+
+/** Of the file system: the connection's own have been told apart before. */
+function isOfFiles(error: unknown): error is NodeJS.ErrnoException {
+  const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
+  return syscall !== undefined && path !== undefined;
 }

@@ -5,6 +5,7 @@ import type { MigrationListener } from '../events.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { placeIn } from './place.js';
+import { nextAfter } from './problem-of.js';
 import { ScriptProblem } from './script-problem.js';
 import type { RunSignals } from './signals.js';
 
@@ -101,6 +102,7 @@ export class StatementSender {
         : messageOf(error);
       throw new ScriptProblem(message, {
         place: placeIn(statement, error.offset),
+        next: error.outcomeUnknown ? undefined : nextAfter(error.cause),
         isLost: error.outcomeUnknown,
         cause: error,
       });

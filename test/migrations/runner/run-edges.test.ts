@@ -1,4 +1,5 @@
 import { MigrationInterruptedError } from '../../../src/migrations/index.js';
+import type { TestDatabase } from '../../harness/database.js';
 import { failureOf, notesOf, usePostgres, useWorkspace } from './workspace.js';
 
 describe('a run', () => {
@@ -50,5 +51,34 @@ describe('a run', () => {
       'V2__b.sql DELETED',
       'V3__c.sql SUCCESS',
     ]);
+  });
+
+  test('that waited for a lock in vain says what to do, and that the file may stay', async () => {
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n int)',
+      'V2__b.sql': '-- lock-timeout: 50ms\nALTER TABLE a ADD m int',
+    });
+    await files.migrator().up({ to: '1' });
+    const other = await (engine.db as TestDatabase).client();
+    await other.query('BEGIN; SELECT * FROM a');
+
+    const error = await failureOf(files.migrator().up());
+    expect(error.message).toMatch(/^V2__b\.sql:2:1: .*\[55P03\]/);
+    expect(error.message).toMatch(/\nNext: See to that, then run `up` again: the file may stay as it is\.$/);
+
+    await other.query('ROLLBACK');
+    await files.migrator().up();
+  });
+
+  test('whose next file was deleted meanwhile wants it back, and does not call it wrong', async () => {
+    files.write({ 'V1__a.sql': 'SELECT 1', 'V2__b.sql': 'SELECT 2', 'V3__c.sql': 'SELECT 3' });
+    const migrator = files.migrator({
+      onEvent: (event) => {
+        if (event.kind === 'started' && event.script === 'V1__a.sql') files.write({ 'V3__c.sql': null });
+      },
+    });
+    const error = await failureOf(migrator.up());
+    expect(error.message).toMatch(/^V3__c\.sql: ENOENT[^]*Nothing of it was sent\./);
+    expect(error.message).toMatch(/\nNext: See to it that the file can be read, then run `up` again\.$/);
   });
 });
