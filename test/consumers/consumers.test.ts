@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { useBetterSqlite3 } from '../harness/better-sqlite3.js';
 import { Consumer, pack, testFiles } from './consumer.js';
 
 const nodenext = { module: 'nodenext', moduleResolution: 'nodenext' };
 const node16 = { module: 'node16', moduleResolution: 'node16' };
 const bundler = { module: 'esnext', moduleResolution: 'bundler' };
 const node10 = { module: 'commonjs', moduleResolution: 'node10' };
+
+useBetterSqlite3();
 
 let folder: string;
 let tarball: string;

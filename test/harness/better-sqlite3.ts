@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
 import { aptInstall, installPackages, mayInstall } from './apt';
@@ -8,15 +10,57 @@ import { aptInstall, installPackages, mayInstall } from './apt';
 const run = promisify(execFile);
 const folder = resolve('test/sqlite');
 const tools = 'g++ make python3';
+const building = Symbol.for('holdfast.test.better-sqlite3');
 
 /** Where better-sqlite3 is installed, for the applications of test/consumers. */
 export const betterSqlite3 = join(folder, 'node_modules/better-sqlite3');
+
+/** Where the tests find out that it is built: a file with the problem, which is empty where there is none. */
+const resultVariable = 'HOLDFAST_TEST_SQLITE_RESULT';
+/** jest loads setup and teardown as separate module graphs; the global object is what they share. */
+const holder = globalThis as { [building]?: Promise<void> };
+
+/** Begins to build it, on one core, beside the first tests: those that need it wait for it. */
+export function startBetterSqlite3(): void {
+  const file = join(mkdtempSync(join(tmpdir(), 'holdfast-better-sqlite3-')), 'result');
+  process.env[resultVariable] = file;
+  const tell = (problem: string): void => {
+    writeFileSync(`${file}.new`, problem);
+    renameSync(`${file}.new`, file);
+  };
+  holder[building] = buildBetterSqlite3().then(
+    () => tell(''),
+    (error: Error) => tell(error.message),
+  );
+}
+
+/** Waits until it is built, and forgets how it ended. */
+export async function endBetterSqlite3(): Promise<void> {
+  await holder[building];
+  const file = process.env[resultVariable];
+  delete process.env[resultVariable];
+  if (file !== undefined) rmSync(dirname(file), { recursive: true });
+}
+
+/** Called in a file, or in a describe block, whose tests need it: they fail, with what to do, where it could not be built. */
+export function useBetterSqlite3(): void {
+  beforeAll(needBetterSqlite3, 300_000);
+}
+
+/** Resolves once it is built. Throws where it could not be. */
+export async function needBetterSqlite3(): Promise<void> {
+  const file = process.env[resultVariable];
+  if (file === undefined) throw new Error('The global setup of these tests does not build better-sqlite3.');
+  while (!existsSync(file)) await sleep(100);
+  const problem = readFileSync(file, 'utf8');
+  if (problem !== '') throw new Error(problem);
+}
 
 /**
  * Gets the binary of better-sqlite3 for this Node, where there is none: its install script downloads one from GitHub, or
  * else compiles one. Throws, with what to do, where neither is possible.
  */
-export async function buildBetterSqlite3(): Promise<void> {
+async function buildBetterSqlite3(): Promise<void> {
   if (await opens()) return;
   process.stderr.write('Building better-sqlite3 for the tests; once, for about a minute.\n');
   try {
@@ -25,12 +69,6 @@ export async function buildBetterSqlite3(): Promise<void> {
     if (!mayInstall() || !installTools()) throw notBuilt(error as Error);
     await build().catch((again: Error) => Promise.reject(notBuilt(again)));
   }
-}
-
-/** Throws where better-sqlite3 could not be built: a test that needs it calls this first. */
-export function needBetterSqlite3(): void {
-  const problem = process.env['HOLDFAST_TEST_SQLITE_PROBLEM'];
-  if (problem) throw new Error(problem);
 }
 
 async function opens(): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
-import { betterSqlite3, buildBetterSqlite3 } from './better-sqlite3';
+import { betterSqlite3, startBetterSqlite3 } from './better-sqlite3';
 import { findChromium } from './chromium-binary';
 import { startMariadb } from './mariadb';
 import { startPostgres } from './postgres';
@@ -13,10 +13,10 @@ export default async function globalSetup(): Promise<void> {
     execFileSync(process.execPath, [`scripts/${script}.mjs`], { stdio: 'inherit' });
   }
   process.env['HOLDFAST_TEST_RUN'] = randomBytes(3).toString('hex');
+  startBetterSqlite3();
   const [postgres, mariadb] = await Promise.all([
     process.env['HOLDFAST_TEST_PG_URL'] ? undefined : startPostgres(),
     process.env['HOLDFAST_TEST_MYSQL_URL'] ? undefined : startMariadb().catch(tellTestsOf('MYSQL')),
-    buildBetterSqlite3().catch(tellTestsOf('SQLITE')),
   ]);
   try {
     process.env['HOLDFAST_TEST_CHROMIUM'] ??= findChromium();
@@ -31,7 +31,7 @@ export default async function globalSetup(): Promise<void> {
 
 /** Only the tests that use it fail where it cannot be had. */
 const tellTestsOf =
-  (thing: 'MYSQL' | 'SQLITE' | 'CHROMIUM') =>
+  (thing: 'MYSQL' | 'CHROMIUM') =>
   (error: Error): undefined => {
     process.env[`HOLDFAST_TEST_${thing}_PROBLEM`] = error.message;
   };

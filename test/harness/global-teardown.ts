@@ -1,9 +1,11 @@
 // Without ".js": jest loads its global teardown with Node's own require, which knows no name mapping.
+import { endBetterSqlite3 } from './better-sqlite3';
 import { dropTemplates } from './template';
 import { setSharedServers, sharedServers } from './shared-server';
 
 /** jest `globalTeardown`: stops the servers of `globalSetup`; on a PostgreSQL of the user it drops the templates. */
 export default async function globalTeardown(): Promise<void> {
+  await endBetterSqlite3();
   const { postgres, mariadb } = sharedServers();
   setSharedServers({});
   if (!postgres) await dropTemplates();

@@ -11,11 +11,12 @@ import { afterCommit, currentTransaction, setLogger, Transactional, unmanagePool
 import { HoldfastModule } from 'holdfast/nestjs';
 import { manageSqliteAdapter, prismaSource } from 'holdfast/prisma';
 import { isManagedDataSource } from 'holdfast/typeorm';
-import { needBetterSqlite3 } from '../harness/better-sqlite3.js';
+import { useBetterSqlite3 } from '../harness/better-sqlite3.js';
 import { PrismaClient } from '../sqlite/prisma/generated/client.js';
 import { Entry, RecordingLogger } from './application.js';
 
 let folder: string;
+useBetterSqlite3();
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-nest-sqlite-'));
 });
@@ -51,7 +52,6 @@ class Entries {
 
 describe.each(['better-sqlite3', 'sqljs'] as const)('an application with TypeORM on %s', (type) => {
   test('its transactional methods commit, roll back and take turns; its shutdown ends them', async () => {
-    if (type === 'better-sqlite3') needBetterSqlite3();
     const logger = new RecordingLogger();
     const options = { type, database: type === 'sqljs' ? undefined : join(folder, 'typeorm.db') };
     const module = await Test.createTestingModule({
@@ -96,7 +96,6 @@ class PrismaService extends PrismaClient implements OnModuleDestroy {
 }
 
 test('an application with Prisma on better-sqlite3, and without TypeORM', async () => {
-  needBetterSqlite3();
   const tables = new Database(join(folder, 'prisma.db'));
   tables.exec('CREATE TABLE entry (id integer PRIMARY KEY AUTOINCREMENT, label text NOT NULL)');
   tables.close();

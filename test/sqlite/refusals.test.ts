@@ -2,9 +2,9 @@ import Database from 'better-sqlite3';
 import { type ManageablePool, managePool } from 'holdfast';
 import { manageDataSource } from 'holdfast/typeorm';
 import { DataSource } from 'typeorm';
-import { needBetterSqlite3 } from '../harness/better-sqlite3.js';
+import { useBetterSqlite3 } from '../harness/better-sqlite3.js';
 
-beforeAll(needBetterSqlite3);
+useBetterSqlite3();
 
 test('a raw Database of better-sqlite3 has no pool: managePool refuses it', () => {
   const database = new Database(':memory:');

@@ -16,7 +16,7 @@ import {
 import { expectNoOpenTransactions } from 'holdfast/testing';
 import { manageDataSource } from 'holdfast/typeorm';
 import { Entry, openings, type Opening } from '../conformance/ways-in.js';
-import { needBetterSqlite3 } from '../harness/better-sqlite3.js';
+import { useBetterSqlite3 } from '../harness/better-sqlite3.js';
 import { PrismaClient } from './prisma/generated/client.js';
 
 export type SqliteType = 'better-sqlite3' | 'sqljs';
@@ -73,8 +73,8 @@ export function useSqlite(type: SqliteType, options: SourceOptions = {}): Sqlite
   } = options;
   let current: SqliteSource | undefined;
   let folder: string;
+  if (type === 'better-sqlite3') useBetterSqlite3();
   beforeAll(async () => {
-    if (type === 'better-sqlite3') needBetterSqlite3();
     folder = mkdtempSync(join(tmpdir(), 'holdfast-sqlite-'));
     const database = join(folder, 'test.db');
     const own: DataSourceOptions =
@@ -110,8 +110,8 @@ export function usePrismaSqlite(
   let folder: string;
   let current:
     (Omit<SqliteSource, 'dataSource'> & { prisma: PrismaClient; other: Database.Database }) | undefined;
+  useBetterSqlite3();
   beforeAll(() => {
-    needBetterSqlite3();
     folder = mkdtempSync(join(tmpdir(), 'holdfast-sqlite-'));
     const file = join(folder, 'test.db');
     const factory = new PrismaBetterSqlite3({ url: `file:${file}`, timeout: 50 });

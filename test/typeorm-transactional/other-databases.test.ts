@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import * as api from 'holdfast/typeorm-transactional';
 import { Column, DataSource, type DataSourceOptions, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import { needBetterSqlite3 } from '../harness/better-sqlite3.js';
+import { useBetterSqlite3 } from '../harness/better-sqlite3.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 
 const mysql = useMysqlDatabase([]);
@@ -47,12 +47,10 @@ describe.each<{ type: string; options: () => DataSourceOptions }>([
   { type: 'sqljs', options: () => ({ type: 'sqljs' }) },
   {
     type: 'better-sqlite3',
-    options: () => {
-      needBetterSqlite3();
-      return { type: 'better-sqlite3', database: ':memory:' };
-    },
+    options: () => ({ type: 'better-sqlite3', database: ':memory:' }),
   },
-])('a data source of type $type', ({ options }) => {
+])('a data source of type $type', ({ type, options }) => {
+  if (type === 'better-sqlite3') useBetterSqlite3();
   const notes = new Notes();
   const nothing = (): Promise<void> => Promise.resolve();
   const texts = async (): Promise<string[]> =>

@@ -127,6 +127,5 @@ async function onSqlite(
 
 /** The one that the repository's own tests use: it has a binary, which is not built once more for each application. */
 function betterSqlite3(): unknown {
-  assert.equal(process.env['HOLDFAST_TEST_SQLITE_PROBLEM'], undefined);
   return load(process.env['HOLDFAST_TEST_BETTER_SQLITE3'] ?? 'better-sqlite3');
 }
