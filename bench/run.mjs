@@ -7,7 +7,7 @@ import { isBuilt } from '../scripts/build-stamp.mjs';
 
 const bench = new URL('.', import.meta.url);
 const root = new URL('..', bench);
-const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root));
+const tsc = fileURLToPath(new URL('node_modules/typescript7/bin/tsc', root));
 const args = process.argv.slice(2);
 
 if (args.includes('--help')) {
