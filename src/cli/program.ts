@@ -41,7 +41,7 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
     }
     const problem = error instanceof CommanderError ? usageErrorFrom(error, program, typed) : error;
     const isJson = invocation.argv.includes('--json');
-    const reporter = reporterFor({
+    const reporter = await reporterFor({
       terminal,
       isJson,
       command: typed,

@@ -24,10 +24,10 @@ export async function runCommand(
   const all = parsed.optsWithGlobals<Record<string, unknown>>();
   const isJson = all['json'] === true;
   const common = { terminal, isJson, command: command.name, clock };
-  let reporter = reporterFor({ ...common, settings: undefined });
+  let reporter = await reporterFor({ ...common, settings: undefined });
   try {
     const settings = await resolveSettings(all, host);
-    reporter = reporterFor({ ...common, settings });
+    reporter = await reporterFor({ ...common, settings });
     const task = { host, terminal, settings, isJson, args: parsed.processedArgs.flat() as string[] };
     const outcome = await command.run({
       ...task,

@@ -20,19 +20,19 @@ interface Given {
   readonly settings?: Settings;
 }
 
-function reporterOn({ out: outColumns, err: errColumns, isJson = false, settings }: Given = {}) {
+async function reporterOn({ out: outColumns, err: errColumns, isJson = false, settings }: Given = {}) {
   const out = new Screen(outColumns);
   const err = new Screen(errColumns);
   const clock = new ManualClock();
   const terminal = terminalWith(out, err, { NO_COLOR: '1' });
-  const reporter = reporterFor({ terminal, isJson, command: 'up', clock, settings });
+  const reporter = await reporterFor({ terminal, isJson, command: 'up', clock, settings });
   const tell = (...events: MigrationEvent[]): void => events.forEach((event) => reporter.event(event));
   return { out, err, clock, reporter, tell };
 }
 
 describe('without a terminal', () => {
-  test('each event is a line: what was done on stdout, the rest on stderr', () => {
-    const { out, err, tell } = reporterOn();
+  test('each event is a line: what was done on stdout, the rest on stderr', async () => {
+    const { out, err, tell } = await reporterOn();
     tell(
       { kind: 'connected', database: 'postgres://shop@db/shop', server: 'postgres 18.4' },
       { kind: 'waiting for lock', holder: undefined },
@@ -63,8 +63,8 @@ describe('without a terminal', () => {
     ]);
   });
 
-  test('what a callback tells after the failure comes after what the failure says', () => {
-    const { err, reporter, tell } = reporterOn();
+  test('what a callback tells after the failure comes after what the failure says', async () => {
+    const { err, reporter, tell } = await reporterOn();
     tell(
       { kind: 'failed', script, message: 'no such table' },
       { kind: 'note', script: 'afterMigrateError.sql', message: 'The callback failed: no such log.' },
@@ -80,8 +80,8 @@ describe('without a terminal', () => {
     ]);
   });
 
-  test('what runs for long is told again and again, and no more when it is over', () => {
-    const { err, clock, tell } = reporterOn();
+  test('what runs for long is told again and again, and no more when it is over', async () => {
+    const { err, clock, tell } = await reporterOn();
     tell(started);
     clock.advance(STILL_RUNNING_MS);
     tell(progress);
@@ -109,16 +109,16 @@ test.each<[LockHolder, string]>([
     },
     'held by web-2, process 4711, session 12, user shop, since 2026-01-31 12:00:00 UTC, applying V3__add_orders.sql',
   ],
-])('the holder %j of the lock is told', (holder, text) => {
-  const { err, tell } = reporterOn();
+])('the holder %j of the lock is told', async (holder, text) => {
+  const { err, tell } = await reporterOn();
   tell({ kind: 'waiting for lock', holder });
 
   expect(err.lines).toEqual([`Waiting for the lock: ${text}.`]);
 });
 
 describe('on a terminal', () => {
-  test('a line shows the running file, and gives way to what is written', () => {
-    const { out, err, clock, tell } = reporterOn({ out: 100, err: 100 });
+  test('a line shows the running file, and gives way to what is written', async () => {
+    const { out, err, clock, tell } = await reporterOn({ out: 100, err: 100 });
     tell(started);
     expect(err.text).toContain('[1/2]  V3__add_orders.sql  0 ms');
     clock.advance(61_000);
@@ -133,29 +133,29 @@ describe('on a terminal', () => {
     expect(out.lines).toEqual(['✓ V3__add_orders.sql  1.2 s']);
   });
 
-  test('the line goes when stderr is one and stdout is not', () => {
-    const { out, err, tell } = reporterOn({ err: 40 });
+  test('the line goes when stderr is one and stdout is not', async () => {
+    const { out, err, tell } = await reporterOn({ err: 40 });
     tell(started, applied);
 
     expect(out.text).toBe('✓ V3__add_orders.sql  1.2 s\n');
     expect(err.text.endsWith(CLEAR_LINE)).toBe(true);
   });
 
-  test('neither the cursor nor the wrapping of the terminal is switched off', () => {
-    const { err, tell } = reporterOn({ err: 40 });
+  test('neither the cursor nor the wrapping of the terminal is switched off', async () => {
+    const { err, tell } = await reporterOn({ err: 40 });
     tell(started, progress, applied);
 
     expect(err.text).not.toMatch(new RegExp(`${ESCAPE}\\[\\?(25|7)l`));
   });
 });
 
-test('a password with quotes leaves JSON that can be read', () => {
+test('a password with quotes leaves JSON that can be read', async () => {
   const settings = {
     options: { url: `postgres://shop:a"b"c"d@db/shop` },
     configFile: undefined,
     sources: new Map(),
   };
-  const { out, reporter } = reporterOn({ isJson: true, settings });
+  const { out, reporter } = await reporterOn({ isJson: true, settings });
   reporter.failure(new Error('with a"b"c"d'), 1);
 
   expect(JSON.parse(out.text)).toMatchObject({ message: 'with ***' });
@@ -169,18 +169,24 @@ describe('what must not be told', () => {
   });
   const password = 'p%40ss"w0rd';
 
-  test.each(['human', 'json'])('the url and its password, whoever put them into a message: %s', (kind) => {
-    const url = `postgres://shop:${password}@db/shop`;
-    const { out, err, reporter, tell } = reporterOn({ isJson: kind === 'json', settings: settings(url) });
-    tell({ kind: 'note', message: `connecting to ${url}` }, { kind: 'note', message: 'with p@ss"w0rd' });
-    reporter.failure(new Error(`cannot reach ${url} with p@ss"w0rd`), 1);
+  test.each(['human', 'json'])(
+    'the url and its password, whoever put them into a message: %s',
+    async (kind) => {
+      const url = `postgres://shop:${password}@db/shop`;
+      const { out, err, reporter, tell } = await reporterOn({
+        isJson: kind === 'json',
+        settings: settings(url),
+      });
+      tell({ kind: 'note', message: `connecting to ${url}` }, { kind: 'note', message: 'with p@ss"w0rd' });
+      reporter.failure(new Error(`cannot reach ${url} with p@ss"w0rd`), 1);
 
-    expect(out.text + err.text).toContain('***');
-    expect(out.text + err.text).not.toMatch(/w0rd/);
-  });
+      expect(out.text + err.text).toContain('***');
+      expect(out.text + err.text).not.toMatch(/w0rd/);
+    },
+  );
 
-  test('control characters of a name', () => {
-    const { out, tell } = reporterOn();
+  test('control characters of a name', async () => {
+    const { out, tell } = await reporterOn();
     tell({ ...applied, script: `V1__${ESCAPE}[2Jx.sql` });
 
     expect(out.text).not.toContain(ESCAPE);

@@ -36,9 +36,24 @@ export function findDriver(name: DriverName, cwd: string): unknown {
   const places = [application, resolveFrom(application, 'holdfast/package.json'), process.argv[1]];
   for (const place of places) {
     const path = place === undefined ? undefined : resolveFrom(place, name);
-    if (path !== undefined) return createRequire(path)(path);
+    if (path !== undefined) return loadOutsideCloudflare(path);
   }
   return undefined;
+}
+
+/**
+ * pg makes a `Response` while it is loaded, to learn whether it runs on Cloudflare; for that Node 20 loads its HTTP client,
+ * which takes half of the time. It asks `navigator` first, which Node has from 21 on: Node 20 has it for this one call.
+ */
+function loadOutsideCloudflare(path: string): unknown {
+  const load = createRequire(path);
+  if ('navigator' in globalThis) return load(path);
+  Object.defineProperty(globalThis, 'navigator', { value: { userAgent: 'Node.js' }, configurable: true });
+  try {
+    return load(path);
+  } finally {
+    Reflect.deleteProperty(globalThis, 'navigator');
+  }
 }
 
 function resolveFrom(place: string, specifier: string): string | undefined {
