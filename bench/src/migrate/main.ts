@@ -18,6 +18,7 @@ interface Options {
   /** Beginnings of titles. */
   readonly programs: readonly string[] | undefined;
   readonly databases: readonly DatabaseKind[];
+  readonly durable: boolean;
 }
 
 /** Whole processes on empty databases, in turns: each round runs every program once, in random order. */
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
       jobs: { type: 'string' },
       programs: { type: 'string' },
       databases: { type: 'string', default: 'postgres,mysql' },
+      durable: { type: 'boolean', default: false },
     },
   });
   const options: Options = {
@@ -36,14 +38,18 @@ async function main(): Promise<void> {
     jobs: values.jobs?.split(','),
     programs: values.programs?.split(','),
     databases: values.databases.split(',') as DatabaseKind[],
+    durable: values.durable,
   };
   console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`);
   for (const database of options.databases) await measureOn(database, options);
   console.log(`\nLoad of the machine at the end, the benchmark's own included: ${loadavg()[1]?.toFixed(1)}.`);
 }
 
-async function measureOn(database: DatabaseKind, { rounds, jobs, programs: asked }: Options): Promise<void> {
-  const server = await startServer(database);
+async function measureOn(
+  database: DatabaseKind,
+  { rounds, jobs, programs: asked, durable }: Options,
+): Promise<void> {
+  const server = await startServer(database, { durable });
   try {
     console.log(`\n# ${await server.version()}`);
     for (const job of JOBS) {
@@ -88,14 +94,13 @@ async function measureJob(
   for (let round = rounds > 1 ? 0 : 1; round <= rounds; round++) {
     for (const program of shuffled(programs)) {
       const folder = join(root, String(programs.indexOf(program)));
-      const url = await server.create('bench_migrate');
+      const url = await server.create();
       const run = await runCommand(program.prepare({ folder, files: files.get(program)!, url, job }));
       for (const [table, expected] of Object.entries(job.rows)) {
         const found = await server.count(url, table);
         if (found !== expected)
           throw new Error(`${program.title} left ${found} rows in ${table}, not ${expected}`);
       }
-      await server.drop('bench_migrate');
       if (round > 0) runs.get(program)!.push(run);
     }
   }

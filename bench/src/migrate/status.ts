@@ -18,14 +18,13 @@ export async function measureStatus(
   await mkdir(folder, { recursive: true });
   for (let n = 1; n <= MIGRATIONS; n++)
     await writeFile(join(folder, `V${n}__step_${n}.sql`), `SELECT ${n};\n`);
-  const url = await server.create('bench_status');
+  const url = await server.create();
   const command = (verb: string) =>
     holdfastCommand([verb], { folder, url, driver: database === 'postgres' ? 'pg' : 'mariadb' });
   await runCommand(command('up'));
   const seconds: number[] = [];
   for (let round = 0; round < rounds + 1; round++)
     seconds.push((await runCommand(command('status'))).seconds);
-  await server.drop('bench_status');
   rmSync(folder, { recursive: true, force: true });
   return `${MIGRATIONS} applied migrations: ${median(seconds.slice(1)).toFixed(2)} s, whole process`;
 }
