@@ -26,7 +26,6 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     await verify(run, 'before');
     for await (const group of script.groups())
       for (const { statement, traits } of group) {
-        if (traits.controlsTransaction) throw controlProblem(statement, traits.command);
         const sending = sender.push(statement, traits);
         if (sending === undefined) continue;
         await sending;
@@ -100,13 +99,6 @@ export async function applySettings({ settings, session, options, profile, emit 
     changesSession: profile.changesSession,
   });
   for (const message of notes) emit({ kind: 'note', script: profile.script, message });
-}
-
-export function controlProblem(statement: Statement, command: string): ScriptProblem {
-  return new ScriptProblem(`${command} would end or begin the transaction that the migration runs in`, {
-    place: placeIn(statement),
-    next: 'Take it out: the whole file is one transaction already. Where it has to control its transactions itself, put the line `-- no-transaction` at its head.',
-  });
 }
 
 /** MySQL says in every answer whether a transaction is open: a procedure that commits is found out at once. */

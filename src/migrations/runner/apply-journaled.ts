@@ -3,7 +3,7 @@ import type { WhenSent } from '../database/session.js';
 import type { Fingerprint } from '../sql/landed.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
-import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
+import { applySettings, senderOptions } from './apply-in-transaction.js';
 import { problemOf } from './problem-of.js';
 import { JournalResume } from './journal-resume.js';
 import { LostWithSession } from './lost-with-session.js';
@@ -264,8 +264,6 @@ export class JournaledScript {
 
   /** `BEGIN` of a file with `-- no-transaction`: what follows it up to its COMMIT is one segment. */
   async #beginFilesOwn(statement: Statement, traits: StatementTraits): Promise<void> {
-    const { profile } = this.#run;
-    if (!profile.directives.noTransaction) throw controlProblem(statement, traits.command);
     if (!/^(?:BEGIN|START)\b/.test(traits.command)) {
       throw new ScriptProblem(`${traits.command} stands outside of a transaction that the file has begun`, {
         place: placeIn(statement),

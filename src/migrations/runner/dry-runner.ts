@@ -1,6 +1,6 @@
 import type { ResolvedMigration } from '../migration.js';
 import type { DryRunScript, DryRunStatement } from '../migrator.js';
-import { applySettings, controlProblem, senderOptions } from './apply-in-transaction.js';
+import { applySettings, senderOptions } from './apply-in-transaction.js';
 import { JournalResume } from './journal-resume.js';
 import { problemOf } from './problem-of.js';
 import type { Judge } from './language.js';
@@ -89,7 +89,6 @@ export class DryRunner {
     const statements: DryRunStatement[] = [];
     for await (const group of source.groups())
       for (const each of group) {
-        requireNoControl(source, each);
         if (resume.foresee(each.statement) === 'done') continue;
         const { line } = each.statement.start;
         statements.push({
@@ -135,7 +134,6 @@ export class DryRunner {
     if (!resume.isResuming) await verify(run, 'before');
     for await (const group of source.groups())
       for (const each of group) {
-        requireNoControl(source, each);
         const outlook = resume.foresee(each.statement);
         if (outlook === 'done' && !each.traits.changesSession) continue;
         if (outlook === 'undecided' || mustBeLeft(each))
@@ -166,12 +164,6 @@ export class DryRunner {
     });
     return [];
   }
-}
-
-/** What `up` refuses: the file is in one transaction already. */
-function requireNoControl({ profile }: Script, { statement, traits }: ScriptStatement): void {
-  if (traits.controlsTransaction && !profile.directives.noTransaction)
-    throw controlProblem(statement, traits.command);
 }
 
 function mustBeLeft({ traits }: ScriptStatement): boolean {

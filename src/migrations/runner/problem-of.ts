@@ -2,7 +2,7 @@ import { messageOf } from '../../core/index.js';
 import { databaseCodeOf, type ErrorKind, explainDatabaseError } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import { LockLostError, SqlSyntaxError } from '../errors.js';
-import { ScriptProblem } from './script-problem.js';
+import { ScriptFailure, ScriptProblem } from './script-problem.js';
 
 /** What no change of the file cures: what does is said with the error. */
 const NOT_OF_THE_FILE: ReadonlySet<ErrorKind> = new Set([
@@ -17,6 +17,7 @@ const NOT_OF_THE_FILE: ReadonlySet<ErrorKind> = new Set([
 /** What a script was stopped by, in one type. What is none of ours is the driver's or a defect: its cause is kept. */
 export function problemOf(session: MigrationSession, error: unknown): ScriptProblem {
   if (error instanceof ScriptProblem) return error;
+  if (error instanceof ScriptFailure) return error.problem;
   if (error instanceof SqlSyntaxError) {
     const place = { position: error.position, text: '' };
     return new ScriptProblem(error.message, { place, cause: error });

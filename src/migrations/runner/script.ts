@@ -7,6 +7,7 @@ import type { StatementTraits } from '../sql/traits.js';
 import { problemOf } from './problem-of.js';
 import { type Language, languageOf } from './language.js';
 import type { RunContext } from './run-context.js';
+import { LeftOut } from './left-out.js';
 import { placeIn } from './place.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import { ProfileBuilder, type ScriptProfile } from './script-profile.js';
@@ -54,7 +55,8 @@ export class Script {
       const { size } = statSync(body.path);
       const builder = new ProfileBuilder({ script, bytes: size });
       let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
-      const leftOut: number[] = [];
+      const leftOut = new LeftOut();
+      let control: ScriptStatement | undefined;
       const onUndeclared = (name: string, { line }: SourcePosition): void =>
         context.emit({
           kind: 'note',
@@ -68,18 +70,17 @@ export class Script {
             continue;
           }
           const traits = language.readTraits(item, context.session.server.versionNumber);
-          if (traits.isLeftOut) {
-            leftOut.push(item.start.line);
-            continue;
-          }
+          if (leftOut.has(item, traits)) continue;
           if (traits.command === 'DISCARD ALL') throw discardProblem(item);
+          if (traits.controlsTransaction) control ??= { statement: item, traits };
           builder.addStatement(traits);
           // Its data can be read while it passes by, and only then.
           if (item.kind === 'copy') kept = undefined;
           kept?.push({ statement: item, traits });
         }
-      if (leftOut.length > 0) context.emit({ kind: 'note', script, message: leftOutText(leftOut) });
       const profile = builder.build();
+      if (control !== undefined && !profile.directives.noTransaction) throw controlProblem(control);
+      for (const message of leftOut.notes()) context.emit({ kind: 'note', script, message });
       return new Script(source, { language, profile, kept });
     } catch (error) {
       throw new ScriptFailure(problemOf(context.session, error), {
@@ -96,12 +97,13 @@ export class Script {
       return;
     }
     const { versionNumber } = this.#source.context.session.server;
+    const leftOut = new LeftOut();
     for await (const items of groupsOf(this.#source, this.language)) {
       const group: ScriptStatement[] = [];
       for (const item of items) {
         if (item.kind === 'comment') continue;
         const traits = this.language.readTraits(item, versionNumber);
-        if (!traits.isLeftOut) group.push({ statement: item, traits });
+        if (!leftOut.has(item, traits)) group.push({ statement: item, traits });
       }
       yield group;
     }
@@ -115,9 +117,14 @@ function discardProblem(statement: Statement): ScriptProblem {
   });
 }
 
-function leftOutText(lines: readonly number[]): string {
-  const where = lines.length === 1 ? `line ${lines[0]}` : `line ${lines[0]} and ${lines.length - 1} more`;
-  return `LOCK TABLES and UNLOCK TABLES (${where}) are left out: the tables of the history could not be written under them, and no other migration runs meanwhile. They keep no application from writing either.`;
+function controlProblem({ statement, traits }: ScriptStatement): ScriptProblem {
+  return new ScriptProblem(
+    `${traits.command} would end or begin the transaction that the migration runs in`,
+    {
+      place: placeIn(statement),
+      next: 'Take it out: the whole file is one transaction already. Where it has to control its transactions itself, put the line `-- no-transaction` at its head.',
+    },
+  );
 }
 
 /** Statements and comments. Throws `SqlSyntaxError`. */

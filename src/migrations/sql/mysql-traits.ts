@@ -35,10 +35,12 @@ export const readMysqlTraits: ReadTraits = ({ text }) => {
   if (insert !== null) return traitsOfInsert(insert, RECURSIVE.test(text));
   const words = new MysqlWords(text);
   const command = readMysqlCommand(words);
+  const assigned = command === 'SET' ? assignments(words) : [];
   return {
     command,
     standsAlone: BLOCK.test(command) ? MAY_END_TRANSACTION.test(text) : commitsImplicitly(command),
-    controlsTransaction: CONTROLS.test(command) || (command === 'SET' && setsAutocommit(words)),
+    controlsTransaction: CONTROLS.test(command) || assigned.some((each) => AUTOCOMMIT.test(each)),
+    autocommit: switchedTo(assigned),
     changesSession: CHANGES_SESSION.test(command),
     isLeftOut: LEFT_OUT.test(command),
     isRecursive: RECURSIVE.test(text),
@@ -60,12 +62,27 @@ function traitsOfInsert(found: RegExpExecArray, isRecursive: boolean): Statement
 }
 
 /** `SET autocommit = 0`, `SET @@session.autocommit = 0`, but not `SET @autocommit = 0`, which is a variable of the user. */
-function setsAutocommit(words: MysqlWords): boolean {
-  for (let before = '', last = ''; words.next.kind !== 'end';) {
+const AUTOCOMMIT = /^(?:(?:SESSION|LOCAL) |@@(?:(?:SESSION|LOCAL)\.)?)?AUTOCOMMIT:?=(.*)$/;
+/** A dump keeps what was, to put it back at its end. */
+const KEEPS_AUTOCOMMIT = /^@\w+:?=@@(?:(?:SESSION|LOCAL)\.)?AUTOCOMMIT$/;
+
+/** What SET assigns, each in upper case and without what does not count: `@OLD=@@AUTOCOMMIT`. */
+function assignments(words: MysqlWords): readonly string[] {
+  const found = [''];
+  for (let depth = 0, last = ''; words.next.kind !== 'end';) {
     const { kind, value } = words.take();
-    if (kind === 'word' && value === 'AUTOCOMMIT' && (last !== '@' || before === '@')) return true;
-    before = last;
-    last = kind === 'symbol' ? value : '';
+    if (value === '(') depth++;
+    if (value === ')') depth--;
+    if (kind === 'symbol' && value === ',' && depth === 0) found.push('');
+    else found[found.length - 1] += kind === 'word' && last === 'word' ? ` ${value}` : value;
+    last = kind;
   }
-  return false;
+  return found;
+}
+
+function switchedTo(assigned: readonly string[]): 'on' | 'off' | undefined {
+  const values = assigned.flatMap((each) => AUTOCOMMIT.exec(each)?.[1] ?? []);
+  const isAll = assigned.every((each) => AUTOCOMMIT.test(each) || KEEPS_AUTOCOMMIT.test(each));
+  if (values.length !== 1 || !isAll) return undefined;
+  return /^(?:0|OFF|FALSE)$/.test(values[0]!) ? 'off' : 'on';
 }

@@ -46,6 +46,42 @@ describe.each(['mysql2', 'mariadb'] as const)('what mariadb-dump wrote, by %s', 
     await expectAll();
   });
 
+  test('is applied where it switches autocommit off, as newer versions of mariadb-dump do', async () => {
+    const byHand = dump
+      .replace(/^(?=\/\*!40101 SET )/m, 'SET @OLD_AUTOCOMMIT=@@AUTOCOMMIT, @@AUTOCOMMIT=0;\n')
+      .replaceAll(/^(LOCK TABLES .*)$/gm, '$1\nset autocommit=0;')
+      .replaceAll(/^(UNLOCK TABLES;)$/gm, '$1\ncommit;');
+    expect(byHand.match(/autocommit=0|^commit;$/gim)).toHaveLength(3);
+    files.write({ 'V1__dump.sql': `${byHand}SET AUTOCOMMIT=@OLD_AUTOCOMMIT;\n` });
+    await migrator().up();
+    expect(notesOf(files.events).join('\n')).toMatch(
+      /^SET autocommit and its COMMIT \(line \d+ and 3 more\) are left out/m,
+    );
+    await expectAll();
+  });
+
+  test('of data alone that is committed by hand is one transaction all the same', async () => {
+    files.write({
+      'V0__a.sql': 'CREATE TABLE a (n INT)',
+      'V1__data.sql':
+        'SET autocommit=0;\nINSERT INTO a VALUES (1);\nCOMMIT;\nINSERT INTO nowhere VALUES (2);\nCOMMIT;\nSET autocommit=1;',
+    });
+    const error = await failureOf<MigrationFailedError>(migrator().up());
+    expect(error).toMatchObject({ effect: 'rolled back', position: { line: 4 } });
+    expect(await engine.query('SELECT n FROM a')).toEqual([]);
+  });
+
+  test('a COMMIT without it is refused, before anything is sent', async () => {
+    files.write({
+      'V1__a.sql':
+        'CREATE TABLE a (n INT);\nSET autocommit=0;\nINSERT INTO a VALUES (1);\nSET autocommit=1;\nCOMMIT;',
+    });
+    const error = await failureOf<MigrationFailedError>(migrator().up());
+    expect(error).toMatchObject({ effect: 'rolled back', position: { line: 5 } });
+    expect(error.message).toContain('Nothing of it was sent.');
+    expect(await engine.tables()).not.toContain('a');
+  });
+
   test('goes on where it failed', async () => {
     files.write({ 'V1__dump.sql': dump.replace('CREATE FUNCTION', 'CREATE FUNKTION') });
     expect(await failureOf<MigrationFailedError>(migrator().up())).toMatchObject({ effect: 'partial' });

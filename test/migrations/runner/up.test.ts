@@ -142,6 +142,7 @@ describe.each(engines)('up by %s', (_, use) => {
     });
     const error = await failureOf(files.migrator().up());
     expect(error.message).toMatch(/^V2__b\.sql:2:1: COMMIT would end or begin the transaction/);
+    expect(error.message).toContain('Nothing of it was sent.');
     expect(error.message).toContain('-- no-transaction');
     expect(await engine.query('SELECT n FROM a')).toEqual([]);
   });

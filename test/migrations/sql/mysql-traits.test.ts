@@ -61,6 +61,7 @@ describe('whether it controls the transaction', () => {
     ['SET autocommit = 0', true],
     ['SET @old = 1, @@session.autocommit = 1', true],
     ['SET SESSION AUTOCOMMIT = ON', true],
+    ['SET GLOBAL autocommit = 0', false],
     ['SET @autocommit = 0', false],
     ["SET @a = 'autocommit'", false],
     ['ROLLBACK TO SAVEPOINT a', false],
@@ -71,6 +72,22 @@ describe('whether it controls the transaction', () => {
   ])('%s: %s', (text, expected) => {
     expect(traitsOf(text).controlsTransaction).toBe(expected);
   });
+});
+
+test.each<[string, 'on' | 'off' | undefined]>([
+  ['set autocommit=0', 'off'],
+  ['SET @@session.autocommit := OFF', 'off'],
+  ['/*!40101 SET @OLD_AUTOCOMMIT=@@AUTOCOMMIT, @@AUTOCOMMIT=0 */', 'off'],
+  ['SET AUTOCOMMIT=@OLD_AUTOCOMMIT', 'on'],
+  ['SET LOCAL autocommit = DEFAULT', 'on'],
+  // Nobody may leave out what else they set.
+  ["SET autocommit = 0, sql_mode = ''", undefined],
+  ['SET @a = 1, autocommit = 0', undefined],
+  ['SET @OLD_AUTOCOMMIT=@@AUTOCOMMIT', undefined],
+  ['SET sql_mode = REPLACE(@@sql_mode, (SELECT autocommit = 0), 1)', undefined],
+  ['COMMIT', undefined],
+])('what it switches autocommit to, and does nothing else: %s: %s', (text, expected) => {
+  expect(traitsOf(text).autocommit).toBe(expected);
 });
 
 test.each<[string, boolean]>([

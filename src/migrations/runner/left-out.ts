@@ -1,0 +1,41 @@
+import type { Statement } from '../sql/statement.js';
+import type { StatementTraits } from '../sql/traits.js';
+
+/**
+ * What a dump of MySQL or MariaDB says to its server and no migration needs, so that it is not sent: LOCK TABLES, and where
+ * autocommit is switched off (newer versions of mariadb-dump do so by default) the switch and each COMMIT under it.
+ */
+export class LeftOut {
+  #isCommittedByHand = false;
+  readonly #locks: number[] = [];
+  readonly #commits: number[] = [];
+
+  /** Whether it is left out. To be asked for each statement of a script, in their order. */
+  has({ start }: Statement, { isLeftOut, command, autocommit }: StatementTraits): boolean {
+    if (autocommit !== undefined) this.#isCommittedByHand = autocommit === 'off';
+    const isCommit = autocommit !== undefined || (this.#isCommittedByHand && command === 'COMMIT');
+    if (isCommit) this.#commits.push(start.line);
+    if (isLeftOut === true) this.#locks.push(start.line);
+    return isCommit || isLeftOut === true;
+  }
+
+  /** What is to be told of it. */
+  notes(): readonly string[] {
+    return [
+      ...(this.#locks.length === 0
+        ? []
+        : [
+            `LOCK TABLES and UNLOCK TABLES (${linesOf(this.#locks)}) are left out: the tables of the history could not be written under them, and no other migration runs meanwhile. They keep no application from writing either.`,
+          ]),
+      ...(this.#commits.length === 0
+        ? []
+        : [
+            `SET autocommit and its COMMIT (${linesOf(this.#commits)}) are left out: what the file writes is committed together with the row that says so.`,
+          ]),
+    ];
+  }
+}
+
+function linesOf(lines: readonly number[]): string {
+  return lines.length === 1 ? `line ${lines[0]}` : `line ${lines[0]} and ${lines.length - 1} more`;
+}
