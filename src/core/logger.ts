@@ -18,7 +18,19 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+/** Nobody chose a logger: what needs somebody is told all the same. */
+const consoleLogger: Logger = {
+  debug() {},
+  info() {},
+  // oxlint-disable-next-line no-console -- there is nowhere else
+  warn: (fields, message) => console.warn(signed(message), fields),
+  // oxlint-disable-next-line no-console -- there is nowhere else
+  error: (fields, message) => console.error(signed(message), fields),
+};
+
+function signed(message: string): string {
+  return message.startsWith('holdfast') ? message : `holdfast: ${message}`;
+}
 
 const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1', () => ({
   logger: undefined,
@@ -26,7 +38,7 @@ const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1',
 
 /**
  * Replaces the logger of this process. Default: a pino logger named `holdfast` when the application has pino
- * installed, silence when it has not. `undefined` brings the default back. A logger that throws loses its message and
+ * installed; when it has not, warnings and errors go to the console. `undefined` brings the default back. A logger that throws loses its message and
  * disturbs nothing else. Throws `InvalidOptionsError` for what is no logger.
  *
  * @example
@@ -73,6 +85,6 @@ function loadPino(): Logger {
     const pino = requireFromApplication('pino') as (options: object) => Logger;
     return pino({ name: 'holdfast' });
   } catch {
-    return silentLogger;
+    return consoleLogger;
   }
 }

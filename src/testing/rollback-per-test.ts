@@ -109,7 +109,8 @@ async function refuse(running: Sharing, isOwn: boolean): Promise<Error> {
   const refusal = new TestTransactionError(
     isOwn
       ? 'rollbackPerTest() was asked for a second test while the first still ran. One connection cannot keep two tests apart: ' +
-          'run the tests of this file one after the other (no test.concurrent, no describe.concurrent, no concurrency option). Nothing was kept, and no further statement is taken.'
+          'run the tests of this file one after the other (no test.concurrent, no describe.concurrent, no concurrency option, no subtests of node:test). ' +
+          'Where they are: a hook failed after the test before, and the runner called no more of them, the one that rolls back among them; its own error says which. Nothing was kept, and no further statement is taken.'
       : 'rollbackPerTest() was called twice for one test. Call it once, at the top of the file or in the outermost describe that it is for.',
   );
   running.refuse(refusal);

@@ -31,9 +31,10 @@ const readDataSource: Reader<DataSource> = (value, path) => {
 
 /**
  * Puts a DataSource under holdfast's management: at once when it is initialised, and else as soon as it is. Answers
- * the DataSource. A name whose data source is not initialised (any more) can be given again.
+ * the DataSource. A name whose data source is not initialised (any more) can be given again, as Nest does when it tries to
+ * connect once more; the one that had it cannot be initialised then.
  *
- * Throws `DuplicateDataSourceError` when an initialised data source has the name, `UnsupportedDriverError` for another
+ * Throws `DuplicateDataSourceError` when a data source that is initialised, or is about to be, has the name, `UnsupportedDriverError` for another
  * database than `manageDataSource` takes (from `initialize()`, when it comes later), and `InvalidOptionsError`.
  *
  * @example
@@ -54,13 +55,9 @@ export function addTransactionalDataSource(input: DataSource | AddTransactionalD
   );
   const known = state.dataSources.get(name);
   if (known?.dataSource === dataSource) return dataSource;
-  if (known?.dataSource.isInitialized) {
-    throw new DuplicateDataSourceError(
-      `A data source was already added under the name "${name}". Give each its own: ` +
-        `addTransactionalDataSource({ name: '…', dataSource }), or deleteDataSourceByName('${name}') first.`,
-    );
-  }
-  const added: AddedDataSource = { dataSource, managed: false };
+  if (known?.dataSource.isInitialized || known?.isInitialising) throw duplicate(name);
+  if (known) known.isDisplaced = true;
+  const added: AddedDataSource = { dataSource, managed: false, isInitialising: false, isDisplaced: false };
   if (dataSource.isInitialized) manage(name, added);
   else manageOnceInitialised(name, added);
   if (!patch) keepQueriesOutside(dataSource);
@@ -103,6 +100,13 @@ export function deleteDataSourceByName(name: DataSourceName): boolean {
   return true;
 }
 
+function duplicate(name: string): DuplicateDataSourceError {
+  return new DuplicateDataSourceError(
+    `A data source was already added under the name "${name}". Give each its own: ` +
+      `addTransactionalDataSource({ name: '…', dataSource }), or deleteDataSourceByName('${name}') first.`,
+  );
+}
+
 function manage(name: string, added: AddedDataSource): void {
   manageDataSource(added.dataSource, { name });
   added.managed = true;
@@ -112,7 +116,14 @@ function manageOnceInitialised(name: string, added: AddedDataSource): void {
   const { dataSource } = added;
   const original = dataSource.initialize.bind(dataSource);
   const initialize = async (): Promise<DataSource> => {
-    await original();
+    // Its transactions would be those of the other one, and its own work would be in none.
+    if (added.isDisplaced) throw duplicate(name);
+    added.isInitialising = true;
+    try {
+      await original();
+    } finally {
+      added.isInitialising = false;
+    }
     // From then on `manageDataSource` sees to it that a later pool is managed as well.
     if (added.managed || state.dataSources.get(name) !== added) return dataSource;
     try {

@@ -8,6 +8,10 @@ export interface AddedDataSource {
   readonly dataSource: DataSource;
   /** False while it has no pool to manage. */
   managed: boolean;
+  /** While its `initialize()` runs. */
+  isInitialising: boolean;
+  /** Whether another one was added under its name since. */
+  isDisplaced: boolean;
 }
 
 interface State {

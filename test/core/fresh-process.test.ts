@@ -95,8 +95,10 @@ describe('the default logger', () => {
     });
   });
 
-  test('is silence where the application has no pino, although the package could see one', async () => {
-    expect(await built.run(fail())).toEqual({ stdout: '', stderr: '' });
+  test('is the console where the application has no pino, although the package could see one', async () => {
+    const { stdout, stderr } = await built.run(fail());
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^holdfast: a hook \(after commit\) failed[^]*the mail server is down/);
   });
 
   test('is not even looked up when the application sets its own', async () => {

@@ -55,7 +55,7 @@ export class MysqlProxyConnection extends ProxiedSockets {
     const body = packet.subarray(5);
     switch (packet[4]) {
       case COM_QUERY:
-        return body.toString();
+        return withoutAttributes(body).toString();
       case COM_PREPARE:
         this.preparing = this.latest = body.toString();
         return undefined;
@@ -124,6 +124,11 @@ export class MysqlProxyConnection extends ProxiedSockets {
       this.toClient.push(() => this.client.write(packet));
     }
   }
+}
+
+/** From 8.0.23 on MySQL lets a client put attributes in front of the text; mysql2 does, and says that there are none. */
+function withoutAttributes(body: Buffer): Buffer {
+  return body[0] === 0 && body[1] === 1 ? body.subarray(2) : body;
 }
 
 /** holdfast sends control statements in one packet with the query behind them, in which there is no semicolon. */

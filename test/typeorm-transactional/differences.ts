@@ -205,6 +205,21 @@ export const differences: readonly Difference[] = [
     ours: ['hook'],
   },
   {
+    title: 'a hook for completion that is registered before one for commit',
+    run: async (world) => {
+      const { runInTransaction, runOnTransactionCommit, runOnTransactionComplete } = world.api;
+      const heard: string[] = [];
+      await runInTransaction(async () => {
+        runOnTransactionComplete(() => void heard.push('complete'));
+        runOnTransactionCommit(() => void heard.push('commit'));
+      });
+      await sleep(20);
+      return heard;
+    },
+    theirs: ['commit', 'complete'],
+    ours: ['complete', 'commit'],
+  },
+  {
     title: 'a commit hook that a commit hook registers',
     run: async ({ api, hooksOver }) => {
       const heard: string[] = [];

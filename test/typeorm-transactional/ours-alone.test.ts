@@ -203,6 +203,28 @@ describe('the data source', () => {
     );
   });
 
+  test('two under one name: the one that lost it does not start, for its work would be in no transaction', async () => {
+    const first = api.addTransactionalDataSource({ name: 'other', dataSource: world.another() });
+    const second = api.addTransactionalDataSource({ name: 'other', dataSource: world.another() });
+    await expect(first.initialize()).rejects.toThrow(DuplicateDataSourceError);
+    await second.initialize();
+    expect(() => api.addTransactionalDataSource({ name: 'other', dataSource: world.another() })).toThrow(
+      DuplicateDataSourceError,
+    );
+    await second.destroy();
+    api.deleteDataSourceByName('other');
+  });
+
+  test('two under one name: the second is refused while the first is being initialised', async () => {
+    const first = api.addTransactionalDataSource({ name: 'other', dataSource: world.another() });
+    const initialised = first.initialize();
+    expect(() => api.addTransactionalDataSource({ name: 'other', dataSource: world.another() })).toThrow(
+      DuplicateDataSourceError,
+    );
+    await (await initialised).destroy();
+    api.deleteDataSourceByName('other');
+  });
+
   test('whose name a pool has already does not start, and leaves no connection open', async () => {
     const managed = managePool(world.db.pool(), { name: 'other' });
     const other = api.addTransactionalDataSource({ name: 'other', dataSource: world.another() });

@@ -4,13 +4,14 @@ import type { Fingerprint } from '../sql/landed.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, senderOptions } from './apply-in-transaction.js';
-import { problemOf } from './problem-of.js';
+import { beginWatched, COMMITS_INSIDE, isStillThere, mayCommit } from './commit-witness.js';
 import { JournalResume } from './journal-resume.js';
+import { journaledFailure } from './journaled-failure.js';
 import { LostWithSession } from './lost-with-session.js';
-import { halfDoneSentence, keptSentence, SETTLE_HALF_DONE, unknownSentence } from './left-sentences.js';
 import { placeIn } from './place.js';
+import { problemOf } from './problem-of.js';
 import { addTo, entryOf, hashOf } from './statement-hash.js';
-import { BEGIN_ANEW, ScriptFailure, ScriptProblem } from './script-problem.js';
+import { type ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
@@ -25,8 +26,6 @@ interface Segment {
   readonly isOfFile: boolean;
 }
 
-/** They commit as they like, so that no transaction can be around them: also where the server would take it. */
-const COMMITS_INSIDE = /^(?:CALL|DO|EXECUTE)\b/;
 /** What MySQL commits first, and then runs. */
 const COMMITS_FIRST = /^(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b/;
 
@@ -80,7 +79,7 @@ export class JournaledScript {
           count++;
         }
       if (!(await this.#canFinishInSegment())) {
-        await this.#endOfFile();
+        await this.#endSegment();
         await verify(this.#run, 'after');
       }
       this.#resume.requireAllSeen();
@@ -116,6 +115,10 @@ export class JournaledScript {
       return this.#runUnprotected(statement, traits);
     }
     this.#hasTemporary ||= traits.command === 'CREATE TEMPORARY TABLE';
+    if (mayCommit(this.#run.session, traits.command)) {
+      await this.#endSegment();
+      return this.#runWatched(statement, traits);
+    }
     await this.#runInSegment(statement, traits);
     // Each its own transaction is what the directive asks for: a later failure keeps the earlier ones.
     if (this.#run.profile.directives.noTransaction) await this.#endSegment();
@@ -137,6 +140,8 @@ export class JournaledScript {
       await this.#sender.push(statement, traits);
       await this.#sender.flush();
       await this.#commitWhatIsOpen();
+      // What committed may have switched it off, and the rows of ours would not be committed.
+      if (mayCommit(session, traits.command)) await session.query('SET autocommit = 1');
     } catch (error) {
       if (!(error instanceof ScriptProblem) || error.kind !== 'warning') {
         // The server did not come to it, nor to the commit that comes with it: its row is rolled back.
@@ -241,8 +246,35 @@ export class JournaledScript {
     this.#segment.last = statement;
     addTo(this.#segment.hash, statement);
     await this.#sender.push(statement, traits);
-    if (this.#segment.last !== this.#segment.first || session.inTransaction || session.lost) return;
-    throw new ScriptProblem('it committed the transaction that it ran in', { place: placeIn(statement) });
+  }
+
+  /** In a segment of its own: what has committed in it is written down, so that no later run does it twice. */
+  async #runWatched(statement: Statement, traits: StatementTraits): Promise<void> {
+    const { session } = this.#run;
+    await this.#announce('with what is next');
+    beginWatched(session);
+    const segment = { first: statement, last: statement, hash: addTo(hashOf(), statement), isOfFile: false };
+    this.#segment = segment;
+    try {
+      await this.#sender.push(statement, traits);
+      await this.#sender.flush();
+    } catch (error) {
+      if (await isStillThere(session)) throw error;
+      await rollBack(session);
+      await session.query('SET autocommit = 1');
+      await this.#noteHalfDone(segment, problemOf(session, error));
+      throw error;
+    }
+    if (await isStillThere(session)) return this.#endSegment();
+    await this.#commitWhatIsOpen();
+    await session.query('SET autocommit = 1');
+    await this.#writeDone(segment, 'now');
+    this.#segment = undefined;
+    this.#kept = statement.index;
+    throw new ScriptProblem('it committed the transaction that it ran in', {
+      place: placeIn(statement),
+      next: 'What commits by itself can stand in a file with the line `-- no-transaction` at its head: put it there and run `up` again, which goes on after it.',
+    });
   }
 
   async #endSegment(): Promise<void> {
@@ -264,12 +296,6 @@ export class JournaledScript {
 
   /** `BEGIN` of a file with `-- no-transaction`: what follows it up to its COMMIT is one segment. */
   async #beginFilesOwn(statement: Statement, traits: StatementTraits): Promise<void> {
-    if (!/^(?:BEGIN|START)\b/.test(traits.command)) {
-      throw new ScriptProblem(`${traits.command} stands outside of a transaction that the file has begun`, {
-        place: placeIn(statement),
-        next: 'A file with `-- no-transaction` may hold BEGIN … COMMIT; no other control of transactions.',
-      });
-    }
     await this.#announce('now');
     await this.#sender.push(statement, traits);
     await this.#sender.flush();
@@ -321,15 +347,6 @@ export class JournaledScript {
     return this.#run.session.inTransaction;
   }
 
-  async #endOfFile(): Promise<void> {
-    if (this.#segment?.isOfFile) {
-      throw new ScriptProblem('this BEGIN has no COMMIT in the file', {
-        place: placeIn(this.#segment.first),
-      });
-    }
-    await this.#endSegment();
-  }
-
   async #mark(): Promise<void> {
     const { journal, session, profile } = this.#run;
     const first = this.#unmarked;
@@ -347,33 +364,16 @@ export class JournaledScript {
     if (stays && this.#segment) await this.#noteHalfDone(this.#segment, problem);
     this.#staysInTheWay ||= problem.staysInTheWay || this.#halfDone !== undefined;
     if (!session.lost) await this.#tidyUp(problem);
-    const kept = keptSentence(this.#kept, {
+    return journaledFailure(problem, {
+      kept: this.#kept,
       hasLeft: this.#resume.hasLeft,
       staysInTheWay: this.#staysInTheWay,
+      unknown: session.lost ? this.#flying : undefined,
+      halfDone: this.#halfDone,
+      isInSegment: this.#segment !== undefined,
+      isUnclear: stays || rolledBack === 'ended before',
+      hasTraces: this.#hasTraces,
     });
-    if (this.#flying && session.lost) {
-      return new ScriptFailure(problem, {
-        effect: 'unknown',
-        left: `${kept}${unknownSentence(this.#flying)}`,
-      });
-    }
-    if (this.#halfDone) {
-      return new ScriptFailure(problem, {
-        effect: 'partial',
-        left: `${kept}${halfDoneSentence(this.#halfDone)}`,
-        next: this.#segment ? BEGIN_ANEW : SETTLE_HALF_DONE,
-      });
-    }
-    const isUntouched = this.#kept === 0 && !this.#resume.hasLeft;
-    if (isUntouched && !stays && rolledBack !== 'ended before' && !this.#hasTraces)
-      return new ScriptFailure(problem, {
-        effect: 'rolled back',
-        left: 'Nothing of it took effect: the database is as before it.',
-      });
-    const traces = this.#hasTraces
-      ? 'The failed one may leave traces (an INVALID index), which the next `up` removes.'
-      : '';
-    return new ScriptFailure(problem, { effect: 'partial', left: `${kept}${traces}` });
   }
 
   /** The file's own BEGIN, or a way to such a table that nobody saw before. */

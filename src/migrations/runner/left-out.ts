@@ -6,17 +6,32 @@ import type { StatementTraits } from '../sql/traits.js';
  * autocommit is switched off (newer versions of mariadb-dump do so by default) the switch and each COMMIT under it.
  */
 export class LeftOut {
+  readonly #commitsByItself: () => boolean;
   #isCommittedByHand = false;
+  /** What a dump kept in a variable, to put it back. */
+  #kept = false;
   readonly #locks: number[] = [];
   readonly #commits: number[] = [];
 
+  /** `commitsByItself`: whether the file has said by now, with `-- no-transaction`, that it ends its transactions itself. */
+  constructor(commitsByItself: () => boolean) {
+    this.#commitsByItself = commitsByItself;
+  }
+
   /** Whether it is left out. To be asked for each statement of a script, in their order. */
   has({ start }: Statement, { isLeftOut, command, autocommit }: StatementTraits): boolean {
-    if (autocommit !== undefined) this.#isCommittedByHand = autocommit === 'off';
-    const isCommit = autocommit !== undefined || (this.#isCommittedByHand && command === 'COMMIT');
+    const isCommit =
+      !this.#commitsByItself() &&
+      (autocommit !== undefined || (this.#isCommittedByHand && command === 'COMMIT'));
+    if (isCommit && autocommit !== undefined) this.#switch(autocommit);
     if (isCommit) this.#commits.push(start.line);
     if (isLeftOut === true) this.#locks.push(start.line);
     return isCommit || isLeftOut === true;
+  }
+
+  #switch({ to, keeps }: NonNullable<StatementTraits['autocommit']>): void {
+    if (keeps) this.#kept = this.#isCommittedByHand;
+    this.#isCommittedByHand = to === 'kept' ? this.#kept : to === 'off';
   }
 
   /** What is to be told of it. */

@@ -41,6 +41,7 @@ export function problemOf(session: MigrationSession, error: unknown): ScriptProb
 
 /** What to do about what the server said, where that is not to correct the file. */
 export function nextAfter(error: unknown): string | undefined {
+  if (databaseCodeOf(error) === undefined) return undefined;
   const isOfFile = !NOT_OF_THE_FILE.has(explainDatabaseError(error).kind);
   return isOfFile ? undefined : 'See to that, then run `up` again: the file may stay as it is.';
 }

@@ -40,6 +40,11 @@ export class ProfileBuilder {
     this.#changesSession ||= changesSession;
   }
 
+  /** Whether the head of the file says `-- no-transaction`. */
+  get noTransaction(): boolean {
+    return this.#directives.noTransaction;
+  }
+
   build(): ScriptProfile {
     const directives = this.#directives.finish();
     return {

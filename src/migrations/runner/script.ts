@@ -8,6 +8,7 @@ import { problemOf } from './problem-of.js';
 import { type Language, languageOf } from './language.js';
 import type { RunContext } from './run-context.js';
 import { LeftOut } from './left-out.js';
+import { OwnTransactions } from './own-transactions.js';
 import { placeIn } from './place.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import { ProfileBuilder, type ScriptProfile } from './script-profile.js';
@@ -55,7 +56,8 @@ export class Script {
       const { size } = statSync(body.path);
       const builder = new ProfileBuilder({ script, bytes: size });
       let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
-      const leftOut = new LeftOut();
+      const leftOut = new LeftOut(() => builder.noTransaction);
+      const own = new OwnTransactions();
       let control: ScriptStatement | undefined;
       const onUndeclared = (name: string, { line }: SourcePosition): void =>
         context.emit({
@@ -72,13 +74,17 @@ export class Script {
           const traits = language.readTraits(item, context.session.server.versionNumber);
           if (leftOut.has(item, traits)) continue;
           if (traits.command === 'DISCARD ALL') throw discardProblem(item);
-          if (traits.controlsTransaction) control ??= { statement: item, traits };
+          if (traits.controlsTransaction) {
+            if (builder.noTransaction) own.check({ statement: item, traits });
+            else control ??= { statement: item, traits };
+          }
           builder.addStatement(traits);
           // Its data can be read while it passes by, and only then.
           if (item.kind === 'copy') kept = undefined;
           kept?.push({ statement: item, traits });
         }
       const profile = builder.build();
+      own.end();
       if (control !== undefined && !profile.directives.noTransaction) throw controlProblem(control);
       for (const message of leftOut.notes()) context.emit({ kind: 'note', script, message });
       return new Script(source, { language, profile, kept });
@@ -97,7 +103,8 @@ export class Script {
       return;
     }
     const { versionNumber } = this.#source.context.session.server;
-    const leftOut = new LeftOut();
+    const { noTransaction } = this.profile.directives;
+    const leftOut = new LeftOut(() => noTransaction);
     for await (const items of groupsOf(this.#source, this.language)) {
       const group: ScriptStatement[] = [];
       for (const item of items) {

@@ -77,7 +77,7 @@ async function invalidUtf8(path: string, script: string): Promise<SqlSyntaxError
   const hex = byte.toString(16).padStart(2, '0').toUpperCase();
   return new SqlSyntaxError(
     `${script}, line ${position.line}, column ${position.column}: the byte 0x${hex} is not UTF-8 here. ` +
-      'The file is in another encoding, or was cut off: save it as UTF-8.',
+      'The file is in another encoding, or was cut off: save it as UTF-8. A dump of mysqldump or mariadb-dump with binary values is made with --hex-blob.',
     { script, position },
   );
 }

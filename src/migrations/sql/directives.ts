@@ -91,6 +91,11 @@ export class DirectiveReader {
   readonly #after: VerifyClause[] = [];
   #open: OpenClause | undefined;
 
+  /** Whether `-- no-transaction` was given by now. */
+  get noTransaction(): boolean {
+    return this.#noTransaction;
+  }
+
   /**
    * Takes the next comment of the script; `statements` is how many statements came before it. Throws `SqlSyntaxError`
    * for a directive that is unknown, out of place, given twice or without a value that can be read.

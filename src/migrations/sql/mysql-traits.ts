@@ -63,14 +63,22 @@ function traitsOfInsert(found: RegExpExecArray, isRecursive: boolean): Statement
 
 /** `SET autocommit = 0`, `SET @@session.autocommit = 0`, but not `SET @autocommit = 0`, which is a variable of the user. */
 const AUTOCOMMIT = /^(?:(?:SESSION|LOCAL) |@@(?:(?:SESSION|LOCAL)\.)?)?AUTOCOMMIT:?=(.*)$/;
-/** A dump keeps what was, to put it back at its end. */
-const KEEPS_AUTOCOMMIT = /^@\w+:?=@@(?:(?:SESSION|LOCAL)\.)?AUTOCOMMIT$/;
+/** A dump keeps what was, to put it back at its end. Another variable may be meant for something else. */
+const KEEPS_AUTOCOMMIT = /^@OLD_AUTOCOMMIT:?=@@(?:(?:SESSION|LOCAL)\.)?AUTOCOMMIT$/;
+const VALUES = [
+  [/^(?:0|OFF|FALSE)$/, 'off'],
+  [/^(?:1|ON|TRUE|DEFAULT)$/, 'on'],
+  [/^@OLD_AUTOCOMMIT$/, 'kept'],
+] as const;
 
 /** What SET assigns, each in upper case and without what does not count: `@OLD=@@AUTOCOMMIT`. */
 function assignments(words: MysqlWords): readonly string[] {
   const found = [''];
   for (let depth = 0, last = ''; words.next.kind !== 'end';) {
-    const { kind, value } = words.take();
+    const token = words.take();
+    const value = token.value.toUpperCase();
+    // A name in backticks is one all the same.
+    const kind = token.kind === 'name' ? 'word' : token.kind;
     if (value === '(') depth++;
     if (value === ')') depth--;
     if (kind === 'symbol' && value === ',' && depth === 0) found.push('');
@@ -80,9 +88,11 @@ function assignments(words: MysqlWords): readonly string[] {
   return found;
 }
 
-function switchedTo(assigned: readonly string[]): 'on' | 'off' | undefined {
-  const values = assigned.flatMap((each) => AUTOCOMMIT.exec(each)?.[1] ?? []);
-  const isAll = assigned.every((each) => AUTOCOMMIT.test(each) || KEEPS_AUTOCOMMIT.test(each));
-  if (values.length !== 1 || !isAll) return undefined;
-  return /^(?:0|OFF|FALSE)$/.test(values[0]!) ? 'off' : 'on';
+function switchedTo(assigned: readonly string[]): StatementTraits['autocommit'] {
+  const [value, ...others] = assigned.flatMap((each) => AUTOCOMMIT.exec(each)?.[1] ?? []);
+  const rest = assigned.filter((each) => !AUTOCOMMIT.test(each));
+  const [, to] = VALUES.find(([pattern]) => value !== undefined && pattern.test(value)) ?? [];
+  if (to === undefined || others.length > 0 || !rest.every((each) => KEEPS_AUTOCOMMIT.test(each)))
+    return undefined;
+  return { to, keeps: rest.length > 0 };
 }

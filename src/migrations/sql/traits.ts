@@ -34,8 +34,8 @@ export interface StatementTraits {
   readonly changesSession: boolean;
   /** It is not sent, for nothing in a migration needs it: LOCK TABLES of a dump. */
   readonly isLeftOut?: boolean;
-  /** What it switches autocommit to, where it does nothing else. */
-  readonly autocommit?: 'on' | 'off' | undefined;
+  /** What it switches autocommit to, where it does nothing else but to keep what it was in `@OLD_AUTOCOMMIT`. */
+  readonly autocommit?: { readonly to: 'on' | 'off' | 'kept'; readonly keeps: boolean } | undefined;
   /** It holds WITH RECURSIVE. */
   readonly isRecursive: boolean;
   readonly targets: readonly StatementTarget[];

@@ -8,6 +8,11 @@ export interface StackFrame {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /**
+   * The file that ran, where another one is named for it: who maps sources may name that of a package as if the application
+   * had it (`src/driver/PostgresDriver.ts` for TypeORM's, under jest).
+   */
+  readonly ran?: string;
 }
 
 /** One line of a stack in V8's format (https://v8.dev/docs/stack-trace-api): `    at async Shop.order (file.js:1:2)`. */
@@ -35,7 +40,10 @@ export function framesOf(site: { readonly stack: string }): StackFrame[] {
       const frame = frameOf(call);
       if (!frame) return [];
       const place = mapped.length === calls.length ? parseLine(mapped[index]!) : undefined;
-      return { ...frame, ...(place && { file: place.file, line: place.line, column: place.column }) };
+      return {
+        ...frame,
+        ...(place && { file: place.file, line: place.line, column: place.column, ran: frame.file }),
+      };
     });
     // What is answered is what `stack` is from now on.
     return `${String(error)}\n${frames.map(lineOf).join('\n')}`;

@@ -24,7 +24,9 @@ export function ownPlaces(site: { readonly stack: string }): Place[] {
 }
 
 function ownFrames(site: { readonly stack: string }): StackFrame[] {
-  return framesOf(site).filter(({ file }) => !PACKAGES.test(file) && !isOurs(file));
+  return framesOf(site).filter(
+    ({ file, ran = file }) => !PACKAGES.test(ran) && !PACKAGES.test(file) && !isOurs(file),
+  );
 }
 
 function placeOf(frame: StackFrame): Place {

@@ -82,6 +82,29 @@ describe.each(['mysql2', 'mariadb'] as const)('what mariadb-dump wrote, by %s', 
     expect(await engine.tables()).not.toContain('a');
   });
 
+  test('is applied where its reader has switched autocommit off around it, as for a fast restore', async () => {
+    files.write({
+      'V1__a.sql':
+        'SET autocommit=0;\nSET unique_checks=0;\nSET @OLD_AUTOCOMMIT=@@AUTOCOMMIT, @@AUTOCOMMIT=0;\n' +
+        'CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);\ncommit;\nSET AUTOCOMMIT=@OLD_AUTOCOMMIT;\nCOMMIT;',
+    });
+    await migrator().up();
+    expect(await engine.query('SELECT n FROM a')).toEqual([{ n: 1 }]);
+  });
+
+  test.each([
+    ['SET autocommit=0;\nCREATE TABLE a (n INT);\nCOMMIT;', 'SET autocommit does not group'],
+    ['CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);\nCOMMIT;', 'COMMIT stands outside'],
+    ['CREATE TABLE a (n INT);\nBEGIN;\nCOMMIT;\nROLLBACK;', 'ROLLBACK stands outside'],
+  ])('with `-- no-transaction` %j is refused, before anything is sent', async (sql, said) => {
+    files.write({ 'V1__a.sql': `-- no-transaction\n${sql}` });
+    const error = await failureOf<MigrationFailedError>(migrator().up());
+    expect(error).toMatchObject({ effect: 'rolled back' });
+    expect(error.message).toContain(said);
+    expect(error.message).toContain('Nothing of it was sent.');
+    expect(await engine.tables()).not.toContain('a');
+  });
+
   test('goes on where it failed', async () => {
     files.write({ 'V1__dump.sql': dump.replace('CREATE FUNCTION', 'CREATE FUNKTION') });
     expect(await failureOf<MigrationFailedError>(migrator().up())).toMatchObject({ effect: 'partial' });

@@ -173,7 +173,7 @@ describe.each(engines)('up by %s', (_, use) => {
     });
     const error = await failureOf(files.migrator().up());
     expect(error.message).toMatch(/^V1__a\.sql:3:1: ROLLBACK stands outside of a transaction/);
-    expect(await engine.tables()).toEqual(['a']);
+    expect(await engine.tables()).toEqual([]);
   });
 
   test('a BEGIN without its COMMIT is an error', async () => {
@@ -182,7 +182,7 @@ describe.each(engines)('up by %s', (_, use) => {
     });
     const error = await failureOf(files.migrator().up());
     expect(error.message).toMatch(/^V1__a\.sql:3:1: this BEGIN has no COMMIT/);
-    expect(await engine.query('SELECT * FROM a')).toEqual([]);
+    expect(await engine.tables()).toEqual([]);
   });
 
   test('a verify clause that returns rows fails the migration, and tells columns but no values', async () => {

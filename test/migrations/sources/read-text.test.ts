@@ -116,7 +116,7 @@ describe('bytes that are no UTF-8', () => {
   ])('are refused with their place: %s', async (_, bytes, line, column, offset, hex) => {
     const error = await errorOf(bytes);
     expect(error.message).toBe(
-      `V1__x.sql, line ${line}, column ${column}: the byte ${hex} is not UTF-8 here. The file is in another encoding, or was cut off: save it as UTF-8.`,
+      `V1__x.sql, line ${line}, column ${column}: the byte ${hex} is not UTF-8 here. The file is in another encoding, or was cut off: save it as UTF-8. A dump of mysqldump or mariadb-dump with binary values is made with --hex-blob.`,
     );
     expect(error.position).toEqual({ line, column, offset });
   });

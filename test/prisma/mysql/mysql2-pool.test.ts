@@ -110,8 +110,10 @@ test.each(['binary', 'text'])(
     const adapter = new PrismaMariaDb(asMariadbPool(pool), { useTextProtocol: protocol === 'text' });
     const prisma = managePrisma(new PrismaClient({ adapter }));
     db.defer(() => prisma.$disconnect());
-    await db.query('CREATE OR REPLACE PROCEDURE two_results() BEGIN SELECT 1 AS a; SELECT 2 AS b; END');
-    await db.query('CREATE OR REPLACE PROCEDURE no_result() BEGIN DO 1; END');
+    // MySQL has no CREATE OR REPLACE for them.
+    for (const name of ['two_results', 'no_result']) await db.query(`DROP PROCEDURE IF EXISTS ${name}`);
+    await db.query('CREATE PROCEDURE two_results() BEGIN SELECT 1 AS a; SELECT 2 AS b; END');
+    await db.query('CREATE PROCEDURE no_result() BEGIN DO 1; END');
     expect(await prisma.$queryRaw`CALL two_results()`).toEqual([{ a: expect.anything() }]);
     expect(await prisma.$queryRaw`CALL no_result()`).toEqual([]);
   },
