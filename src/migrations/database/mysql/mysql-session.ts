@@ -2,7 +2,7 @@ import { messageOf } from '../../../core/index.js';
 import { StatementFailedError } from '../../errors.js';
 import type { SqlStatement, Statement } from '../../sql/statement.js';
 import { takeChunk } from '../chunks.js';
-import { explainDatabaseError } from '../explain-error.js';
+import { databaseCodeOf, explainDatabaseError } from '../explain-error.js';
 import {
   type DeferredStatement,
   explainDeferred,
@@ -32,6 +32,8 @@ const ONLY_SHOWS = /^SHOW\b[^;]*$/;
 const PACKET_MARGIN = 1024;
 /** By itself a server keeps 64 warnings of a statement, or 1024: too few to tell whether one of them is not allowed. */
 const KEPT_WARNINGS = 1024;
+/** ER_SPECIFIC_ACCESS_DENIED_ERROR */
+const ACCESS_DENIED = '1227';
 /** The number of warnings in an answer has 16 bits. */
 const MOST_COUNTED = 65_535;
 
@@ -142,9 +144,15 @@ export class MysqlSession implements MigrationSession {
     this.#facts = await readMysqlFacts((text) => this.query(text));
     this.#isStrict = isStrictMode(this.#facts.sqlMode);
     const mode = withoutIgnoreSpace(this.#facts);
-    await this.query(`SET SESSION max_error_count = ${Math.max(KEPT_WARNINGS, this.#facts.maxErrorCount)}`);
+    // MySQL keeps as many by itself, and lets none but an administrator set it.
+    if (this.#facts.maxErrorCount < KEPT_WARNINGS)
+      await this.query(`SET SESSION max_error_count = ${KEPT_WARNINGS}`).catch(this.#unlessRefused);
     if (mode !== undefined) await this.query('SET SESSION sql_mode = ?', [mode]);
   }
+
+  readonly #unlessRefused = (error: unknown): void => {
+    if (this.lost || databaseCodeOf(error) !== ACCESS_DENIED) throw error;
+  };
 
   async #send(sql: string, keepsRows: (place: number) => boolean): Promise<WireAnswer> {
     if (this.lost) return { results: [], error: this.lost };
