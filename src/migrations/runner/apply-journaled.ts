@@ -186,6 +186,7 @@ export class JournaledScript {
       await this.#sender.flush();
       await journal?.finished(session, profile.script, { first: statement.index });
       await this.#commitWhatIsOpen();
+      if (mayCommit(session, traits.command)) await session.query('SET autocommit = 1');
     } catch (error) {
       if (error instanceof ScriptProblem && error.kind === 'warning')
         await this.#keepWithWarning(statement, error);
