@@ -1,10 +1,12 @@
 import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
+import { isStillThere, mayCommit, watch } from './commit-witness.js';
 import { placeIn } from './place.js';
 import { problemOf } from './problem-of.js';
 import { BEGIN_ANEW, ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
+import type { ScriptStatement } from './script.js';
 import { leftNothing, settleCommit, wasEnded } from './settle-commit.js';
 import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
@@ -19,17 +21,37 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
   const sender = new StatementSender(senderOptions(run));
   const begun = new Date();
   let isCommitting = false;
+  /** Whether a statement has committed what came before it. */
+  let hasCommitted = false;
+  /** By itself, for what came behind it would be in no transaction. */
+  const sendWatched = async ({ statement, traits }: ScriptStatement): Promise<void> => {
+    await sender.flush();
+    watch(session);
+    try {
+      await sender.push(statement, traits);
+      await sender.flush();
+    } catch (error) {
+      hasCommitted = !(await isStillThere(session));
+      throw error;
+    }
+    hasCommitted = !(await isStillThere(session));
+    if (hasCommitted) throw committedProblem(statement);
+  };
   try {
     await run.announce('with what is next');
     beginWithNext(session);
     await applySettings(run);
     await verify(run, 'before');
     for await (const group of script.groups())
-      for (const { statement, traits } of group) {
-        const sending = sender.push(statement, traits);
+      for (const each of group) {
+        if (mayCommit(session, each.traits.command)) {
+          await sendWatched(each);
+          continue;
+        }
+        const sending = sender.push(each.statement, each.traits);
         if (sending === undefined) continue;
         await sending;
-        requireTransaction(session, statement);
+        requireTransaction(session, each.statement);
       }
     if (sender.hasMore && canCommitBehind(run)) {
       isCommitting = true;
@@ -58,7 +80,8 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     }
     // A COMMIT that the server refused has rolled back: a deferred constraint, a conflict between nodes.
     const isOver = isCommitting && !session.inTransaction;
-    const rolledBack = isOver ? 'all' : await rollBack(session);
+    const undone = isOver ? 'all' : await rollBack(session);
+    const rolledBack = hasCommitted ? 'ended before' : undone;
     if (!session.lost) await settings.restore(session).catch(() => undefined);
     throw rolledBack === 'all'
       ? new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(session) })
@@ -104,7 +127,11 @@ export async function applySettings({ settings, session, options, profile, emit 
 /** MySQL says in every answer whether a transaction is open: a procedure that commits is found out at once. */
 function requireTransaction(session: MigrationSession, statement: Statement | undefined): void {
   if (session.inTransaction || session.lost) return;
-  throw new ScriptProblem('a statement committed the transaction that the migration ran in', {
+  throw committedProblem(statement);
+}
+
+function committedProblem(statement: Statement | undefined): ScriptProblem {
+  return new ScriptProblem('a statement committed the transaction that the migration ran in', {
     place: statement && placeIn(statement),
     next: 'A procedure or a trigger that commits can be called in a file with the line `-- no-transaction` at its head.',
   });

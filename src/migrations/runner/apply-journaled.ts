@@ -4,7 +4,7 @@ import type { Fingerprint } from '../sql/landed.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, senderOptions } from './apply-in-transaction.js';
-import { beginWatched, COMMITS_INSIDE, isStillThere, mayCommit } from './commit-witness.js';
+import { COMMITS_INSIDE, committedProblem, isStillThere, mayCommit, watch } from './commit-witness.js';
 import { JournalResume } from './journal-resume.js';
 import { journaledFailure } from './journaled-failure.js';
 import { LostWithSession } from './lost-with-session.js';
@@ -181,16 +181,21 @@ export class JournaledScript {
     this.#unmarked = undefined;
     this.#flying = statement;
     beginWithNext(session);
+    const isWatched = mayCommit(session, traits.command);
+    if (isWatched) watch(session);
+    let isSame = true;
     try {
       await this.#sender.push(statement, traits);
       await this.#sender.flush();
+      if (isWatched) isSame = await isStillThere(session);
       await journal?.finished(session, profile.script, { first: statement.index });
       await this.#commitWhatIsOpen();
-      if (mayCommit(session, traits.command)) await session.query('SET autocommit = 1');
+      if (isWatched) await session.query('SET autocommit = 1');
     } catch (error) {
       if (error instanceof ScriptProblem && error.kind === 'warning')
         await this.#keepWithWarning(statement, error);
-      else if ((await rollBack(session)) !== 'all') this.#halfDone = statement;
+      else if ((isWatched && !(await isStillThere(session))) || (await rollBack(session)) !== 'all')
+        this.#halfDone = statement;
       else if (!session.lost) {
         this.#flying = undefined;
         await journal?.forget(session, profile.script, statement.index);
@@ -199,6 +204,7 @@ export class JournaledScript {
     }
     this.#flying = undefined;
     this.#kept = statement.index;
+    if (!isSame) throw committedProblem(statement);
   }
 
   /**
@@ -253,7 +259,8 @@ export class JournaledScript {
   async #runWatched(statement: Statement, traits: StatementTraits): Promise<void> {
     const { session } = this.#run;
     await this.#announce('with what is next');
-    beginWatched(session);
+    beginWithNext(session);
+    watch(session);
     const segment = { first: statement, last: statement, hash: addTo(hashOf(), statement), isOfFile: false };
     this.#segment = segment;
     try {
@@ -272,10 +279,7 @@ export class JournaledScript {
     await this.#writeDone(segment, 'now');
     this.#segment = undefined;
     this.#kept = statement.index;
-    throw new ScriptProblem('it committed the transaction that it ran in', {
-      place: placeIn(statement),
-      next: 'What commits by itself can stand in a file with the line `-- no-transaction` at its head: put it there and run `up` again, which goes on after it.',
-    });
+    throw committedProblem(statement);
   }
 
   async #endSegment(): Promise<void> {

@@ -103,50 +103,6 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
     expect((await files.migrator().up()).applied).toMatchObject([{ script: 'V1__a.sql', statements: 1 }]);
   });
 
-  test.each([
-    ['that commits', 'INSERT INTO a VALUES (50); COMMIT;'],
-    ['that commits and goes on', 'INSERT INTO a VALUES (50); COMMIT; START TRANSACTION;'],
-    ['that commits with autocommit off', 'SET autocommit=0; INSERT INTO a VALUES (50); COMMIT;'],
-  ])('a procedure %s is found out, and nothing is done twice', async (_, body) => {
-    await engine.query('DROP PROCEDURE IF EXISTS p');
-    const head = `CREATE TABLE a (n INT);\nDELIMITER //\nCREATE PROCEDURE p() BEGIN ${body} END//\nDELIMITER ;\nINSERT INTO a VALUES (1);\nCALL p();\n`;
-    files.write({ 'V1__a.sql': `${head}INSERT INTO a VALUES (2);\nINSERT INTO nowhere VALUES (3);` });
-    const error = await failureOf(files.migrator().up());
-    expect(error).toMatchObject({ effect: 'partial' });
-    expect(error.message).toMatch(/^V1__a\.sql:6:1: it committed the transaction that it ran in/);
-    expect(error.message).toContain('`-- no-transaction`');
-
-    files.write({ 'V1__a.sql': `-- no-transaction\n${head}INSERT INTO a VALUES (2);` });
-    await files.migrator().up();
-    expect((await engine.query('SELECT n FROM a ORDER BY n')).map(({ n }) => n)).toEqual([1, 2, 50]);
-    await engine.query('DROP PROCEDURE p');
-  });
-
-  test('a procedure that fails after it has committed stays in the way', async () => {
-    await engine.query('DROP PROCEDURE IF EXISTS p');
-    files.write({
-      'V1__a.sql':
-        'CREATE TABLE a (n INT);\nDELIMITER //\nCREATE PROCEDURE p() BEGIN INSERT INTO a VALUES (50); COMMIT; INSERT INTO nowhere VALUES (1); END//\nDELIMITER ;\nCALL p();',
-    });
-    const error = await failureOf(files.migrator().up());
-    expect(error).toMatchObject({ effect: 'partial' });
-    expect(error.message).toMatch(/^V1__a\.sql:5:1: .*nowhere/);
-    await failureOf(files.migrator().up());
-    expect(await engine.query('SELECT n FROM a')).toEqual([{ n: 50 }]);
-    await engine.query('DROP PROCEDURE p');
-  });
-
-  test('a procedure that commits nothing may stand among the others', async () => {
-    await engine.query('DROP PROCEDURE IF EXISTS p');
-    files.write({
-      'V1__a.sql':
-        'CREATE TABLE a (n INT);\nCREATE PROCEDURE p() INSERT INTO a VALUES (50);\nINSERT INTO a VALUES (1);\nCALL p();\nINSERT INTO a VALUES (2);',
-    });
-    await files.migrator().up();
-    expect((await engine.query('SELECT n FROM a ORDER BY n')).map(({ n }) => n)).toEqual([1, 2, 50]);
-    await engine.query('DROP PROCEDURE p');
-  });
-
   test('a first statement that fails leaves nothing, and no row', async () => {
     files.write({ 'V1__a.sql': 'ALTER TABLE nowhere ADD COLUMN n INT;\nCREATE TABLE a (n INT);' });
     expect(await failureOf(files.migrator().up())).toMatchObject({ effect: 'rolled back' });
