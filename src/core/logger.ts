@@ -37,9 +37,9 @@ const state = processGlobal<{ logger: Logger | undefined }>('holdfast.logger/1',
 }));
 
 /**
- * Replaces the logger of this process. Default: a pino logger named `holdfast` when the application has pino
- * installed; when it has not, warnings and errors go to the console. `undefined` brings the default back. A logger that throws loses its message and
- * disturbs nothing else. Throws `InvalidOptionsError` for what is no logger.
+ * Replaces the logger of this process. Default: a pino logger named `holdfast` when the application has pino installed;
+ * when it has not, warnings and errors go to the console. `undefined` brings the default back. A logger that throws loses
+ * its message and disturbs nothing else. Throws `InvalidOptionsError` for what is no logger.
  *
  * @example
  * ```ts

@@ -1,12 +1,10 @@
 import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
-import { isStillThere, mayCommit, watch } from './commit-witness.js';
-import { placeIn } from './place.js';
+import { committedProblem, CommitWitness } from './commit-witness.js';
 import { problemOf } from './problem-of.js';
-import { BEGIN_ANEW, ScriptFailure, ScriptProblem } from './script-problem.js';
+import { BEGIN_ANEW, ScriptFailure } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
-import type { ScriptStatement } from './script.js';
 import { leftNothing, settleCommit, wasEnded } from './settle-commit.js';
 import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
@@ -21,22 +19,7 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
   const sender = new StatementSender(senderOptions(run));
   const begun = new Date();
   let isCommitting = false;
-  /** Whether a statement has committed what came before it. */
-  let hasCommitted = false;
-  /** By itself, for what came behind it would be in no transaction. */
-  const sendWatched = async ({ statement, traits }: ScriptStatement): Promise<void> => {
-    await sender.flush();
-    watch(session);
-    try {
-      await sender.push(statement, traits);
-      await sender.flush();
-    } catch (error) {
-      hasCommitted = !(await isStillThere(session));
-      throw error;
-    }
-    hasCommitted = !(await isStillThere(session));
-    if (hasCommitted) throw committedProblem(statement);
-  };
+  const witness = new CommitWitness(session, sender);
   try {
     await run.announce('with what is next');
     beginWithNext(session);
@@ -44,14 +27,16 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     await verify(run, 'before');
     for await (const group of script.groups())
       for (const each of group) {
-        if (mayCommit(session, each.traits.command)) {
-          await sendWatched(each);
+        const { statement, traits } = each;
+        if (traits.mayCommit) {
+          await witness.send(each);
+          if (witness.hasCommitted) throw committedProblem(statement);
           continue;
         }
-        const sending = sender.push(each.statement, each.traits);
+        const sending = sender.push(statement, traits);
         if (sending === undefined) continue;
         await sending;
-        requireTransaction(session, each.statement);
+        requireTransaction(session, statement);
       }
     if (sender.hasMore && canCommitBehind(run)) {
       isCommitting = true;
@@ -81,7 +66,7 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     // A COMMIT that the server refused has rolled back: a deferred constraint, a conflict between nodes.
     const isOver = isCommitting && !session.inTransaction;
     const undone = isOver ? 'all' : await rollBack(session);
-    const rolledBack = hasCommitted ? 'ended before' : undone;
+    const rolledBack = witness.hasCommitted ? 'ended before' : undone;
     if (!session.lost) await settings.restore(session).catch(() => undefined);
     throw rolledBack === 'all'
       ? new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(session) })
@@ -124,17 +109,9 @@ export async function applySettings({ settings, session, options, profile, emit 
   for (const message of notes) emit({ kind: 'note', script: profile.script, message });
 }
 
-/** MySQL says in every answer whether a transaction is open: a procedure that commits is found out at once. */
+/** For what commits on MySQL and is on no list of ours: every answer says whether a transaction is open. */
 function requireTransaction(session: MigrationSession, statement: Statement | undefined): void {
-  if (session.inTransaction || session.lost) return;
-  throw committedProblem(statement);
-}
-
-function committedProblem(statement: Statement | undefined): ScriptProblem {
-  return new ScriptProblem('a statement committed the transaction that the migration ran in', {
-    place: statement && placeIn(statement),
-    next: 'A procedure or a trigger that commits can be called in a file with the line `-- no-transaction` at its head.',
-  });
+  if (!session.inTransaction && !session.lost) throw committedProblem(statement);
 }
 
 /** A COMMIT that was cancelled with the run says so in the words of a timeout. */

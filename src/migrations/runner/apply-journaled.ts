@@ -4,7 +4,7 @@ import type { Fingerprint } from '../sql/landed.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, senderOptions } from './apply-in-transaction.js';
-import { COMMITS_INSIDE, committedProblem, isStillThere, mayCommit, watch } from './commit-witness.js';
+import { committedProblem, CommitWitness } from './commit-witness.js';
 import { JournalResume } from './journal-resume.js';
 import { journaledFailure } from './journaled-failure.js';
 import { LostWithSession } from './lost-with-session.js';
@@ -26,6 +26,8 @@ interface Segment {
   readonly isOfFile: boolean;
 }
 
+/** They commit as they like, so that no transaction can be around them: also where the server would take it. */
+const COMMITS_INSIDE = /^(?:CALL|DO|EXECUTE)\b/;
 /** What MySQL commits first, and then runs. */
 const COMMITS_FIRST = /^(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b/;
 
@@ -37,6 +39,7 @@ const COMMITS_FIRST = /^(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b/;
 export class JournaledScript {
   readonly #run: ScriptRun;
   readonly #sender: StatementSender;
+  readonly #witness: CommitWitness;
   readonly #resume: JournalResume;
   readonly #lost: LostWithSession;
   #segment: Segment | undefined;
@@ -59,6 +62,7 @@ export class JournaledScript {
   constructor(run: ScriptRun) {
     this.#run = run;
     this.#sender = new StatementSender(senderOptions(run));
+    this.#witness = new CommitWitness(run.session, this.#sender);
     this.#resume = new JournalResume(run);
     this.#lost = new LostWithSession(run.script.language.readSessionUse);
   }
@@ -115,7 +119,7 @@ export class JournaledScript {
       return this.#runUnprotected(statement, traits);
     }
     this.#hasTemporary ||= traits.command === 'CREATE TEMPORARY TABLE';
-    if (mayCommit(this.#run.session, traits.command)) {
+    if (traits.mayCommit) {
       await this.#endSegment();
       return this.#runWatched(statement, traits);
     }
@@ -137,11 +141,10 @@ export class JournaledScript {
     this.#unmarked = undefined;
     this.#flying = statement;
     try {
-      await this.#sender.push(statement, traits);
-      await this.#sender.flush();
+      await this.#sendAlone(statement, traits);
       await this.#commitWhatIsOpen();
       // What committed may have switched it off, and the rows of ours would not be committed.
-      if (mayCommit(session, traits.command)) await session.query('SET autocommit = 1');
+      if (traits.mayCommit) await session.query('SET autocommit = 1');
     } catch (error) {
       if (!(error instanceof ScriptProblem) || error.kind !== 'warning') {
         // The server did not come to it, nor to the commit that comes with it: its row is rolled back.
@@ -181,21 +184,16 @@ export class JournaledScript {
     this.#unmarked = undefined;
     this.#flying = statement;
     beginWithNext(session);
-    const isWatched = mayCommit(session, traits.command);
-    if (isWatched) watch(session);
-    let isSame = true;
     try {
-      await this.#sender.push(statement, traits);
-      await this.#sender.flush();
-      if (isWatched) isSame = await isStillThere(session);
+      if (traits.mayCommit) await this.#witness.send({ statement, traits });
+      else await this.#sendAlone(statement, traits);
       await journal?.finished(session, profile.script, { first: statement.index });
       await this.#commitWhatIsOpen();
-      if (isWatched) await session.query('SET autocommit = 1');
+      if (traits.mayCommit) await session.query('SET autocommit = 1');
     } catch (error) {
       if (error instanceof ScriptProblem && error.kind === 'warning')
         await this.#keepWithWarning(statement, error);
-      else if ((isWatched && !(await isStillThere(session))) || (await rollBack(session)) !== 'all')
-        this.#halfDone = statement;
+      else if ((await rollBack(session)) !== 'all' || this.#witness.hasCommitted) this.#halfDone = statement;
       else if (!session.lost) {
         this.#flying = undefined;
         await journal?.forget(session, profile.script, statement.index);
@@ -204,7 +202,7 @@ export class JournaledScript {
     }
     this.#flying = undefined;
     this.#kept = statement.index;
-    if (!isSame) throw committedProblem(statement);
+    if (this.#witness.hasCommitted) throw committedProblem(statement);
   }
 
   /**
@@ -260,26 +258,29 @@ export class JournaledScript {
     const { session } = this.#run;
     await this.#announce('with what is next');
     beginWithNext(session);
-    watch(session);
     const segment = { first: statement, last: statement, hash: addTo(hashOf(), statement), isOfFile: false };
     this.#segment = segment;
     try {
-      await this.#sender.push(statement, traits);
-      await this.#sender.flush();
+      await this.#witness.send({ statement, traits });
     } catch (error) {
-      if (await isStillThere(session)) throw error;
+      if (!this.#witness.hasCommitted) throw error;
       await rollBack(session);
       await session.query('SET autocommit = 1');
       await this.#noteHalfDone(segment, problemOf(session, error));
       throw error;
     }
-    if (await isStillThere(session)) return this.#endSegment();
+    if (!this.#witness.hasCommitted) return this.#endSegment();
     await this.#commitWhatIsOpen();
     await session.query('SET autocommit = 1');
     await this.#writeDone(segment, 'now');
     this.#segment = undefined;
     this.#kept = statement.index;
     throw committedProblem(statement);
+  }
+
+  async #sendAlone(statement: Statement, traits: StatementTraits): Promise<void> {
+    await this.#sender.push(statement, traits);
+    await this.#sender.flush();
   }
 
   async #endSegment(): Promise<void> {
@@ -302,8 +303,7 @@ export class JournaledScript {
   /** `BEGIN` of a file with `-- no-transaction`: what follows it up to its COMMIT is one segment. */
   async #beginFilesOwn(statement: Statement, traits: StatementTraits): Promise<void> {
     await this.#announce('now');
-    await this.#sender.push(statement, traits);
-    await this.#sender.flush();
+    await this.#sendAlone(statement, traits);
     this.#segment = { first: statement, last: statement, hash: addTo(hashOf(), statement), isOfFile: true };
   }
 
@@ -330,8 +330,7 @@ export class JournaledScript {
     await this.#sender.flush();
     const isRollback = /^(?:ROLLBACK|ABORT)/.test(traits.command);
     if (!isRollback) await this.#writeDone(segment, 'with what is next');
-    await this.#sender.push(statement, traits);
-    await this.#sender.flush();
+    await this.#sendAlone(statement, traits);
     if (isRollback) await this.#writeDone(segment, 'now');
     this.#segment = undefined;
     this.#kept = statement.index;

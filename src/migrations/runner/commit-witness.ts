@@ -2,36 +2,50 @@ import type { MigrationSession } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
 import { placeIn } from './place.js';
 import { ScriptProblem } from './script-problem.js';
+import type { ScriptStatement } from './script.js';
+import type { StatementSender } from './statement-sender.js';
 
-/** They commit as they like, so that no transaction can be around them: also where the server would take it. */
-export const COMMITS_INSIDE = /^(?:CALL|DO|EXECUTE)\b/;
-/** What may commit in the middle, unseen: a procedure, a prepared statement, MySQL's blocks outside of stored programs. */
-const MAY_COMMIT = /^(?:CALL|EXECUTE|BEGIN NOT ATOMIC|BEGIN BLOCK|IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)\b/;
-/** A COMMIT takes it away, whatever is begun after it. */
 const WITNESS = 'holdfast_witness';
 
-/** Whether the server lets the statement commit the transaction that it was sent in: MySQL and MariaDB do. */
-export function mayCommit(session: MigrationSession, command: string): boolean {
-  return !session.server.supportsTransactionalDdl && MAY_COMMIT.test(command);
+/** Finds out whether a statement that may commit has done so: a COMMIT takes a savepoint away, whatever is begun after it. */
+export class CommitWitness {
+  readonly #session: MigrationSession;
+  readonly #sender: StatementSender;
+  #hasCommitted = false;
+
+  constructor(session: MigrationSession, sender: StatementSender) {
+    this.#session = session;
+    this.#sender = sender;
+  }
+
+  /** Whether what was sent has committed the transaction around it. False where the connection was lost: nobody knows. */
+  get hasCommitted(): boolean {
+    return this.#hasCommitted;
+  }
+
+  /** Sends a statement by itself, for what came behind it might be in no transaction. */
+  async send({ statement, traits }: ScriptStatement): Promise<void> {
+    await this.#sender.flush();
+    this.#session.defer({ text: `SAVEPOINT ${WITNESS}` });
+    try {
+      await this.#sender.push(statement, traits);
+      await this.#sender.flush();
+    } finally {
+      this.#hasCommitted = !(await this.#isThere());
+    }
+  }
+
+  #isThere(): Promise<boolean> {
+    return this.#session.query(`RELEASE SAVEPOINT ${WITNESS}`).then(
+      () => true,
+      () => this.#session.lost !== undefined,
+    );
+  }
 }
 
-/** A journaled script goes on after it: what it has committed is written down. */
-export function committedProblem(statement: Statement): ScriptProblem {
-  return new ScriptProblem('it committed the transaction that it ran in', {
-    place: placeIn(statement),
+export function committedProblem(statement: Statement | undefined): ScriptProblem {
+  return new ScriptProblem('a statement committed the transaction that it ran in', {
+    place: statement && placeIn(statement),
     next: 'What commits by itself can stand in a file with the line `-- no-transaction` at its head: put it there and run `up` again, which goes on after it.',
   });
-}
-
-/** Puts the witness into the transaction, with what is sent next. */
-export function watch(session: MigrationSession): void {
-  session.defer({ text: `SAVEPOINT ${WITNESS}` });
-}
-
-/** Whether the transaction is still the one that was watched; so it is where the connection was lost. */
-export function isStillThere(session: MigrationSession): Promise<boolean> {
-  return session.query(`RELEASE SAVEPOINT ${WITNESS}`).then(
-    () => true,
-    () => session.lost !== undefined,
-  );
 }

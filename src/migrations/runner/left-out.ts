@@ -19,7 +19,7 @@ export class LeftOut {
   }
 
   /** Whether it is left out. To be asked for each statement of a script, in their order. */
-  has({ start }: Statement, { isLeftOut, command, autocommit }: StatementTraits): boolean {
+  leavesOut({ start }: Statement, { isLeftOut, command, autocommit }: StatementTraits): boolean {
     const isCommit =
       !this.#commitsByItself() &&
       (autocommit !== undefined || (this.#isCommittedByHand && command === 'COMMIT'));

@@ -30,7 +30,7 @@ export function problemOf(session: MigrationSession, error: unknown): ScriptProb
     });
   if (session.lost !== undefined)
     return new ScriptProblem(`the connection was lost: ${messageOf(error)}`, { isLost: true, cause: error });
-  if (isOfFiles(error))
+  if (isOfFileSystem(error))
     return new ScriptProblem(error.message, {
       next: 'See to it that the file can be read, then run `up` again.',
       cause: error,
@@ -46,8 +46,8 @@ export function nextAfter(error: unknown): string | undefined {
   return isOfFile ? undefined : 'See to that, then run `up` again: the file may stay as it is.';
 }
 
-/** Of the file system: the connection's own have been told apart before. */
-function isOfFiles(error: unknown): error is NodeJS.ErrnoException {
+/** The connection's own have a `syscall` too, and were told apart before. */
+function isOfFileSystem(error: unknown): error is NodeJS.ErrnoException {
   const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
   return syscall !== undefined && path !== undefined;
 }

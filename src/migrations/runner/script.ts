@@ -8,10 +8,10 @@ import { problemOf } from './problem-of.js';
 import { type Language, languageOf } from './language.js';
 import type { RunContext } from './run-context.js';
 import { LeftOut } from './left-out.js';
-import { OwnTransactions } from './own-transactions.js';
 import { placeIn } from './place.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
 import { ProfileBuilder, type ScriptProfile } from './script-profile.js';
+import { TransactionControl } from './transaction-control.js';
 
 /** A statement of a script, and what has to be known of it. */
 export interface ScriptStatement {
@@ -57,8 +57,7 @@ export class Script {
       const builder = new ProfileBuilder({ script, bytes: size });
       let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
       const leftOut = new LeftOut(() => builder.noTransaction);
-      const own = new OwnTransactions();
-      let control: ScriptStatement | undefined;
+      const control = new TransactionControl(() => builder.noTransaction);
       const onUndeclared = (name: string, { line }: SourcePosition): void =>
         context.emit({
           kind: 'note',
@@ -72,20 +71,16 @@ export class Script {
             continue;
           }
           const traits = language.readTraits(item, context.session.server.versionNumber);
-          if (leftOut.has(item, traits)) continue;
+          if (leftOut.leavesOut(item, traits)) continue;
           if (traits.command === 'DISCARD ALL') throw discardProblem(item);
-          if (traits.controlsTransaction) {
-            if (builder.noTransaction) own.check({ statement: item, traits });
-            else control ??= { statement: item, traits };
-          }
+          if (traits.controlsTransaction) control.check({ statement: item, traits });
           builder.addStatement(traits);
           // Its data can be read while it passes by, and only then.
           if (item.kind === 'copy') kept = undefined;
           kept?.push({ statement: item, traits });
         }
+      control.end();
       const profile = builder.build();
-      own.end();
-      if (control !== undefined && !profile.directives.noTransaction) throw controlProblem(control);
       for (const message of leftOut.notes()) context.emit({ kind: 'note', script, message });
       return new Script(source, { language, profile, kept });
     } catch (error) {
@@ -110,7 +105,7 @@ export class Script {
       for (const item of items) {
         if (item.kind === 'comment') continue;
         const traits = this.language.readTraits(item, versionNumber);
-        if (!leftOut.has(item, traits)) group.push({ statement: item, traits });
+        if (!leftOut.leavesOut(item, traits)) group.push({ statement: item, traits });
       }
       yield group;
     }
@@ -122,16 +117,6 @@ function discardProblem(statement: Statement): ScriptProblem {
     place: placeIn(statement),
     next: 'Take it out: what a file sets is reset behind it. DISCARD PLANS, SEQUENCES and TEMP may stay.',
   });
-}
-
-function controlProblem({ statement, traits }: ScriptStatement): ScriptProblem {
-  return new ScriptProblem(
-    `${traits.command} would end or begin the transaction that the migration runs in`,
-    {
-      place: placeIn(statement),
-      next: 'Take it out: the whole file is one transaction already. Where it has to control its transactions itself, put the line `-- no-transaction` at its head.',
-    },
-  );
 }
 
 /** Statements and comments. Throws `SqlSyntaxError`. */

@@ -10,6 +10,8 @@ const CHANGES_SESSION = /^(?:SET|USE)$/;
 const LEFT_OUT = /^(?:UN)?LOCK TABLES?$/;
 /** A block of statements outside of stored programs, which MariaDB has. */
 const BLOCK = /^(?:BEGIN NOT ATOMIC|BEGIN BLOCK|IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)$/;
+/** What runs statements that are not in its text. */
+const RUNS_OTHERS = /^(?:CALL|EXECUTE)\b/;
 /** What in a block may end the transaction around it. */
 const MAY_END_TRANSACTION =
   /\b(?:alter|create|drop|truncate|rename|grant|revoke|lock|commit|rollback|start|xa|autocommit|analyze|optimize|call|execute)\b/i;
@@ -41,6 +43,7 @@ export const readMysqlTraits: ReadTraits = ({ text }) => {
     standsAlone: BLOCK.test(command) ? MAY_END_TRANSACTION.test(text) : commitsImplicitly(command),
     controlsTransaction: CONTROLS.test(command) || assigned.some((each) => AUTOCOMMIT.test(each)),
     autocommit: switchedTo(assigned),
+    mayCommit: RUNS_OTHERS.test(command) || BLOCK.test(command),
     changesSession: CHANGES_SESSION.test(command),
     isLeftOut: LEFT_OUT.test(command),
     isRecursive: RECURSIVE.test(text),

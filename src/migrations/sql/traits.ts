@@ -30,6 +30,8 @@ export interface StatementTraits {
   readonly standsAlone: boolean;
   /** BEGIN, COMMIT, ROLLBACK, SET autocommit …: it would end or begin the transaction of the migration. */
   readonly controlsTransaction: boolean;
+  /** It may commit in its middle, unseen, and what came before it with it: CALL, EXECUTE and blocks of MySQL. */
+  readonly mayCommit?: boolean;
   /** It changes how what follows is read or run (`SET …`): what follows is sent after its answer. */
   readonly changesSession: boolean;
   /** It is not sent, for nothing in a migration needs it: LOCK TABLES of a dump. */

@@ -11,7 +11,7 @@ describe.each(['mysql2', 'mariadb'] as const)('what commits in the middle of a f
     files.write({ 'V1__a.sql': `${head}INSERT INTO a VALUES (2);\nINSERT INTO nowhere VALUES (3);` });
     const error = await failureOf(files.migrator().up());
     expect(error).toMatchObject({ effect: 'partial' });
-    expect(error.message).toMatch(/^V1__a\.sql:6:1: it committed the transaction that it ran in/);
+    expect(error.message).toMatch(/^V1__a\.sql:6:1: a statement committed the transaction that it ran in/);
 
     files.write({ 'V1__a.sql': `-- no-transaction\n${head}INSERT INTO a VALUES (2);` });
     await files.migrator().up();
@@ -28,7 +28,7 @@ describe.each(['mysql2', 'mariadb'] as const)('what commits in the middle of a f
     files.write({ 'V1__a.sql': `${head}INSERT INTO a VALUES (2);\nINSERT INTO nowhere VALUES (3);` });
     const error = await failureOf(files.migrator().up());
     expect(error).toMatchObject({ effect: 'partial' });
-    expect(error.message).toMatch(/^V1__a\.sql:6:1: it committed the transaction that it ran in/);
+    expect(error.message).toMatch(/^V1__a\.sql:6:1: a statement committed the transaction that it ran in/);
     expect(error.message).toContain('`-- no-transaction`');
 
     files.write({ 'V1__a.sql': `-- no-transaction\n${head}INSERT INTO a VALUES (2);` });
@@ -37,11 +37,15 @@ describe.each(['mysql2', 'mariadb'] as const)('what commits in the middle of a f
   });
 
   test.each([
-    ['that commits', 'INSERT INTO a VALUES (50); COMMIT;', 'a statement committed the transaction'],
+    [
+      'that commits',
+      'INSERT INTO a VALUES (50); COMMIT;',
+      'a statement committed the transaction that it ran in',
+    ],
     [
       'that commits and goes on',
       'INSERT INTO a VALUES (50); COMMIT; START TRANSACTION;',
-      'a statement committed the transaction',
+      'a statement committed the transaction that it ran in',
     ],
     [
       'that commits and fails',

@@ -74,6 +74,18 @@ describe('whether it controls the transaction', () => {
   });
 });
 
+test.each<[string, boolean]>([
+  ['CALL p()', true],
+  ["EXECUTE IMMEDIATE 'COMMIT'", true],
+  ['BEGIN NOT ATOMIC SELECT 1; END', true],
+  ['IF 1 THEN SELECT 1; END IF', true],
+  ['INSERT INTO a VALUES (1)', false],
+  ['DO f()', false],
+  ['CREATE PROCEDURE p() COMMIT', false],
+])('whether it may commit in its middle: %s: %s', (text, expected) => {
+  expect(traitsOf(text).mayCommit ?? false).toBe(expected);
+});
+
 test.each<[string, { to: string; keeps: boolean } | undefined]>([
   ['set autocommit=0', { to: 'off', keeps: false }],
   ['SET `autocommit` = false', { to: 'off', keeps: false }],
