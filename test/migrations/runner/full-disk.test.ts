@@ -136,9 +136,11 @@ function canMount(): boolean {
   }
 }
 
+// The tests are as many on every machine: PostgreSQL has the disk that can be had.
 const disks: readonly (readonly [string, () => Promise<FullServer>])[] = [
-  ...(canMount() ? [['a tmpfs of 8 MB under PostgreSQL', onSmallDisk] as const] : []),
-  ['a device without room under a table of PostgreSQL', onFullDevice],
+  canMount()
+    ? ['a tmpfs of 8 MB under PostgreSQL', onSmallDisk]
+    : ['a device without room under a table of PostgreSQL', onFullDevice],
   ['a tablespace of 40 MB of MariaDB', onSmallTablespace],
 ];
 

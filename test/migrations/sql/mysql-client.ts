@@ -1,24 +1,24 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { FaultProxy } from '../../harness/fault-proxy.js';
 
-/** The mariadb client of this machine, where there is one. */
-export const mariadbClient: string | undefined = ['mariadb', 'mysql'].find((name) => {
-  const version = spawnSync(name, ['--version'], { encoding: 'utf8' });
-  return version.error === undefined && version.stdout.includes('MariaDB');
-});
+/** How the mariadb client is called, and the database that it talks to through a proxy that sees it. */
+export interface ClientAtProxy {
+  readonly program: string;
+  readonly proxy: FaultProxy;
+  readonly databaseUrl: string;
+}
 
-/** What the client sends of a script, comments included, through a proxy that sees it. Errors of the server do not stop it. */
+/** What the client sends of a script, comments included. Errors of the server do not stop it. */
 export async function sentByClient(
-  proxy: FaultProxy,
-  databaseUrl: string,
   script: string,
+  { program, proxy, databaseUrl }: ClientAtProxy,
 ): Promise<string[]> {
   const { username, password, port, pathname } = new URL(proxy.url(databaseUrl));
   proxy.forget();
   const options = ['--force', '--comments', '--default-character-set=utf8mb4', '--protocol=tcp'];
   const client = spawn(
-    mariadbClient!,
+    program,
     [
       '--no-defaults',
       ...options,

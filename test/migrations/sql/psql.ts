@@ -1,12 +1,7 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { message, MessageReader } from '../../harness/wire-messages.js';
-
-/** The psql of this machine, where there is one: its version. */
-export const psqlVersion: string | undefined = /\d+[\d.]*/.exec(
-  spawnSync('psql', ['--version'], { encoding: 'utf8' }).stdout ?? '',
-)?.[0];
 
 /** A statement that psql sent, and the data that it sent behind it. */
 export type Sent = string | { readonly copy: string; readonly data: string };
@@ -18,14 +13,14 @@ const READY = message('Z', Buffer.from('I'));
  * What psql sends of a script. It talks to a server that says yes to everything, so that no statement has to make sense:
  * what is seen is the reading of the script alone.
  */
-export async function sentByPsql(script: string): Promise<readonly Sent[]> {
+export async function sentByPsql(script: string, program: string): Promise<readonly Sent[]> {
   const sent: Sent[] = [];
   const server = createServer((socket) => answer(socket, sent));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const url = `postgresql://nobody@127.0.0.1:${port}/none?sslmode=disable&gssencmode=disable`;
-  const psql = spawn('psql', ['-X', '-q', '-f', '-', url], {
+  const psql = spawn(program, ['-X', '-q', '-f', '-', url], {
     env: { ...process.env, PGCLIENTENCODING: 'UTF8', LC_ALL: 'C.UTF-8' },
     stdio: ['pipe', 'ignore', 'ignore'],
   });
