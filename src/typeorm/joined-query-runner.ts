@@ -18,6 +18,9 @@ export interface JoinedTransaction {
 /** Makes the QueryRunners of one data source inside transactions. */
 export type JoinedQueryRunnerConstructor = new (transaction: JoinedTransaction) => QueryRunnerInternals;
 
+/** How nearly every statement begins, and none that begins or ends a transaction: what that is, the drivers know. */
+const ORDINARY = /^\s*(?:select|insert|update|delete|with)\b/i;
+
 /**
  * The driver's own QueryRunner, as `createQueryRunner()` answers it inside a transaction: on the transaction's
  * connection, which it believes open, with manager, subscriber data and life of its own. Releasing it gives nothing
@@ -37,6 +40,8 @@ export function joinedQueryRunnerOf(
     #handWritten: HandWrittenTransactions | undefined;
     /** The client of {@link #handWritten}: what is asked for through it belongs to them. */
     #client: object | undefined;
+    /** Whether TypeORM is asking for the client of an ordinary statement. */
+    #ordinary = false;
 
     constructor(transaction: JoinedTransaction) {
       super(driver, 'master');
@@ -63,12 +68,18 @@ export function joinedQueryRunnerOf(
       if (#data in this) this.#data = data;
     }
 
+    /** The client that all QueryRunners share for an ordinary statement, its own for whoever could begin a transaction on it. */
     override connect(): Promise<object> {
+      if (!this.#ordinary) this.#ownTransactions();
       return this.#transaction.connect(this.#client);
     }
 
     override query(...args: unknown[]): Promise<unknown> {
-      return super.query(...args).catch(unwrapHoldfastError);
+      this.#ordinary = ORDINARY.test(args[0] as string);
+      // TypeORM asks for the client before it waits for anything.
+      const result = super.query(...args);
+      this.#ordinary = false;
+      return result.catch(unwrapHoldfastError);
     }
 
     override async startTransaction(isolationLevel?: string): Promise<void> {
@@ -78,11 +89,7 @@ export function joinedQueryRunnerOf(
         );
       }
       this.isTransactionActive = true;
-      if (!this.#handWritten) {
-        this.#handWritten = new HandWrittenTransactions('a hand-written QueryRunner transaction');
-        this.#client = this.#transaction.clientFor(this.#handWritten);
-      }
-      await this.#handWritten.begin(this.#transaction.scope, { isolationLevel, readOnly: false });
+      await this.#ownTransactions().begin(this.#transaction.scope, { isolationLevel, readOnly: false });
     }
 
     // Code that asks `isTransactionActive` and so begins none of its own joins: the commit is its owner's.
@@ -103,6 +110,14 @@ export function joinedQueryRunnerOf(
 
     override [Symbol.asyncDispose](): Promise<void> {
       return this.release();
+    }
+
+    #ownTransactions(): HandWrittenTransactions {
+      if (!this.#handWritten) {
+        this.#handWritten = new HandWrittenTransactions('a hand-written QueryRunner transaction');
+        this.#client = this.#transaction.clientFor(this.#handWritten);
+      }
+      return this.#handWritten;
     }
 
     async #end(how: 'release' | 'rollback'): Promise<boolean> {
