@@ -118,6 +118,14 @@ export class TestDatabase implements ScopeListener {
     return rows;
   }
 
+  /** Major * 10000 + minor: 180004. A PostgreSQL that is named to the tests may be older than the one that they bring. */
+  async serverVersion(): Promise<number> {
+    const [row] = await this.query<{ version: number }>(
+      "SELECT current_setting('server_version_num')::int AS version",
+    );
+    return row!.version;
+  }
+
   /** The server's sessions of this database, without the observer's. */
   async sessions(): Promise<ServerSession[]> {
     // Prepared, for it is asked several times in each test.

@@ -45,11 +45,13 @@ const subscriber: EntitySubscriberInterface = {
   afterTransactionRollback: reacting,
 };
 
-beforeAll(() =>
-  db.query(`CREATE FUNCTION refuse(owner text) RETURNS void LANGUAGE plpgsql
+beforeAll(async () => {
+  await db.query(`CREATE FUNCTION misname(owner text) RETURNS void LANGUAGE plpgsql
+            AS $$ BEGIN RAISE EXCEPTION 'invalid name: %', owner USING ERRCODE = '42602'; END $$`);
+  await db.query(`CREATE FUNCTION refuse(owner text) RETURNS void LANGUAGE plpgsql
             AS $$ BEGIN RAISE EXCEPTION 'no %', owner
-              USING ERRCODE = '23505', SCHEMA = owner, TABLE = owner, COLUMN = owner, CONSTRAINT = owner; END $$`),
-);
+              USING ERRCODE = '23505', SCHEMA = owner, TABLE = owner, COLUMN = owner, CONSTRAINT = owner; END $$`);
+});
 beforeEach(async () => {
   dataSource = await new DataSource({
     type: 'postgres',
@@ -108,7 +110,7 @@ const failures: readonly (readonly [name: string, fail: () => PromiseLike<unknow
   ],
   [
     'pg: a name',
-    () => pool.query('SELECT $1::regclass', [secret]),
+    () => pool.query('SELECT quote_ident($1)::regclass', [secret]),
     { code: '42P01', message: 'undefined_table' },
   ],
   [
@@ -128,7 +130,7 @@ const failures: readonly (readonly [name: string, fail: () => PromiseLike<unknow
   ],
   [
     'pg: a code without a name of its own',
-    () => pool.query('SELECT set_config($1, $1, true)', [secret]),
+    () => pool.query('SELECT misname($1)', [secret]),
     { code: '42602', message: withheld },
   ],
   [

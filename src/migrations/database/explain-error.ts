@@ -115,6 +115,11 @@ const RETRYABLE: ReadonlySet<ErrorKind> = new Set([
   'shutdown',
 ]);
 
+/** What PgBouncer says to BEGIN in statement mode. */
+const STATEMENT_POOLING = /statement pooling mode/;
+const NO_TRANSACTIONS =
+  'A pooler in statement mode stands in between, which takes no transaction: give the url of the server itself, or of a pool in session mode.';
+
 /** The server's own code of a driver's error. */
 export function databaseCodeOf(error: unknown): string | undefined {
   const { errno, code, severity } = (error ?? {}) as { errno?: unknown; code?: unknown; severity?: unknown };
@@ -135,6 +140,9 @@ export interface ErrorContext {
 export function explainDatabaseError(error: unknown, context: ErrorContext = {}): ErrorExplanation {
   const { isLost = false, message = messageOf(error) } = context;
   const code = databaseCodeOf(error);
+  // It ends the connection with it, but of what it refused nothing was run.
+  if (STATEMENT_POOLING.test(message))
+    return { kind: 'other', code, sentence: `${withStop(message)} ${NO_TRANSACTIONS}`, retryable: false };
   const explained = code === undefined ? undefined : BY_CODE.get(code);
   if (isLost && explained?.kind !== 'shutdown') {
     return {

@@ -139,7 +139,9 @@ function detached(parent: StatementTarget, words: PostgresWords): Question | und
     ...gone((session) =>
       stateOf(
         session,
-        `SELECT CASE WHEN inhdetachpending THEN 'pending' ELSE 'there' END AS state FROM pg_catalog.pg_inherits
+        // By its name in JSON: PostgreSQL 13 has no such column, and is to say what it thinks of the statement.
+        `SELECT CASE pg_catalog.to_jsonb(i) ->> 'inhdetachpending' WHEN 'true' THEN 'pending' ELSE 'there' END AS state
+           FROM pg_catalog.pg_inherits i
           WHERE inhparent = pg_catalog.to_regclass($1) AND inhrelid = pg_catalog.to_regclass($2)`,
         tables(session),
       ),

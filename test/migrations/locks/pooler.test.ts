@@ -1,7 +1,7 @@
 import { createLock } from '../../../src/migrations/locks/create-lock.js';
 import { detectPooler } from '../../../src/migrations/locks/detect-pooler.js';
 import { DRIVERS, failureOf, useServer } from '../database/drivers.js';
-import { type PoolMode, startPooler } from './transaction-pooler.js';
+import { type PoolMode, startPgbouncer } from '../../harness/pgbouncer.js';
 
 const HISTORY = { format: 'holdfast', table: 'history', schema: undefined } as const;
 const NOBODY = { waitMs: 0, onWaiting: () => {} };
@@ -9,7 +9,7 @@ const NOBODY = { waitMs: 0, onWaiting: () => {} };
 describe('behind a pooler', () => {
   const server = useServer('pg');
   const through = async (mode: PoolMode, size: number): Promise<string> => {
-    const pooler = await startPooler(server.db.url, { mode, size });
+    const pooler = await startPgbouncer(server.db.url, { mode, size });
     server.db.defer(() => pooler.close());
     return pooler.url;
   };

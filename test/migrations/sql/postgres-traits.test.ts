@@ -252,7 +252,8 @@ describe('what stands alone', () => {
   });
 
   /** The server's own word: 25001, `… cannot run inside a transaction block`. */
-  async function isRefusedInTransaction(text: string): Promise<boolean> {
+  /** `undefined` where the server is older than the statement, which it does not know. */
+  async function isRefusedInTransaction(text: string): Promise<boolean | undefined> {
     const pool = db.pool({ max: 1 });
     const client = await pool.connect();
     try {
@@ -260,7 +261,9 @@ describe('what stands alone', () => {
       await client.query(text);
       return false;
     } catch (error) {
-      return (error as { code?: string }).code === '25001';
+      const { code } = error as { code?: string };
+      const isUnknown = code === '42601' && (await db.serverVersion()) < LATEST;
+      return isUnknown ? undefined : code === '25001';
     } finally {
       await client.query('ROLLBACK');
       client.release();
@@ -273,7 +276,7 @@ describe('what stands alone', () => {
     ...NOT_ALONE.map((text) => [text, false] as const),
   ])('%s: %s, and the server says the same', async (text, alone) => {
     expect(traitsOf(text).standsAlone).toBe(alone);
-    expect(await isRefusedInTransaction(text)).toBe(alone);
+    expect((await isRefusedInTransaction(text)) ?? alone).toBe(alone);
   });
 
   // They need a publisher, a subscription, or another version than the one here.

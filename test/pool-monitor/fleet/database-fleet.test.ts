@@ -5,7 +5,7 @@ import { DatabaseFleet } from '../../../src/pool-monitor/fleet/index.js';
 import { keepConnection, type KeptConnection } from '../../../src/pool-monitor/server/index.js';
 import { until } from '../../conformance/observing.js';
 import { useDatabase } from '../../harness/database.js';
-import { startPooler } from '../../migrations/locks/transaction-pooler.js';
+import { startPgbouncer } from '../../harness/pgbouncer.js';
 import { leakOf } from './member.js';
 
 const db = useDatabase();
@@ -128,7 +128,7 @@ test('one that lost its session does not send; after 10 s without the database e
 test.each(['transaction', 'session'] as const)(
   'behind a pooler in %s mode each sends for itself, and no lock is left',
   async (mode) => {
-    const pooler = await startPooler(db.url, { mode, size: 3 });
+    const pooler = await startPgbouncer(db.url, { mode, size: 3 });
     db.defer(() => pooler.close());
     const { fleet } = await start('one', { url: pooler.url });
     await until('it to be told', () => fleet.role().alone !== undefined);

@@ -2,7 +2,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { type ManagedPool, managePool, unmanagePool } from 'holdfast';
 import { until } from '../../conformance/observing.js';
 import { useDatabase } from '../../harness/database.js';
-import { startPooler } from '../../migrations/locks/transaction-pooler.js';
+import { startPgbouncer } from '../../harness/pgbouncer.js';
 import { reportsOf, siteBelow, watchServer, type Watching } from './watching.js';
 
 const db = useDatabase();
@@ -189,7 +189,7 @@ describe('a user who may not see others', () => {
 
 describe('behind a pooler', () => {
   const through = async (mode: 'transaction' | 'session'): Promise<string> => {
-    const pooler = await startPooler(db.url, { mode, size: 3 });
+    const pooler = await startPgbouncer(db.url, { mode, size: 3 });
     db.defer(() => pooler.close());
     return pooler.url;
   };
