@@ -39,7 +39,6 @@ const conditions = [
 
 /** The version of the server that knows it first. */
 const since: Readonly<Record<string, number>> = {
-  database_dropped: 140_000,
   idle_session_timeout: 140_000,
   transaction_timeout: 170_000,
 };
