@@ -17,6 +17,7 @@ import { DueControl } from './due-control.js';
 import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
 import { giveBack } from './give-back.js';
 import type { Completion, ScopeEnd } from './hooks.js';
+import { cancelUntil } from './cancel-until.js';
 import { commitBefore } from './implicit-commit.js';
 import type { Opening, TransactionOpening } from './opening.js';
 import { Participants } from './participants.js';
@@ -196,7 +197,7 @@ export class Transaction implements ScopeOwner {
     this.abortReason ??= error;
     this.broken ??= error;
     this.root.close();
-    this.#cancelling = this.#lease?.session.cancel();
+    this.#cancelling = this.#lease && cancelUntil(this.queue.drained(), this.#lease.session);
     for (const reject of this.#onAbort) reject(error);
   }
 
