@@ -11,7 +11,7 @@ import type { ManagedPool } from '../connection/index.js';
 import { prepareJest } from './jest-circus.js';
 import { LeakWatch } from './leak-watch.js';
 import { LeakedConnectionError } from './leaked-connection-error.js';
-import { type RegisterHook, runnerHooks } from './runner-hooks.js';
+import { afterTest, type RegisterHook, runnerHooks } from './runner-hooks.js';
 
 /** Options of {@link expectNoLeaks}. */
 export interface ExpectNoLeaksOptions {
@@ -56,13 +56,6 @@ export function expectNoLeaks(options?: ExpectNoLeaksOptions): void {
   const parsed = parse(options);
   const { beforeEach, afterEach } = runnerHooks('expectNoLeaks', parsed);
   let own: LeakWatch | undefined;
-  // Functions without parameters: jest would take one for a callback, and vitest for its fixtures.
-  beforeEach(async () => {
-    if (own && own === running) throw atOnce();
-    // Called in the file and in a describe of it, it is done once.
-    if (running) return;
-    own = running = new LeakWatch(parsed.pools);
-  });
   const look = async (): Promise<void> => {
     const watch = own;
     if (!watch || watch !== running) return;
@@ -70,6 +63,17 @@ export function expectNoLeaks(options?: ExpectNoLeaksOptions): void {
     const leaked = await watch.end(parsed.graceMs);
     if (leaked) throw leaked;
   };
+  const begin = async (test: unknown): Promise<void> => {
+    if (own && own === running) throw atOnce();
+    // Called in the file and in a describe of it, it is done once.
+    if (running) return;
+    own = running = new LeakWatch(parsed.pools);
+    afterTest(test, look);
+  };
+  // Without parameters: jest would take one for a callback, and vitest for its fixtures.
+  beforeEach(function (): Promise<void> {
+    return begin(arguments[0]);
+  });
   prepareJest(look, refuseConcurrent);
   afterEach(look);
 }

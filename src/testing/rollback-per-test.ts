@@ -13,16 +13,14 @@ import {
 } from '../core/index.js';
 import {
   currentSharing,
-  resolveSource,
   setSharing,
-  type SharedEnd,
-  Sharing,
   TestTransactionError,
   UNSHAREABLE,
   type Unshareable,
 } from '../connection/index.js';
 import { prepareJest } from './jest-circus.js';
-import { type RegisterHook, runnerHooks } from './runner-hooks.js';
+import { afterTest, type RegisterHook, runnerHooks } from './runner-hooks.js';
+import { TestSharing } from './test-sharing.js';
 
 /** Options of {@link rollbackPerTest}. */
 export interface RollbackPerTestOptions {
@@ -78,23 +76,43 @@ interface ParsedOptions {
 export function rollbackPerTest(options?: RollbackPerTestOptions): void {
   const parsed = parse(options);
   const { beforeEach, afterEach } = runnerHooks('rollbackPerTest', parsed);
-  let own: Sharing | undefined;
-  // Functions without parameters: jest would take one for a callback, and vitest for its fixtures.
-  beforeEach(async () => {
-    const running = currentSharing();
-    if (running) throw await refuse(running, running === own);
-    own = new Sharing({ ...parsed, sources: parsed.dataSource });
-    setSharing(own);
-  });
+  let own: TestSharing | undefined;
+  // A refused one stays in force: what tests do without their transaction would stay in the database.
   const rollBack = async (): Promise<void> => {
-    // A refused one stays in force: what tests do without their transaction would stay in the database.
     if (!own || own.refusal) return;
     const sharing = own;
     own = undefined;
-    await end(sharing, parsed);
+    await sharing.rollBack();
   };
+  const begin = async (test: unknown): Promise<void> => {
+    // The end of another test, for which its runner does not wait any longer.
+    for (let left = running(); left?.ending && !left.refusal; left = running())
+      await left.ending.catch(() => undefined);
+    const other = running();
+    if (other) throw await refuse(other, other === own);
+    const sharing = new TestSharing({
+      ...parsed,
+      sources: parsed.dataSource,
+      hearsOfEnd: afterTest(test, async () => {
+        // Where the runner gave up an afterEach that took too long, it goes on all the same.
+        if (own === sharing) await rollBack();
+        else await sharing.ending?.catch(() => undefined);
+      }),
+    });
+    own = sharing;
+    setSharing(sharing);
+  };
+  // Without parameters: jest would take one for a callback, and vitest for its fixtures.
+  beforeEach(function (): Promise<void> {
+    return begin(arguments[0]);
+  });
   prepareJest(rollBack, refuseConcurrent);
   afterEach(rollBack);
+}
+
+/** The sharing in force; it may be one of the package's other copy. */
+function running(): TestSharing | undefined {
+  return currentSharing() as TestSharing | undefined;
 }
 
 function refuseConcurrent(test: string): Error {
@@ -103,52 +121,24 @@ function refuseConcurrent(test: string): Error {
   );
 }
 
+const WHERE_ONE_AFTER_THE_OTHER =
+  'Where they do: an afterEach hook failed after the test before, and the runner called no more of them, the one that rolls back among them. ' +
+  'It is told of the end of a test all the same when beforeEach is the one of vitest or node:test itself, and not a function around it that keeps what the runner hands to hooks. ';
+
 /** Ends a sharing that cannot go on: its tests are rolled back, and refused every further statement. */
-async function refuse(running: Sharing, isOwn: boolean): Promise<Error> {
+async function refuse(running: TestSharing, isOwn: boolean): Promise<Error> {
   if (running.refusal) return running.refusal;
   const refusal = new TestTransactionError(
     isOwn
       ? 'rollbackPerTest() was asked for a second test while the first still ran. One connection cannot keep two tests apart: ' +
           'run the tests of this file one after the other (no test.concurrent, no describe.concurrent, no concurrency option, no subtests of node:test). ' +
-          'Where they are: a hook failed after the test before, and the runner called no more of them, the one that rolls back among them; its own error says which. Nothing was kept, and no further statement is taken.'
+          (running.hearsOfEnd ? '' : WHERE_ONE_AFTER_THE_OTHER) +
+          'Nothing was kept, and no further statement is taken.'
       : 'rollbackPerTest() was called twice for one test. Call it once, at the top of the file or in the outermost describe that it is for.',
   );
   running.refuse(refusal);
   await running.end(0);
   return refusal;
-}
-
-async function end(sharing: Sharing, { dataSource, graceMs }: ParsedOptions): Promise<void> {
-  let ends: readonly SharedEnd[];
-  try {
-    ends = await sharing.end(graceMs);
-  } finally {
-    setSharing(undefined);
-  }
-  const failure = ends.find((each) => each.failure)?.failure;
-  if (failure) throw failure;
-  const unfinished = ends.flatMap((each) => each.unfinished);
-  if (unfinished.length > 0) {
-    const names = unfinished.map(({ name }) => `"${name}"`).join(', ');
-    throw new TestTransactionError(
-      `The test ended while ${names} still ran, and ${graceMs} ms later still did. It is rolled back; await it inside the test. The cause is where the first began.`,
-      { cause: unfinished[0]!.askedAt },
-    );
-  }
-  const missing = dataSource?.find((name) => !isManaged(name));
-  if (missing !== undefined && sharing.passedBy.length > 0) {
-    throw new TestTransactionError(
-      `rollbackPerTest({ dataSource }) names "${missing.slice(0, 100)}", which nobody manages, and statements of the test ran on "${sharing.passedBy.join('", "')}" without being rolled back. Correct the name.`,
-    );
-  }
-}
-
-function isManaged(name: string): boolean {
-  try {
-    return resolveSource(name).name === name;
-  } catch {
-    return false;
-  }
 }
 
 const readNames: Reader<readonly string[]> = (value, path) =>

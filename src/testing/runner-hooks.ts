@@ -25,3 +25,22 @@ export function runnerHooks(
       `import { afterEach, beforeEach } from 'node:test' (or 'vitest'); ${asker}({ beforeEach, afterEach }).`,
   );
 }
+
+/** What vitest and node:test hand to a beforeEach hook. */
+interface RunningTest {
+  /** vitest's. */
+  readonly onTestFinished?: RegisterHook;
+  /** node:test's. */
+  readonly after?: RegisterHook;
+}
+
+/**
+ * Runs `hook` at the end of the test whose beforeEach hook was given `test`, after the afterEach hooks: also where one of
+ * them has failed and the runner called no more of them, which jest always does. Answers whether the runner can.
+ */
+export function afterTest(test: unknown, hook: () => Promise<void>): boolean {
+  const { onTestFinished, after } = (test ?? {}) as RunningTest;
+  const register = onTestFinished ?? after;
+  register?.call(test, hook);
+  return register !== undefined;
+}

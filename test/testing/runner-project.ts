@@ -27,7 +27,7 @@ export class RunnerProject {
     cpSync(join(__dirname, 'fixtures'), this.#folder, { recursive: true });
     mkdirSync(join(this.#folder, 'node_modules'));
     symlinkSync(built, join(this.#folder, 'node_modules/holdfast'));
-    for (const name of ['pg', 'vitest']) {
+    for (const name of ['mysql2', 'pg', 'vitest']) {
       symlinkSync(join(root, 'node_modules', name), join(this.#folder, 'node_modules', name));
     }
   }

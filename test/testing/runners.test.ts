@@ -1,6 +1,7 @@
 import { useDatabase } from '../harness/database.js';
 import { committed } from './entries.js';
 import { RunnerProject } from './runner-project.js';
+import { failingHookTests } from './runners-failing-hook.js';
 
 const db = useDatabase();
 const project = new RunnerProject();
@@ -99,7 +100,17 @@ describe('jest', () => {
     expect(output).toMatch(/1 failed, 1 passed/);
     expect(await committed(db)).toEqual([]);
   });
+
+  test('gives up the hook that rolls back, and the next test begins when it is done', async () => {
+    const { output } = await project.jest(db.url, 'jest-slow-end.cjs');
+
+    expect(output).toContain('Exceeded timeout of 100 ms for a hook');
+    expect(output).toMatch(/1 failed, 1 passed/);
+    expect(await committed(db)).toEqual([]);
+  });
 });
+
+failingHookTests(project, db, () => committed(db));
 
 describe('expectNoLeaks()', () => {
   const leak = (file: string): RegExp =>
@@ -120,6 +131,20 @@ describe('expectNoLeaks()', () => {
     expect(output).toContain('pass 3');
     expect(output).toContain('fail 1');
     expect(output).toContain('✖ leaks');
+  });
+
+  test('vitest: beside rollbackPerTest() as well, whichever is called first', async () => {
+    const { output } = await project.vitest(db.url, ['vitest-leaks-rolled-back.mjs']);
+    expect(output).toContain('1 connection was not given back when the test ended');
+    expect(output).toMatch(/2 failed \| 2 passed/);
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('node:test: beside rollbackPerTest() as well, whichever is called first', async () => {
+    const { output } = await project.nodeTest(db.url, ['node-leaks-rolled-back.mjs']);
+    expect(output).toContain('1 connection was not given back when the test ended');
+    expect(output).toMatch(/pass 2\b[^]*fail 2\b/);
+    expect(await committed(db)).toEqual([]);
   });
 
   test('jest: fails the test that leaks, and no other, at the line that took the connection', async () => {

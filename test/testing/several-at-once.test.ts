@@ -1,5 +1,6 @@
 import { afterCommit, managePool, runInTransaction, unmanagePool } from 'holdfast';
 import { ManualClock, rollbackPerTest } from 'holdfast/testing';
+import { failureOf } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
 import { committed, type Entries, entriesOn } from './entries.js';
 import { InnerTest } from './inner-test.js';
@@ -182,6 +183,95 @@ describe('a test that ends while work of it still runs', () => {
     expect(await committed(db)).toEqual([]);
   });
 
+  test('whose method has sent no statement yet: it is waited for', async () => {
+    const entries = entriesOn(db);
+    let audited: Promise<void> | undefined;
+    await new InnerTest().run(async () => {
+      audited = runInTransaction(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await entries.add('one');
+      });
+    });
+
+    await expect(audited).resolves.toBeUndefined();
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('whose method has sent no statement when the grace is over: none of it reaches the next test, or is kept', async () => {
+    const entries = entriesOn(db);
+    const test = new InnerTest({ graceMs: 20 });
+    const gate = new Gate();
+    const refusals: unknown[] = [];
+    const add = async (label: string): Promise<void> => {
+      await gate.opened;
+      refusals.push(await failureOf(entries.add(label)));
+    };
+    await test.begin();
+    const order = failureOf(runInTransaction(() => add('one'), { name: 'Orders.place' }));
+    await expect(test.end()).rejects.toMatchObject({
+      code: 'TEST_TRANSACTION',
+      message: expect.stringMatching(/^The test ended while "Orders.place" still ran/),
+    });
+    await test.run(async () => {
+      gate.open();
+      await until(async () => refusals.length === 1);
+      expect(await entries.list()).toEqual([]);
+    });
+
+    expect(await order).toMatchObject({
+      code: 'TEST_TRANSACTION',
+      message: expect.stringMatching(/^The test in which "Orders.place" was called is over/),
+    });
+    expect(refusals).toEqual([expect.objectContaining({ code: 'TRANSACTION_CLOSED' })]);
+    expect(await committed(db)).toEqual([]);
+  });
+
+  describe('and leaves fake timers in place', () => {
+    beforeEach(() => {
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+    });
+    afterEach(() => {
+      jest.useRealTimers();
+    });
+
+    test('the same, for what waits for one of them in its transaction', async () => {
+      const entries = entriesOn(db);
+      const test = new InnerTest({ graceMs: 20 });
+      const begun = new Gate();
+      await test.begin();
+      const order = failureOf(
+        runInTransaction(
+          async () => {
+            await entries.add('one');
+            begun.open();
+            await new Promise((resolve) => setTimeout(resolve, 10));
+          },
+          { name: 'Orders.place' },
+        ),
+      );
+      await begun.opened;
+
+      await expect(test.end()).rejects.toThrow('The test ended while "Orders.place" still ran');
+      expect(await order).toMatchObject({ code: 'TEST_TRANSACTION' });
+      await test.run(async () => expect(await entries.list()).toEqual([]));
+    });
+
+    test('a BEGIN by hand is told of them, and every further statement refused', async () => {
+      const entries = entriesOn(db);
+      const test = new InnerTest({ graceMs: 20 });
+      await test.begin();
+      const client = await entries.pool.connect();
+      await client.query('BEGIN');
+
+      await expect(test.end()).rejects.toThrow('with fake timers in place');
+      await expect(test.begin()).rejects.toThrow('with fake timers in place');
+      await expect(entries.add('two')).rejects.toThrow('with fake timers in place');
+      await client.query('ROLLBACK');
+      client.release();
+      forgetRefusal();
+    });
+  });
+
   test('leaves nothing to the next one', async () => {
     const entries = entriesOn(db);
     const test = new InnerTest({ graceMs: 1 });
@@ -230,13 +320,13 @@ describe('two tests at once', () => {
     expect(await committed(db)).toEqual([]);
     forgetRefusal();
   });
-
-  /** In a test run the refusal lasts to the end of the process. */
-  function forgetRefusal(): void {
-    (globalThis as { [key: symbol]: { sharing: unknown } })[Symbol.for('holdfast.sharing/1')]!.sharing =
-      undefined;
-  }
 });
+
+/** In a test run the refusal lasts to the end of the process. */
+function forgetRefusal(): void {
+  (globalThis as { [key: symbol]: { sharing: unknown } })[Symbol.for('holdfast.sharing/1')]!.sharing =
+    undefined;
+}
 
 describe('several data sources', () => {
   test('are all rolled back, each in a transaction of its own', async () => {
