@@ -113,13 +113,15 @@ export interface AdoptOptions {
   readonly from: Adoptable;
   /** Their table, where it is not named as they name it. */
   readonly table?: string;
+  /** umzug: the column that holds the names, where it is not `name`. */
+  readonly column?: string;
 }
 
 /** What was taken over, and what to look at. */
 export interface AdoptResult {
-  /** Rows that were taken over. */
+  /** Scripts that they have applied and that count as applied now. */
   readonly adopted: readonly string[];
-  /** Rows of theirs without a file here, files without a row: a sentence each. */
+  /** Rows of theirs without a file here, what failed there, files without a row: a sentence each. */
   readonly notes: readonly string[];
 }
 

@@ -7,6 +7,7 @@ import { UsageError } from '../usage-error.js';
 interface AdoptFlags {
   readonly from?: string;
   readonly table?: string;
+  readonly column?: string;
 }
 
 export const adopt: CliCommand = {
@@ -15,11 +16,14 @@ export const adopt: CliCommand = {
   declare: (command) =>
     command
       .option('--from <tool>', 'flyway, prisma, typeorm, umzug or dbmate')
-      .option('--table <name>', 'their table, where it is not named as they name it'),
+      .option('--table <name>', 'their table, where it is not named as they name it')
+      .option('--column <name>', "the column of umzug's table that holds the names, where it is not `name`"),
   async run(task) {
-    const { from, table } = task.flags as AdoptFlags;
+    const { from, table, column } = task.flags as AdoptFlags;
     const tool = await adoptable(from);
-    const result = await task.withMigrator((migrator) => migrator.adopt({ from: tool, ...given({ table }) }));
+    const result = await task.withMigrator((migrator) =>
+      migrator.adopt({ from: tool, ...given({ table, column }) }),
+    );
     const { adopted, notes } = result;
     return {
       exitCode: 0,

@@ -7,6 +7,15 @@ import type { HistoryType, ResolvedMigration } from '../migration.js';
 import type { Adoptable } from '../migrator.js';
 import { compareVersions, parseVersion, type Version } from '../version.js';
 
+/** By what a tool knows a migration again: by its name alone, or by its version, whatever the file is called. */
+export type ForeignIdentity = 'name' | 'version';
+
+/** What another tool's table says. */
+export interface ForeignHistory {
+  readonly rows: readonly ForeignRow[];
+  readonly identity: ForeignIdentity;
+}
+
 /** A row of another tool's table. */
 export interface ForeignRow {
   /** What that tool calls it. */
@@ -30,6 +39,8 @@ export interface ForeignPlace {
   readonly schema: string;
   readonly name: string;
   readonly user: string;
+  /** The column that holds the names, where it is not called as umzug calls it. */
+  readonly column?: string | undefined;
 }
 
 export const FOREIGN_TABLES: Readonly<Record<Adoptable, string>> = {
@@ -38,6 +49,15 @@ export const FOREIGN_TABLES: Readonly<Record<Adoptable, string>> = {
   typeorm: 'migrations',
   umzug: 'SequelizeMeta',
   dbmate: 'schema_migrations',
+};
+
+/** umzug and Prisma run a renamed file again; the others look at its number alone. */
+const IDENTITIES: Readonly<Record<Adoptable, ForeignIdentity>> = {
+  flyway: 'version',
+  prisma: 'name',
+  typeorm: 'version',
+  umzug: 'name',
+  dbmate: 'version',
 };
 
 type Read = (session: MigrationSession, place: ForeignPlace) => Promise<readonly ForeignRow[]>;
@@ -67,7 +87,7 @@ const READERS: Readonly<Record<Adoptable, Read>> = {
     }));
   },
   umzug: async (session, place) => {
-    const rows = await readColumns(session, place, ['name']);
+    const rows = await readColumns(session, place, [place.column ?? 'name']);
     return rows.map(([name = '']) => ({ name, ...versionOf(name), success: true }));
   },
   dbmate: async (session, place) => {
@@ -76,14 +96,53 @@ const READERS: Readonly<Record<Adoptable, Read>> = {
   },
 };
 
-/** Reads another tool's table, and changes nothing of it. Throws `InvalidOptionsError` where it is not there. */
+/**
+ * Reads another tool's table, and changes nothing of it. Throws `InvalidOptionsError` where it is not there, or has not the
+ * columns that the tool gives it.
+ */
 export async function readForeignHistory(
   session: MigrationSession,
   from: Adoptable,
   place: ForeignPlace,
-): Promise<readonly ForeignRow[]> {
+): Promise<ForeignHistory> {
+  if (place.column !== undefined && from !== 'umzug')
+    throw new InvalidOptionsError(`--column is for umzug's table: ${from} has no name for it of its own.`);
   if (!(await tableExists(session, place))) throw await noTable(session, from, place);
-  return READERS[from](session, place);
+  await requireColumns(session, from, place);
+  return { rows: await READERS[from](session, place), identity: IDENTITIES[from] };
+}
+
+/** Columns by which a table is one of that tool. */
+const MARKS: Readonly<Record<Adoptable, readonly string[]>> = {
+  flyway: ['installed_rank', 'version', 'script', 'checksum', 'success'],
+  prisma: ['migration_name', 'checksum', 'started_at', 'finished_at', 'rolled_back_at'],
+  typeorm: ['id', 'timestamp', 'name'],
+  umzug: ['name'],
+  dbmate: ['version'],
+};
+
+async function requireColumns(
+  session: MigrationSession,
+  from: Adoptable,
+  { schema, name, column }: ForeignPlace,
+): Promise<void> {
+  const rows = await session.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns
+      WHERE table_schema = ${session.placeholder(1)} AND table_name = ${session.placeholder(2)} ORDER BY ordinal_position`,
+    [schema, name],
+  );
+  const there = rows.map((row) => row.name);
+  const wanted = column === undefined ? MARKS[from] : [column];
+  // Without the right to see them there are none.
+  const missing = there.length === 0 ? [] : wanted.filter((each) => !there.includes(each));
+  if (missing.length === 0) return;
+  const next =
+    from === 'umzug'
+      ? 'Say which column holds the names: `adopt --from umzug --column NAME`.'
+      : 'Say which table is: `--table NAME`; or see that `--from` names the right tool.';
+  throw new InvalidOptionsError(
+    `The table "${name}" in the schema "${schema}" is none of ${from}: it has no column ${missing.map((each) => `"${each}"`).join(', ')}, but ${there.map((each) => `"${each}"`).join(', ')}. ${next}`,
+  );
 }
 
 async function noTable(
@@ -98,22 +157,41 @@ async function noTable(
   const found =
     others.length > 0 ? others.join(' ') : 'No table of another tool that is known here is there either.';
   return new InvalidOptionsError(
-    `There is no table "${name}" in the schema "${schema}", which ${from} keeps its history in. ${found} If it has another name: \`adopt --from ${from} --table NAME\`; if it is in another schema or database, \`--history-schema\` or the url has to name that.`,
+    `There is no table "${name}" in the schema "${schema}", which ${from} keeps its history in. ${found} ${await elsewhere(session, name)}If it has another name: \`adopt --from ${from} --table NAME\`; if it is in another database, the url has to name that.`,
   );
 }
 
-/** Which file here a row of theirs is: by its name, else by its version. */
-export function fileOf(row: ForeignRow, files: readonly ResolvedMigration[]): ResolvedMigration | undefined {
+/** Other schemas that have such a table. What is in them is migrated where `--schema` names them, too. */
+async function elsewhere(session: MigrationSession, name: string): Promise<string> {
+  const rows = await session.query<{ schema: string }>(
+    `SELECT table_schema AS ${session.quote('schema')} FROM information_schema.tables
+      WHERE table_name = ${session.placeholder(1)} ORDER BY table_schema LIMIT 5`,
+    [name],
+  );
+  if (rows.length === 0) return '';
+  const schemas = rows.map(({ schema }) => `"${schema}"`).join(', ');
+  const next =
+    session.dialect === 'mysql'
+      ? 'give the url of that database'
+      : 'name it with `--schema`, in each command';
+  return `There is one in ${schemas}: ${next}. `;
+}
+
+/** Which file here a row of theirs is: by its name, else, where their tool looks at that alone, by its version. */
+export function fileOf(
+  row: ForeignRow,
+  { files, identity }: { readonly files: readonly ResolvedMigration[]; readonly identity: ForeignIdentity },
+): ResolvedMigration | undefined {
   const stem = stemOf(row.name);
   const byName = files.filter(({ script }) => script === row.name || stemOf(script) === stem);
   if (byName.length > 0) return byName[0];
   const { version } = row;
-  if (version === undefined) return undefined;
+  if (version === undefined || identity === 'name') return undefined;
   return files.find((file) => file.version !== undefined && compareVersions(file.version, version) === 0);
 }
 
 /** The name of the file without folders and ending; of Prisma's folders the folder. */
-function stemOf(name: string): string {
+export function stemOf(name: string): string {
   const withoutFile = name.replace(/\/migration\.sql$/, '');
   return withoutFile
     .slice(withoutFile.lastIndexOf('/') + 1)

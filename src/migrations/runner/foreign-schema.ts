@@ -26,8 +26,7 @@ const OBJECTS = {
  * for one that is not empty, and names what to do: `adopt` where another tool was here, else `baseline`.
  */
 export async function requireAdoptedSchema({ session, history }: RunContext): Promise<void> {
-  const rows = await session.query<{ name: string }>(OBJECTS[session.dialect], [history.schema]);
-  const names = rows.map(({ name }) => name).filter((name) => !name.startsWith('holdfast_'));
+  const names = await namesIn(session, history.schema);
   if (names.length === 0) return;
   const other = OTHER_TOOLS.find(([table]) => names.includes(table) && table !== history.name);
   const advice =
@@ -37,4 +36,30 @@ export async function requireAdoptedSchema({ session, history }: RunContext): Pr
   throw new ValidationFailedError(
     `The schema ${session.quote(history.schema)} is not empty (${list(names)}), and there is no ${history.table}: nobody knows which migrations it has. ${advice}`,
   );
+}
+
+/**
+ * Throws `ValidationFailedError` where the schema holds more than the empty table of a tool, by which nobody knows which
+ * migrations it has.
+ */
+export async function requireNothingElse(
+  { session, history }: RunContext,
+  { from, table }: { readonly from: string; readonly table: string },
+): Promise<void> {
+  const names = (await namesIn(session, history.schema)).filter((name) => !belongsTo(table, name));
+  if (names.length === 0) return;
+  throw new ValidationFailedError(
+    `"${table}" says of nothing that ${from} has applied it, and the schema ${session.quote(history.schema)} is not empty (${list(names)}): nobody knows which migrations it has. If migrations up to a version are in it already, say which: \`baseline V\`. Nothing was taken over.`,
+  );
+}
+
+/** The table, and on PostgreSQL the sequence of its key. */
+function belongsTo(table: string, name: string): boolean {
+  return name === table || name === `${table}_id_seq`;
+}
+
+/** What is in the schema beside what is ours. */
+async function namesIn(session: RunContext['session'], schema: string): Promise<readonly string[]> {
+  const rows = await session.query<{ name: string }>(OBJECTS[session.dialect], [schema]);
+  return rows.map(({ name }) => name).filter((name) => !name.startsWith('holdfast_'));
 }
