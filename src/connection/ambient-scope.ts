@@ -1,4 +1,3 @@
-import { TransactionControlError } from './errors.js';
 import type { Session } from './session.js';
 
 /** One piece of work on a transaction's connection, made by a driver and put in order by the transaction. */
@@ -55,12 +54,14 @@ export interface ManualOpening extends ManualModes {
   readonly by: object;
 }
 
-/** The error of COMMIT or ROLLBACK, in whichever words, where no hand-written transaction is open. */
-export function refuseEnd(sent: string, { name }: AmbientScope, without: string): TransactionControlError {
-  return new TransactionControlError(
-    `${sent} without a ${without} would end the transaction of "${name}" around it; it was not sent. ` +
-      'Let the method return to commit, throw to roll back, or call currentTransaction().setRollbackOnly().',
-  );
+/** A SAVEPOINT by hand. It need not end: whatever is around it ends it. */
+export interface NamedSavepoint extends Pick<ManualSavepoint, 'begun' | 'release'> {
+  /** ROLLBACK TO: undoes what came after it. It is still there then. */
+  undo(from: AmbientScope): Promise<void>;
+  /** Sets it once more: it takes its own place. */
+  again(): Promise<void>;
+  /** Nobody will end it any more. */
+  forget(): void;
 }
 
 /** What a driver needs to know of the transaction that is in force where its pool is asked for a connection. */
@@ -79,4 +80,6 @@ export interface AmbientScope {
   connect(): Promise<Session>;
   /** Begins a hand-written transaction inside this one. Throws when it asks for what a savepoint cannot have. */
   beginManual(opening: ManualOpening): ManualSavepoint;
+  /** Sets a savepoint by hand, under a name of the transaction's own. Absent: savepoints by hand are the server's. */
+  setSavepoint?(opening: Pick<ManualOpening, 'label' | 'by'>): NamedSavepoint;
 }

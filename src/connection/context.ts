@@ -23,6 +23,8 @@ export interface Frame {
   readonly scope: AmbientScope | undefined;
   /** Begins a hand-written transaction instead of {@link scope}, for what runs in this very frame. */
   beginManual?(): ManualSavepoint;
+  /** What messages call a transaction that is begun by hand in this very frame. Default: what its client calls it. */
+  readonly begins?: string;
   /** The method that joined the scope; `undefined` where the frame is of the method that opened it. */
   readonly joinedBy?: string;
   /** The frames of transactions that one call began at once: while one waits for a connection, the others wait with it. */

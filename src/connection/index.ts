@@ -31,9 +31,16 @@ export type { LeaseEnd, LeaseInfo, LeaseKind, LeaseObserver, LeaseRequest, Lease
 export type { PoolSupplier, PoolWatcher } from './pool-watcher.js';
 export { allowHeld, currentRequest, openRequest, runInRequest, withCallSite } from './app-request.js';
 export type { AppRequest, OpenRequest } from './app-request.js';
-export type { AmbientScope, ManualOpening, ManualSavepoint, SessionWork } from './ambient-scope.js';
+export type {
+  AmbientScope,
+  ManualOpening,
+  ManualSavepoint,
+  NamedSavepoint,
+  SessionWork,
+} from './ambient-scope.js';
 export { runWork } from './ambient-scope.js';
 export { HandWrittenTransactions } from './hand-written.js';
+export type { HandWords } from './hand-written.js';
 export type { CommitAnswer, Session, SessionStatus } from './session.js';
 export {
   ambientScope,
@@ -64,7 +71,7 @@ export {
 } from './registry.js';
 export { runningTransactions } from './running-transactions.js';
 export type { RunningTransaction } from './running-transactions.js';
-export { currentSharing, setSharing, Sharing } from './sharing.js';
+export { currentSharing, frameNaming, setSharing, Sharing } from './sharing.js';
 export { UNSHAREABLE } from './shared-transaction.js';
 export type { SharedEnd, SharedTransaction, SharingOptions, Unshareable } from './shared-transaction.js';
 export {

@@ -1,4 +1,5 @@
 import { processGlobal } from '../core/index.js';
+import { type Frame, NO_SOURCE } from './context.js';
 import { TestTransactionError, UnsupportedDriverError } from './errors.js';
 import type { ManagedSource } from './managed-pool.js';
 import type { SharedEnd, SharedTransaction, SharingOptions } from './shared-transaction.js';
@@ -77,6 +78,14 @@ const state = processGlobal('holdfast.sharing/1', () => ({ sharing: undefined as
 /** The sharing that is in force. */
 export function currentSharing(): Sharing | undefined {
   return state.sharing;
+}
+
+/**
+ * `frame`, saying what messages call a transaction that is begun by hand in it. Only where connections are shared do any
+ * tell of one that nothing surrounds.
+ */
+export function frameNaming(begins: string, frame: Frame | undefined): Frame | undefined {
+  return state.sharing ? { parent: frame, source: NO_SOURCE, scope: undefined, begins } : frame;
 }
 
 /** Puts a sharing in force, or ends that. */

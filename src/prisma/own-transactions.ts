@@ -4,6 +4,7 @@ import {
   ambientScope,
   currentFrame,
   type Frame,
+  frameNaming,
   type ManagedSource,
   type ManualSavepoint,
   runInFrame,
@@ -20,6 +21,10 @@ import type {
 
 /** The longest wait that Prisma's own timers keep; above about 2^31 ms they end at once with P2028. */
 const FOR_EVER_MS = 2_000_000_000;
+
+/** What messages call the transactions of Prisma: those that were asked for, and those that are found by their BEGIN. */
+const ASKED_FOR = 'PrismaClient.$transaction';
+const UNASKED = 'a transaction that Prisma began (for a BEGIN of your own use prisma.$transaction())';
 
 type TransactionMethod = (
   this: unknown,
@@ -52,7 +57,7 @@ export class OwnTransactions {
       if (!ambientScope(source)) return source.primary.observed ? withCallSite(begin) : begin();
       const isolationLevel =
         options?.isolationLevel ?? client._engineConfig?.transactionOptions?.isolationLevel;
-      return nestedScope({ source, name: 'PrismaClient.$transaction', isolationLevel }, (scope) => {
+      return nestedScope({ source, name: ASKED_FOR, isolationLevel }, (scope) => {
         awaitingBegin.add(scope);
         return original.call(this, work, options);
       });
@@ -67,8 +72,10 @@ export class OwnTransactions {
   startInside(engine: PrismaEngine): void {
     const original = engine.transaction.bind(engine);
     engine.transaction = (action, headers, options) => {
-      const scope = action === 'start' ? ambientScope(this.#source) : undefined;
-      if (!scope || options.newTxId !== undefined) return original(action, headers, options);
+      if (action !== 'start' || options.newTxId !== undefined) return original(action, headers, options);
+      const scope = ambientScope(this.#source);
+      if (!scope)
+        return runInFrame(frameNaming(ASKED_FOR, currentFrame()), () => original(action, headers, options));
       const limitless = { maxWait: FOR_EVER_MS, timeout: FOR_EVER_MS };
       const start = (): Promise<unknown> => original(action, headers, limitless);
       if (!this.#awaitingBegin.delete(scope)) return start();
@@ -81,7 +88,7 @@ export class OwnTransactions {
   /** The frame that a request of this frame is carried out in: there a BEGIN opens a nested scope. */
   frameOfRequest(frame: Frame | undefined): Frame | undefined {
     const scope = scopeInFrame(frame, this.#source);
-    if (!scope) return frame;
+    if (!scope) return frameNaming(UNASKED, frame);
     // The scope itself and no stand-in for it: most requests begin nothing.
     return new RequestFrame(frame, { source: this.#source, scope, open: this.#open });
   }
@@ -93,7 +100,7 @@ export class OwnTransactions {
       const ended = nestedScope(
         {
           source: this.#source,
-          name: 'a transaction that Prisma began (for a BEGIN of your own use prisma.$transaction())',
+          name: UNASKED,
           isolationLevel: undefined,
         },
         (scope) =>

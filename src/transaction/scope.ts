@@ -5,6 +5,7 @@ import {
   type ManualOpening,
   type ManagedSource,
   type ManualSavepoint,
+  type NamedSavepoint,
   type Session,
   type SessionStatus,
   type SessionWork,
@@ -32,15 +33,17 @@ export interface RollbackReason {
   readonly why?: string;
 }
 
-/** A hand-written transaction that is open: a savepoint in its scope's own lane. */
+/** A hand-written transaction, or SAVEPOINT, that is open: a savepoint in its scope's own lane. */
 interface OpenManual {
   readonly by: object;
   readonly label: string;
   readonly savepoint: string;
+  /** A SAVEPOINT by hand need not end. */
+  readonly named: boolean;
   /** Its end was asked for, and has its turn still to come. */
   ending: boolean;
   /** The first work inside it that is not its own, and that its rollback would take. */
-  stranger?: string;
+  stranger?: string | undefined;
 }
 
 /** What a scope needs of the physical transaction that it is part of. */
@@ -166,13 +169,35 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
           'A savepoint cannot have a level of its own: drop it there, or begin the outer transaction with it.',
       );
     }
-    const { dialect } = this.transaction;
     const savepoint = this.transaction.nextSavepoint();
-    const open: OpenManual = { by, label, savepoint, ending: false };
+    const open: OpenManual = { by, label, savepoint, named: false, ending: false };
     return {
-      begun: this.#control(dialect.savepoint(savepoint), { sent: () => void this.#manual.push(open) }),
+      begun: this.#set(savepoint, () => void this.#manual.push(open)),
       release: (from) => this.#endManual(open, from, 'release'),
       rollback: (from) => this.#endManual(open, from, 'rollback'),
+    };
+  }
+
+  setSavepoint({ by, label }: Pick<ManualOpening, 'label' | 'by'>): NamedSavepoint {
+    // The server's names are ours alone: what is by another, or in a text that nobody reads, finds none.
+    const savepoint = this.transaction.nextSavepoint();
+    const open: OpenManual = { by, label, savepoint, named: true, ending: false };
+    let forgotten = false;
+    const set = (): Promise<void> =>
+      this.#set(savepoint, () => {
+        this.#drop(open);
+        open.stranger = undefined;
+        if (!forgotten) this.#manual.push(open);
+      });
+    return {
+      begun: set(),
+      again: set,
+      release: (from) => this.#endManual(open, from, 'release'),
+      undo: (from) => this.#endManual(open, from, 'undo'),
+      forget: () => {
+        forgotten = true;
+        this.#drop(open);
+      },
     };
   }
 
@@ -232,7 +257,7 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
       return this.#unexpected(whyMarked(this.#rollbackOnly, threw), this.#rollbackOnly.cause);
     const { broken } = this.transaction;
     if (broken) return this.#unexpected(whyBroken(this.transaction, threw), broken);
-    if (this.#manual.some(({ ending }) => !ending)) {
+    if (this.#manual.some(({ ending, named }) => !ending && !named)) {
       return this.#unexpected(
         'a hand-written transaction inside it was neither committed nor rolled back. End it in a finally block',
       );
@@ -282,7 +307,15 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     }).catch(() => this.refuseWaiting());
   }
 
-  async #endManual(open: OpenManual, from: AmbientScope, how: 'release' | 'rollback'): Promise<void> {
+  #set(savepoint: string, sent: () => void): Promise<void> {
+    return this.#control(this.transaction.dialect.savepoint(savepoint), { sent });
+  }
+
+  async #endManual(
+    open: OpenManual,
+    from: AmbientScope,
+    how: 'release' | 'rollback' | 'undo',
+  ): Promise<void> {
     if (from !== this && (from as Scope).isInside(this)) {
       // It would wait for the scope that it is asked in, which waits for it.
       throw new SavepointOrderError(
@@ -290,33 +323,44 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
       );
     }
     const { dialect } = this.transaction;
-    const text =
-      how === 'release' ? dialect.releaseSavepoint(open.savepoint) : dialect.undoSavepoint(open.savepoint);
+    const texts = {
+      release: dialect.releaseSavepoint(open.savepoint),
+      rollback: dialect.undoSavepoint(open.savepoint),
+      undo: `ROLLBACK TO SAVEPOINT ${open.savepoint}`,
+    };
     open.ending = true;
-    const ended = this.#control(text, {
+    const ended = this.#control(texts[how], {
       skip: () => {
-        if (this.#manual.at(-1) === open) return false;
+        const index = this.#manual.indexOf(open);
+        const inside = this.#manual.slice(index + 1);
+        // A SAVEPOINT of its own ends with it.
+        if (index !== -1 && inside.every(({ by, named }) => named && by === open.by)) return false;
         // One that ended out of order has marked the scope: it is rolled back already, as far as it can be.
-        if (how === 'rollback' && !this.#manual.includes(open)) return true;
+        if (how === 'rollback' && index === -1) return true;
         throw this.#outOfOrder(open);
       },
       sent: () => {
-        this.#manual.pop();
-        if (how === 'rollback' && open.stranger) this.#lost(open.label, open.stranger);
+        this.#manual.length = this.#manual.indexOf(open) + (how === 'undo' ? 1 : 0);
+        if (how !== 'release' && open.stranger) this.#lost(open.label, open.stranger);
+        open.stranger = undefined;
       },
     });
     await ended.finally(() => (open.ending = false));
   }
 
   #outOfOrder(open: OpenManual): SavepointOrderError {
-    const index = this.#manual.indexOf(open);
-    if (index !== -1) this.#manual.splice(index, 1);
+    this.#drop(open);
     const error = new SavepointOrderError(
       `${open.label} in "${this.name}" ended while one that began after it was still open. Hand-written transactions on one connection ` +
         'must end in reverse order: await one before the next, or use dataSource.transaction(callback) or propagation NESTED, which take turns.',
     );
     this.setRollbackOnly({ by: open.label, cause: error, requested: false });
     return error;
+  }
+
+  #drop(open: OpenManual): void {
+    const index = this.#manual.indexOf(open);
+    if (index !== -1) this.#manual.splice(index, 1);
   }
 
   #lost(label: string, stranger: string): void {

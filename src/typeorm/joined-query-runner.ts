@@ -1,5 +1,13 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { type AmbientScope, HandWrittenTransactions, StaleLeaseError } from '../connection/index.js';
+import {
+  type AmbientScope,
+  currentFrame,
+  frameNaming,
+  type HandWords,
+  HandWrittenTransactions,
+  runInFrame,
+  StaleLeaseError,
+} from '../connection/index.js';
 import { HoldfastError } from '../core/index.js';
 import type { QueryRunnerConstructor, QueryRunnerInternals } from './typeorm-types.js';
 
@@ -17,6 +25,12 @@ export interface JoinedTransaction {
 
 /** Makes the QueryRunners of one data source inside transactions. */
 export type JoinedQueryRunnerConstructor = new (transaction: JoinedTransaction) => QueryRunnerInternals;
+
+const WORDS: HandWords = {
+  label: 'a hand-written QueryRunner transaction',
+  begin: 'BEGIN',
+  where: 'on this QueryRunner',
+};
 
 /** How nearly every statement begins, and none that begins or ends a transaction: what that is, the drivers know. */
 const ORDINARY = /^\s*(?:select|insert|update|delete|with)\b/i;
@@ -114,7 +128,7 @@ export function joinedQueryRunnerOf(
 
     #ownTransactions(): HandWrittenTransactions {
       if (!this.#handWritten) {
-        this.#handWritten = new HandWrittenTransactions('a hand-written QueryRunner transaction');
+        this.#handWritten = new HandWrittenTransactions(WORDS);
         this.#client = this.#transaction.clientFor(this.#handWritten);
       }
       return this.#handWritten;
@@ -131,11 +145,17 @@ export function joinedQueryRunnerOf(
   return JoinedQueryRunner as unknown as JoinedQueryRunnerConstructor;
 }
 
-/** For a QueryRunner made outside: its statements are part of a transaction that it is first used in all the same. */
+/**
+ * For a QueryRunner made outside: its statements are part of a transaction that it is first used in all the same. Messages
+ * call its own transactions as they call those of one that was made inside.
+ */
 export function unwrapErrorsOf(runner: QueryRunner): QueryRunner {
+  const start = runner.startTransaction.bind(runner);
+  const startTransaction: typeof start = (level) =>
+    runInFrame(frameNaming(WORDS.label, currentFrame()), () => start(level));
   const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
   const unwrapping = (...args: unknown[]): Promise<unknown> => query(...args).catch(unwrapHoldfastError);
-  return Object.assign(runner, { query: unwrapping });
+  return Object.assign(runner, { query: unwrapping, startTransaction });
 }
 
 /** TypeORM wraps whatever a driver throws; an error of ours has its own name and code, and says so better unwrapped. */

@@ -150,8 +150,8 @@ describe.each(everyWay)('a failed statement is swallowed and the method returns:
     await expectCleanPool(work.pool, db);
   });
 
-  test('a savepoint around the statement repairs it: committed', async () => {
-    await cell.opening.run(async () => {
+  test('a savepoint around the statement repairs it where it has a client: committed; else it is refused', async () => {
+    const called = cell.opening.run(async () => {
       const handle = await work.capture();
       await handle.insert('before');
       await handle.query('SAVEPOINT mine');
@@ -159,8 +159,15 @@ describe.each(everyWay)('a failed statement is swallowed and the method returns:
       await handle.query('ROLLBACK TO SAVEPOINT mine');
       await handle.insert('after');
       await handle.release();
+      return 'committed';
     });
-    expect(await labelsIn(db)).toEqual(['before', 'after']);
+    // What serves each call by itself cannot tell whose savepoint it is asked to undo.
+    const oneByOne = ['pool.query()', 'TypeORM EntityManager', 'TypeORM repository', 'Prisma client'];
+    const refusedOne = oneByOne.includes(cell.way.name);
+    expect(await called.catch(({ code }: { code: string }) => code)).toBe(
+      refusedOne ? 'TRANSACTION_CONTROL' : 'committed',
+    );
+    expect(await labelsIn(db)).toEqual(refusedOne ? [] : ['before', 'after']);
     await expectCleanPool(work.pool, db);
   });
 

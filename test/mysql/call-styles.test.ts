@@ -289,7 +289,7 @@ describe('transactions by hand', () => {
     },
   );
 
-  test('a savepoint of SQL is an ordinary statement', async () => {
+  test('a savepoint of SQL is undone on the connection that it was set on', async () => {
     await runInTransaction(async () => {
       connection = await pool.getConnection();
       await connection.query(insert, ['kept']);

@@ -30,6 +30,21 @@ describe('Prisma’s $transaction inside a transaction', () => {
     expect(await committedLabels(db)).toEqual(['before', 'after']);
   });
 
+  test('has savepoints by hand of its own; those of calls by themselves cannot be told apart', async () => {
+    await runInTransaction(async () => {
+      await prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`SAVEPOINT a`;
+        await tx.entry.create({ data: { label: 'undone' } });
+        await tx.$executeRaw`ROLLBACK TO SAVEPOINT a`;
+        await tx.entry.create({ data: { label: 'kept' } });
+        await expect(prisma.$executeRaw`ROLLBACK TO SAVEPOINT a`).rejects.toMatchObject({
+          code: 'TRANSACTION_CONTROL',
+        });
+      });
+    });
+    expect(await committedLabels(db)).toEqual(['kept']);
+  });
+
   test('an array of which one fails is undone as a whole, and only it', async () => {
     await runInTransaction(async () => {
       await add('before');

@@ -96,9 +96,11 @@ test.each([
 ])('%j undoes what came after the savepoint, and no more', async (text) => {
   await runInTransaction(async () => {
     await insert('before');
-    await pool.query('SAVEPOINT mine');
-    await insert('undone');
-    await pool.query(text);
+    const client = await pool.connect();
+    await client.query('SAVEPOINT mine');
+    await client.query("INSERT INTO entry (label) VALUES ('undone')");
+    await client.query(text);
+    client.release();
     await insert('after');
   });
   expect(await labels()).toEqual(['before', 'after']);

@@ -69,7 +69,7 @@ export class MariadbTransactionConnection {
   async #statement(text: string, call: Call<unknown>): Promise<unknown> {
     this.#lent.loan?.used(text);
     const control = readControl(text);
-    if (control && control.verb !== 'commit implicitly') {
+    if (control && this.#lent.carriesOut(control)) {
       await this.#lent.control(control);
       return answerWithoutServer();
     }

@@ -1,10 +1,22 @@
-import { type AmbientScope, refuseEnd } from '../../ambient-scope.js';
+import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
+import {
+  type HandWords,
+  HandWrittenTransactions,
+  isCarriedOut,
+  type ManualControl,
+  type ManualTransactions,
+} from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import type { TestLoan } from '../../test-loan.js';
-import type { ManualControl } from './mysql-control.js';
+import type { MysqlControl } from './mysql-control.js';
+
+const WORDS: HandWords = {
+  label: 'a hand-written START TRANSACTION',
+  begin: 'START TRANSACTION',
+  where: 'on this connection',
+};
 
 /** The part of a connection that is lent inside a transaction which is the same for both drivers. */
 export class LentConnection {
@@ -18,7 +30,7 @@ export class LentConnection {
   constructor(managed: ManagedPool, bound: AmbientScope, handWritten?: ManualTransactions) {
     this.#managed = managed;
     this.#bound = bound;
-    this.handWritten = handWritten ?? new HandWrittenTransactions('a hand-written START TRANSACTION');
+    this.handWritten = handWritten ?? new HandWrittenTransactions(WORDS);
   }
 
   /** A captured connection used in a nested scope of the same transaction belongs to that scope, as anything run there. */
@@ -47,12 +59,13 @@ export class LentConnection {
     );
   }
 
-  /** Carries out START TRANSACTION, COMMIT or ROLLBACK, which are not sent. */
-  async control(control: ManualControl): Promise<void> {
-    const { verb } = control;
-    if (verb === 'begin') return this.handWritten.begin(this.scope, control);
-    if (await this.handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.scope)) return;
-    if (this.#bound.autocommit) return;
-    throw refuseEnd(verb.toUpperCase(), this.scope, 'START TRANSACTION on this connection');
+  /** Whether it is carried out here. */
+  carriesOut(control: MysqlControl): control is ManualControl {
+    return control.verb !== 'commit implicitly' && isCarriedOut(control, this.scope);
+  }
+
+  /** Carries out what is not sent as it is. */
+  control(control: ManualControl): Promise<void> {
+    return this.handWritten.carryOut(control, this.scope);
   }
 }

@@ -1,5 +1,6 @@
-import type { ManualModes } from '../../ambient-scope.js';
 import { TransactionControlError } from '../../errors.js';
+import type { ManualControl } from '../../hand-written.js';
+import { readSavepoint } from '../../savepoint-control.js';
 import { commitsImplicitly } from './implicit-commit.js';
 
 /** A statement that a hand-written transaction begins or ends with, or that ends the one around it. */
@@ -8,29 +9,29 @@ export type MysqlControl =
   /** The server commits before it executes it. `statement` is its first words: never a value, a URL or a password. */
   | { readonly verb: 'commit implicitly'; readonly statement: string };
 
-/** What a hand-written transaction begins or ends with. */
-export type ManualControl =
-  ({ readonly verb: 'begin' } & ManualModes) | { readonly verb: 'commit' | 'rollback' };
-
 /** The first word of everything that is looked at more closely. */
 const FIRST_WORD =
-  /^(?:begin|start|commit|rollback|xa|set|create|alter|drop|rename|truncate|grant|revoke|lock|unlock|analyze|check|optimize|repair|flush|reset|cache|load|install|uninstall|stop|change)\b/i;
+  /^(?:begin|start|commit|rollback|savepoint|release|xa|set|create|alter|drop|rename|truncate|grant|revoke|lock|unlock|analyze|check|optimize|repair|flush|reset|cache|load|install|uninstall|stop|change)\b/i;
 const BEGIN = /^(?:begin(?:\s+work)?|start\s+transaction\b.*)$/is;
 const END = /^(commit|rollback)(?:\s+work)?(?:\s+and\s+no\s+chain)?(?:\s+no\s+release)?$/i;
-const ROLLBACK_TO_SAVEPOINT = /^rollback\s+(?:work\s+)?to\b/i;
 /** MariaDB's block of statements outside a procedure. */
 const COMPOUND = /^begin\s+not\s+atomic\b/i;
 const READ_ONLY = /\bread\s+only\b/i;
 const AUTOCOMMIT = /^set\b[^;]*?\bautocommit\b/i;
 /**
- * Recognises START TRANSACTION, COMMIT and ROLLBACK, and what commits implicitly; savepoint statements are ordinary
- * statements of a transaction. Throws {@link TransactionControlError} for what would end the transaction as a whole.
+ * Recognises START TRANSACTION, COMMIT and ROLLBACK, SAVEPOINT, RELEASE and ROLLBACK TO, each by itself, and what commits
+ * implicitly. Throws {@link TransactionControlError} for what would end more than it began.
  */
 export function readControl(text: string): MysqlControl | undefined {
   const start = startOfStatement(text);
   if (!FIRST_WORD.test(text.slice(start, start + 10))) return undefined;
   const statement = text.slice(start).replace(/[\s;]+$/, '');
-  if (ROLLBACK_TO_SAVEPOINT.test(statement) || COMPOUND.test(statement)) return undefined;
+  if (COMPOUND.test(statement)) return undefined;
+  if (/^(?:savepoint|release|rollback)\b/i.test(statement)) {
+    const savepoint = readSavepoint(statement);
+    // The server does not tell capital letters from small ones.
+    if (savepoint) return { ...savepoint, name: savepoint.name.toLowerCase(), replaces: true };
+  }
   if (commitsImplicitly(statement)) return { verb: 'commit implicitly', statement: namesOf(statement) };
   if (AUTOCOMMIT.test(statement)) {
     throw new TransactionControlError(
@@ -43,7 +44,10 @@ export function readControl(text: string): MysqlControl | undefined {
     if (BEGIN.test(statement))
       return { verb: 'begin', isolationLevel: undefined, readOnly: READ_ONLY.test(statement) };
     const end = END.exec(statement);
-    if (end) return { verb: end[1]!.toLowerCase() as 'commit' | 'rollback' };
+    if (end) {
+      const verb = end[1]!.toLowerCase() as 'commit' | 'rollback';
+      return { verb, sent: verb.toUpperCase() };
+    }
   }
   throw new TransactionControlError(
     `A statement that begins with ${statement.split(/\s/, 1)[0]!.toUpperCase()} would begin or end a transaction behind its owner's back and was not sent. ` +

@@ -125,7 +125,7 @@ export class Mysql2TransactionConnection {
   #perform(call: RecordedCall, work: CallWork): Promise<unknown[]> {
     try {
       const control = work.sql === undefined ? undefined : readControl(work.sql);
-      if (control && control.verb !== 'commit implicitly')
+      if (control && this.#lent.carriesOut(control))
         return this.#lent.control(control).then(() => answerWithoutServer(call));
       work.commitsImplicitly = control?.statement;
       return this.#lent.scope.submit(work);

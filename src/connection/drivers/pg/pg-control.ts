@@ -1,15 +1,9 @@
-import type { ManualModes } from '../../ambient-scope.js';
 import { TransactionControlError } from '../../errors.js';
+import type { ManualControl } from '../../hand-written.js';
+import { readSavepoint } from '../../savepoint-control.js';
 
-/** A statement that a hand-written transaction begins or ends with. */
-export type PgControl =
-  | ({ readonly verb: 'begin' } & ManualModes)
-  /** `sent` is the word that it was sent as: END is a COMMIT. */
-  | { readonly verb: 'commit' | 'rollback'; readonly sent: string };
-
-const FIRST_WORD = /^(?:begin|start|commit|end|rollback|abort|prepare)\b/i;
+const FIRST_WORD = /^(?:begin|start|commit|end|rollback|abort|prepare|savepoint|release)\b/i;
 const PREPARE_TRANSACTION = /^prepare\s+transaction\b/i;
-const ROLLBACK_TO_SAVEPOINT = /^rollback\s+(?:work\s+|transaction\s+)?to\b/i;
 const BEGIN = /^(?:begin(?:\s+(?:work|transaction))?|start\s+transaction)\b/i;
 const END = /^(?:(commit|end)|rollback|abort)(?:\s+(?:work|transaction))?(?:\s+and\s+no\s+chain)?$/i;
 const READ_ONLY = /\bread\s+only\b/i;
@@ -17,16 +11,17 @@ const ISOLATION =
   /\bisolation\s+level\s+(read\s+uncommitted|read\s+committed|repeatable\s+read|serializable)\b/i;
 
 /**
- * Recognises BEGIN, COMMIT and ROLLBACK. `ROLLBACK TO`, `SAVEPOINT` and `RELEASE` are ordinary statements of a
- * transaction. Throws {@link TransactionControlError} for what would end the transaction as a whole.
+ * Recognises BEGIN, COMMIT and ROLLBACK, SAVEPOINT, RELEASE and ROLLBACK TO, each by itself. Throws
+ * {@link TransactionControlError} for what would end more than it began.
  */
-export function readControl(text: string): PgControl | undefined {
+export function readControl(text: string): ManualControl | undefined {
   const start = startOfStatement(text);
   if (!FIRST_WORD.test(text.slice(start, start + 10))) return undefined;
   const statement = withoutEnd(text.slice(start));
   if (/^prepare\b/i.test(statement) && !PREPARE_TRANSACTION.test(statement)) return undefined;
+  const savepoint = readSavepoint(statement);
+  if (savepoint || /^(?:savepoint|release)\b/i.test(statement)) return savepoint;
   if (!statement.includes(';')) {
-    if (ROLLBACK_TO_SAVEPOINT.test(statement)) return undefined;
     if (BEGIN.test(statement)) {
       return {
         verb: 'begin',

@@ -1,13 +1,19 @@
-import { type AmbientScope, refuseEnd, type SessionWork } from '../../ambient-scope.js';
+import type { AmbientScope, SessionWork } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
 import { LeaseReleasedError, TransactionControlError } from '../../errors.js';
-import { HandWrittenTransactions, type ManualTransactions } from '../../hand-written.js';
+import {
+  type HandWords,
+  HandWrittenTransactions,
+  isCarriedOut,
+  type ManualControl,
+  type ManualTransactions,
+} from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
 import type { Session } from '../../session.js';
 import type { TestLoan } from '../../test-loan.js';
 import { makeQuery } from './make-query.js';
 import { memberReader } from './member-reader.js';
-import { type PgControl, readControl } from './pg-control.js';
+import { readControl } from './pg-control.js';
 import type { PgSession } from './pg-session.js';
 import type { PgCallback, PgClient, PgPool, PgQuery } from './pg-types.js';
 import { writes } from './transaction-id.js';
@@ -122,14 +128,14 @@ export class PgTransactionClient {
 
   /** Most clients serve a single statement, and begin nothing. */
   get #handWritten(): ManualTransactions {
-    return (this.#given ??= new HandWrittenTransactions('a hand-written BEGIN'));
+    return (this.#given ??= new HandWrittenTransactions(WORDS));
   }
 
   #run(query: PgQuery): Promise<unknown> {
     const text = typeof query.text === 'string' ? query.text : undefined;
     try {
       const control = text === undefined ? undefined : readControl(text);
-      if (control) return this.#control(control);
+      if (control && isCarriedOut(control, this.#scope)) return this.#control(control);
       // As long as nothing was begun by hand, nothing is asked for by whoever began it.
       const by = this.#given ?? this;
       return this.#scope.submit(new PgStatement(query, { text, by })).catch(leadToCaller);
@@ -138,17 +144,9 @@ export class PgTransactionClient {
     }
   }
 
-  async #control(control: PgControl): Promise<unknown> {
-    if (control.verb === 'begin') {
-      await this.#handWritten.begin(this.#scope, control);
-      return controlResult(control.verb);
-    }
-    const { verb } = control;
-    const ended = await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope);
-    if (!ended && !this.#bound.autocommit) {
-      throw refuseEnd(control.sent, this.#scope, 'BEGIN on this client');
-    }
-    return controlResult(verb);
+  async #control(control: ManualControl): Promise<unknown> {
+    await this.#handWritten.carryOut(control, this.#scope);
+    return controlResult(control.verb);
   }
 
   #submit(submittable: object & { callback?: unknown }, values: unknown, callback: unknown): unknown {
@@ -169,6 +167,8 @@ export class PgTransactionClient {
     return submittable;
   }
 }
+
+const WORDS: HandWords = { label: 'a hand-written BEGIN', begin: 'BEGIN', where: 'on this client' };
 
 /** One query of `pg` as a piece of work. */
 class PgStatement implements SessionWork<unknown> {
@@ -198,7 +198,7 @@ function leadToCaller(error: unknown): never {
 }
 
 function controlResult(verb: string): object {
-  return { command: verb.toUpperCase(), rowCount: null, oid: null, rows: [], fields: [] };
+  return { command: verb.toUpperCase().split(' ', 1)[0], rowCount: null, oid: null, rows: [], fields: [] };
 }
 
 /** The text of a query, of a config object, or of a driver object that brings its own protocol. */

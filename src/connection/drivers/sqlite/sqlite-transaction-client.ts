@@ -1,13 +1,15 @@
-import { type AmbientScope, refuseEnd } from '../../ambient-scope.js';
+import type { AmbientScope } from '../../ambient-scope.js';
 import { ambientScope } from '../../context.js';
-import { HandWrittenTransactions } from '../../hand-written.js';
+import { type HandWords, HandWrittenTransactions } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
-import { firstWordOf, readControl } from './sqlite-control.js';
+import { readControl } from './sqlite-control.js';
 import type { SqliteSession } from './sqlite-session.js';
+
+const WORDS: HandWords = { label: 'a hand-written BEGIN', begin: 'BEGIN', where: 'here' };
 
 /**
  * What an ORM's driver asks for its turn on the connection inside a transaction: each statement goes to the
- * transaction's queue, and BEGIN, COMMIT and ROLLBACK become a savepoint.
+ * transaction's queue, and a transaction by hand becomes a savepoint.
  */
 export class SqliteTransactionClient {
   readonly #managed: ManagedPool;
@@ -17,7 +19,7 @@ export class SqliteTransactionClient {
   constructor(managed: ManagedPool, scope: AmbientScope, handWritten?: HandWrittenTransactions) {
     this.#managed = managed;
     this.#bound = scope;
-    this.#handWritten = handWritten ?? new HandWrittenTransactions('a hand-written BEGIN');
+    this.#handWritten = handWritten ?? new HandWrittenTransactions(WORDS);
   }
 
   /** Takes the transaction's connection without a statement. */
@@ -25,21 +27,17 @@ export class SqliteTransactionClient {
     await this.#scope.connect();
   }
 
-  /** Runs `work`, which sends `text`, when it is its turn. `undefined` for BEGIN, COMMIT and ROLLBACK, which are not sent. */
+  /** Runs `work`, which sends `text`, when it is its turn. `undefined` for what is not sent as it is: BEGIN, COMMIT and the like. */
   async run<T>(text: string, work: () => Promise<T>): Promise<T | undefined> {
-    const verb = readControl(text);
-    if (!verb) {
+    const control = readControl(text);
+    if (!control) {
       return this.#scope.submit({
         text,
         by: this.#handWritten,
         run: (session, prefix) => (session as SqliteSession).run(work, prefix),
       });
     }
-    if (verb === 'begin') {
-      await this.#handWritten.begin(this.#scope, { isolationLevel: undefined, readOnly: false });
-    } else if (!(await this.#handWritten.end(verb === 'commit' ? 'release' : 'rollback', this.#scope))) {
-      throw refuseEnd(firstWordOf(text), this.#scope, 'BEGIN here');
-    }
+    await this.#handWritten.carryOut(control, this.#scope);
     return undefined;
   }
 
