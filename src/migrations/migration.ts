@@ -35,8 +35,13 @@ export interface ResolvedMigration {
    * of its version is called `<script>#down`.
    */
   readonly script: string;
-  /** Flyway's CRC32 of the whole file's lines, as a signed 32-bit integer. */
+  /**
+   * Flyway's CRC32 of the whole file's lines, as a signed 32-bit integer; of a repeatable SQL file that is about to be run,
+   * with the values of its placeholders.
+   */
   readonly checksum: number;
+  /** The CRC32 of the file as it is, where `checksum` is another one. A row that has it is up to date, too, as in Flyway. */
+  readonly checksumOfFile?: number;
   /** SHA-256 of the file's bytes in hex, as Prisma keeps it. */
   readonly sha256: string;
   /**

@@ -19,7 +19,7 @@ export const MIGRATION_STATES = {
   FUTURE: 'Applied, and above every file: a newer release was here.',
   FUTURE_FAILED: 'A newer release failed half-way here.',
   CHANGED: 'Applied, and its file is another one now: refused.',
-  OUTDATED: 'A repeatable one whose file was edited; the next `up` runs it again.',
+  OUTDATED: 'A repeatable one whose file, or a value in it, was changed; the next `up` runs it again.',
   SUPERSEDED: 'An earlier run of what ran again later.',
   UNDONE: 'It was applied and taken back; its file is pending again.',
   AVAILABLE: 'An undo file whose version is applied.',

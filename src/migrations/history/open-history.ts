@@ -5,7 +5,7 @@ import type { ParsedHistoryOptions } from '../options.js';
 import type { History } from './history.js';
 import { PrismaHistory } from './prisma-history.js';
 import { RankedHistory } from './ranked-history.js';
-import { TABLE_DIALECTS } from './table-dialect.js';
+import { placeOf, type SessionPlace } from './table-dialect.js';
 
 /**
  * The history that the options name. Its schema is settled here, once: a migration may empty the search path, so every
@@ -15,11 +15,10 @@ import { TABLE_DIALECTS } from './table-dialect.js';
 export async function openHistory(
   session: MigrationSession,
   options: ParsedHistoryOptions,
+  here?: SessionPlace,
 ): Promise<History> {
-  const [here] = await session.query<{ schema: string | null; user: string }>(
-    TABLE_DIALECTS[session.dialect].whereAmI,
-  );
-  const schema = options.schema ?? here?.schema;
+  const { schema: current, user } = here ?? (await placeOf(session));
+  const schema = options.schema ?? current;
   if (schema == null) {
     if (session.dialect === 'mysql')
       throw new InvalidOptionsError(
@@ -29,7 +28,7 @@ export async function openHistory(
       'No schema of the search path exists, or the user may use none of them. Name one with `schema`, or GRANT USAGE ON SCHEMA public TO the user.',
     );
   }
-  const place = { schema, name: options.table, user: here?.user ?? 'unknown' };
+  const place = { schema, name: options.table, user };
   return options.format === 'prisma'
     ? new PrismaHistory(place, session.dialect)
     : new RankedHistory(options.format, place, session.dialect);

@@ -2,7 +2,7 @@ import type { MigrationSession } from '../database/session.js';
 
 /** What differs between databases in the tables that holdfast keeps. */
 export interface TableDialect {
-  /** The schema that unqualified names are created in, and the user. */
+  /** A {@link SessionPlace}. */
   readonly whereAmI: string;
   readonly currentTime: string;
   /** The type of a point in time with microseconds. */
@@ -19,7 +19,8 @@ export interface TableDialect {
 }
 
 const postgres: TableDialect = {
-  whereAmI: 'SELECT current_schema()::text AS "schema", current_user::text AS "user"',
+  whereAmI: `SELECT current_schema()::text AS "schema", current_user::text AS "user",
+    current_user::text AS "login", current_database()::text AS "database"`,
   currentTime: 'clock_timestamp()',
   timeType: 'timestamptz',
   tableOptions: '',
@@ -35,7 +36,8 @@ const postgres: TableDialect = {
 };
 
 const mysql: TableDialect = {
-  whereAmI: "SELECT DATABASE() AS `schema`, SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS `user`",
+  whereAmI: `SELECT DATABASE() AS \`schema\`, SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS \`user\`,
+    SUBSTRING_INDEX(USER(), '@', 1) AS \`login\`, DATABASE() AS \`database\``,
   currentTime: 'CURRENT_TIMESTAMP(6)',
   timeType: 'DATETIME(6)',
   tableOptions: ' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
@@ -50,6 +52,23 @@ export const TABLE_DIALECTS: Readonly<Record<MigrationSession['dialect'], TableD
   postgres,
   mysql,
 };
+
+/** Where a session is. */
+export interface SessionPlace {
+  /** The schema that unqualified names are created in. */
+  readonly schema: string | null;
+  /** Whose rights count. */
+  readonly user: string;
+  /** Who logged in: on MySQL the account of `user` may be another one. */
+  readonly login: string;
+  readonly database: string | null;
+}
+
+/** Asks the server. */
+export async function placeOf(session: MigrationSession): Promise<SessionPlace> {
+  const [place] = await session.query<SessionPlace>(TABLE_DIALECTS[session.dialect].whereAmI);
+  return place ?? { schema: null, user: 'unknown', login: 'unknown', database: null };
+}
 
 export interface TablePlace {
   readonly schema: string;

@@ -38,6 +38,11 @@ export function isSameSql(
   return checksumsOfBoth && checksumsOfBoth === 'equal';
 }
 
+/** Whether the row of a repeatable file has a checksum that knows nothing of the values of its placeholders. */
+export function isOfFileAlone(file: ResolvedMigration, row: Pick<AppliedMigration, 'checksum'>): boolean {
+  return file.checksumOfFile !== undefined && row.checksum === file.checksumOfFile;
+}
+
 /** Whether the description is another one, which is harmless as long as the content is the same. */
 export function isRenamed(file: ResolvedMigration, row: AppliedMigration): boolean {
   return storedDescription(file.description) !== storedDescription(row.description);
@@ -54,6 +59,7 @@ function compareChecksums(
   const [applied, found] =
     row.checksum === undefined ? [row.sha256, file.sha256] : [row.checksum, file.checksum];
   if (applied === undefined) return undefined;
+  if (isOfFileAlone(file, row)) return 'equal';
   if (file.sha256OfLineEnds?.includes(String(applied))) return 'equal';
   return applied === found ? 'equal' : { what: 'checksum', applied: String(applied), found: String(found) };
 }

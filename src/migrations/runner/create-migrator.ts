@@ -6,12 +6,14 @@ import type { MigrationEvent, MigrationListener } from '../events.js';
 import type { History } from '../history/history.js';
 import { Journal } from '../history/journal.js';
 import { openHistory } from '../history/open-history.js';
+import { placeOf } from '../history/table-dialect.js';
 import type { Migrator } from '../migrator.js';
 import { type MigratorOptions, type ParsedMigratorOptions, readMigratorOptions } from '../options.js';
 import { searchPath } from './postgres-settings.js';
 import { explainOwnError } from './explain-own-error.js';
 import { HiddenValues } from './hide-values.js';
 import type { RunContext } from './run-context.js';
+import { scriptValues } from './script-values.js';
 import { UnprotectedTables } from './unprotected-tables.js';
 
 /**
@@ -86,7 +88,8 @@ class DatabaseMigrator implements Migrator {
       this.#emit({ kind: 'connected', database: database.description, server: `${product} ${version}` });
       const { schema } = this.#options;
       if (schema !== undefined && session.dialect === 'postgres') await session.query(searchPath(schema));
-      history = await openHistory(session, this.#options.history);
+      const place = await placeOf(session);
+      history = await openHistory(session, this.#options.history, place);
       return await work({
         options: this.#options,
         database,
@@ -94,6 +97,7 @@ class DatabaseMigrator implements Migrator {
         history,
         journal: new Journal(history, session.dialect),
         unprotected: new UnprotectedTables(session),
+        valuesFor: scriptValues(this.#options, place),
         emit: this.#emit,
       });
     } catch (error) {

@@ -3,6 +3,7 @@ import type { MigrationListener } from '../events.js';
 import type { History } from '../history/history.js';
 import type { Journal } from '../history/journal.js';
 import type { ParsedMigratorOptions } from '../options.js';
+import type { ValuesFor } from './script-values.js';
 import type { UnprotectedTables } from './unprotected-tables.js';
 
 /** What every command works with: one session, and what is kept in its database. */
@@ -13,6 +14,8 @@ export interface RunContext {
   readonly history: History;
   readonly journal: Journal;
   readonly unprotected: UnprotectedTables;
+  /** What placeholders stand for. */
+  readonly valuesFor: ValuesFor;
   /** Never throws. */
   readonly emit: MigrationListener;
 }

@@ -10,6 +10,7 @@ import type { RunContext } from './run-context.js';
 import { LeftOut } from './left-out.js';
 import { placeIn } from './place.js';
 import { ScriptFailure, ScriptProblem } from './script-problem.js';
+import { isBuiltIn, noValueProblem } from './script-values.js';
 import { ProfileBuilder, type ScriptProfile } from './script-profile.js';
 import { TransactionControl } from './transaction-control.js';
 
@@ -58,12 +59,11 @@ export class Script {
       let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
       const leftOut = new LeftOut(() => builder.noTransaction);
       const control = new TransactionControl(() => builder.noTransaction);
-      const onUndeclared = (name: string, { line }: SourcePosition): void =>
-        context.emit({
-          kind: 'note',
-          script,
-          message: `\${${name}} in line ${line} is no declared placeholder: it was left as it is.`,
-        });
+      const onUndeclared = (name: string, position: SourcePosition): void => {
+        if (isBuiltIn(name)) throw noValueProblem(name, position);
+        const message = `\${${name}} in line ${position.line} is no declared placeholder: it was left as it is.`;
+        context.emit({ kind: 'note', script, message });
+      };
       for await (const items of groupsOf(source, language, onUndeclared))
         for (const item of items) {
           if (item.kind === 'comment') {
@@ -125,6 +125,6 @@ function groupsOf(
   { split }: Language,
   onUndeclared?: (name: string, position: SourcePosition) => void,
 ): AsyncIterable<readonly ScriptItem[]> {
-  const { placeholders } = context.options;
+  const placeholders = context.valuesFor(body.path);
   return split(replacePlaceholders(readSqlBody(body, { script }), { placeholders, onUndeclared }));
 }

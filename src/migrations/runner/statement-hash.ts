@@ -3,6 +3,7 @@ import type { JournalEntry } from '../history/journal.js';
 import { abridge } from '../sql/abridge.js';
 import { sourceText } from '../sql/source-text.js';
 import type { Statement } from '../sql/statement.js';
+import { isBuiltIn } from './script-values.js';
 
 /** The hash of a segment of the journal: over the texts of its statements. */
 export function hashOf(statement?: Statement): Hash {
@@ -10,8 +11,14 @@ export function hashOf(statement?: Statement): Hash {
   return statement ? addTo(hash, statement) : hash;
 }
 
-export function addTo(hash: Hash, { text }: Statement): Hash {
-  return hash.update(text).update('\0');
+export function addTo(hash: Hash, statement: Statement): Hash {
+  return hash.update(withoutBuiltIns(statement)).update('\0');
+}
+
+/** What Flyway's own placeholders stand for is another thing in the next run, which has to know the statement again. */
+function withoutBuiltIns({ text, replacements }: Statement): string {
+  const builtIns = replacements?.filter(({ source }) => isBuiltIn(source.slice(2)));
+  return builtIns === undefined ? text : sourceText({ text, replacements: builtIns });
 }
 
 /** What the journal says of statements, from the first to the last. */

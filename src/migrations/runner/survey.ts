@@ -10,6 +10,7 @@ import { plan } from '../planning/make-plan.js';
 import { withBegun } from '../planning/with-begun.js';
 import { resolveMigrations } from '../sources/resolve-migrations.js';
 import type { MigrationSources } from '../sources/sources.js';
+import { withRepeatableChecksums } from './repeatable-checksums.js';
 import type { RunContext } from './run-context.js';
 import { lockOf } from './with-lock.js';
 
@@ -28,8 +29,9 @@ export interface Survey {
 }
 
 /** Reads the directories. Throws `InvalidMigrationsError`. */
-export function readSources({ options }: RunContext): Promise<MigrationSources> {
-  return resolveMigrations(options);
+export async function readSources({ options, valuesFor }: RunContext): Promise<MigrationSources> {
+  const sources = await resolveMigrations(options);
+  return { ...sources, migrations: await withRepeatableChecksums(sources.migrations, valuesFor) };
 }
 
 export interface SurveyOptions extends PlanOptions {

@@ -1,6 +1,6 @@
 import type { NewHistoryRow } from '../../migration.js';
 import type { RepairResult } from '../../migrator.js';
-import { differenceOf } from '../../planning/differences.js';
+import { differenceOf, isOfFileAlone } from '../../planning/differences.js';
 import type { PlanEntry } from '../../planning/plan.js';
 import { Callbacks } from '../callbacks.js';
 import type { RunContext } from '../run-context.js';
@@ -55,6 +55,13 @@ async function forgetFailures(
 async function realign({ session, history }: RunContext, { plan }: Survey): Promise<string[]> {
   const changes: string[] = [];
   for (const { state, row, migration } of plan.entries) {
+    if (state === 'SUCCESS' && row && migration && isOfFileAlone(migration, row)) {
+      await history.update(session, row.installedRank, { checksum: migration.checksum });
+      changes.push(
+        `Took over the checksum of ${migration.script} with the values of its placeholders, which count as those that it was run with: other ones make it run again from now on.`,
+      );
+      continue;
+    }
     if (state !== 'CHANGED' || !row || !migration) continue;
     const { checksum, sha256, description, script } = migration;
     // The words of the refusal that led here.
