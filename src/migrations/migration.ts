@@ -6,6 +6,9 @@ import type { Version } from './version.js';
  */
 export type MigrationKind = 'versioned' | 'repeatable' | 'baseline' | 'undo';
 
+/** Another tool that runs migrations in code; umzug stands for Sequelize, too. */
+export type ForeignTool = 'typeorm' | 'umzug';
+
 /** What a migration consists of. */
 export type MigrationBody =
   | {
@@ -21,6 +24,8 @@ export type MigrationBody =
       readonly path: string;
       /** Which of the module's functions: `up`, or `down` for its undo. */
       readonly direction: 'up' | 'down';
+      /** The tool that a `down` needs, by its text: what another tool ran is known here, and can be run by that alone. */
+      readonly writtenFor?: ForeignTool;
     };
 
 /** A migration that was found in the directories. */

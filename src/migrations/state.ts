@@ -23,7 +23,7 @@ export const MIGRATION_STATES = {
   SUPERSEDED: 'An earlier run of what ran again later.',
   UNDONE: 'It was applied and taken back; its file is pending again.',
   AVAILABLE: 'An undo file whose version is applied.',
-  UNAVAILABLE: 'An undo file whose version is not applied.',
+  UNAVAILABLE: 'An undo file whose version is not applied, or a `down` that needs another tool.',
   DELETED: 'It was applied, and `repair` noted that its file is gone on purpose.',
 } as const;
 

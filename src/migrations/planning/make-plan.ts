@@ -156,7 +156,9 @@ function fileState(migration: ResolvedMigration, context: PlanContext): Migratio
   if (version === undefined) return 'PENDING';
   switch (kind) {
     case 'undo':
-      return context.runs.currentOf(version)?.row.success === true ? 'AVAILABLE' : 'UNAVAILABLE';
+      return canUndo(migration) && context.runs.currentOf(version)?.row.success === true
+        ? 'AVAILABLE'
+        : 'UNAVAILABLE';
     case 'baseline':
       if (migration === context.startsWith) return 'PENDING';
       return context.runs.highest === undefined && isAbove(version, context.target)
@@ -171,6 +173,8 @@ function fileState(migration: ResolvedMigration, context: PlanContext): Migratio
         : 'PENDING';
   }
 }
+
+const canUndo = ({ body }: ResolvedMigration) => body.kind === 'sql' || body.writtenFor === undefined;
 
 const KINDS: readonly MigrationKind[] = ['baseline', 'versioned', 'undo', 'repeatable'];
 

@@ -1,5 +1,6 @@
 import type { AppliedMigration, ResolvedMigration } from '../migration.js';
 import type { Problem } from '../migrator.js';
+import { FOREIGN_TOOLS } from '../sources/foreign-code.js';
 import { compareVersions, parseVersion, type Version, versionKey } from '../version.js';
 import type { MakeUndoPlan, PlanUndoOptions, UndoStep } from './plan.js';
 import { highestOf, readRuns, type Run } from './runs.js';
@@ -79,7 +80,17 @@ function explain(
       state: 'FAILED',
       message: `${script} failed half-way. Bring it to an end first: \`up\` says how.`,
     };
-  if (undo !== undefined || version === undefined) return undefined;
+  if (version === undefined) return undefined;
+  const file = `U${version.text}__${row.description.replaceAll(' ', '_')}.sql`;
+  if (undo?.body.kind === 'code' && undo.body.writtenFor !== undefined) {
+    const { what, given, call, page } = FOREIGN_TOOLS[undo.body.writtenFor];
+    return {
+      script,
+      state: 'UNAVAILABLE',
+      message: `${script} is ${what}: its \`down\` needs ${given}, which holdfast does not have. Write ${file}, or let \`down\` take a MigrationContext: \`${call}\` becomes \`context.sql(text)\`. ${page} shows both.`,
+    };
+  }
+  if (undo !== undefined) return undefined;
   if (highestFile === undefined || compareVersions(version, highestFile) > 0)
     return {
       script,
@@ -89,6 +100,6 @@ function explain(
   return {
     script,
     state: 'SUCCESS',
-    message: `${script} has no undo script. Write U${version.text}__${row.description.replaceAll(' ', '_')}.sql, or the \`down\` of its own form.`,
+    message: `${script} has no undo script. Write ${file}, or the \`down\` of its own form.`,
   };
 }

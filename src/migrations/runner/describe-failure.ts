@@ -38,9 +38,9 @@ export function describeFailure(failure: ScriptFailure, story: RunStory): Holdfa
       ? `Interrupted before ${story.script}: ${sentence(problem.message)}`
       : `${story.script}${where}: ${sentence(hidden.in(problem.message))}`,
     ...(place?.text ? [`  ${abridge(hidden.in(place.text))}`] : []),
-    story.stoppedBefore ? '' : failure.left.trim(),
+    story.stoppedBefore ? '' : ofCommand(failure.left.trim(), story),
     runSentence(story),
-    `Next: ${hidden.in(failure.next ?? problem.next ?? defaultNext(failure))}`,
+    `Next: ${hidden.in(ofCommand(failure.next ?? problem.next ?? defaultNext(failure), story))}`,
   ];
   const message = lines.filter((line) => line !== '').join('\n');
   hidden.inError(problem);
@@ -60,6 +60,11 @@ export function describeFailure(failure: ScriptFailure, story: RunStory): Holdfa
     case 'interrupted':
       return new MigrationInterruptedError(message, details);
   }
+}
+
+/** What is to be run again is what was run: whoever knows what went wrong does not know in which of them. */
+function ofCommand(text: string, { verb }: RunStory): string {
+  return verb === 'undone' ? text.replaceAll('`up`', '`undo`') : text;
 }
 
 function defaultNext({ problem, effect }: ScriptFailure): string {

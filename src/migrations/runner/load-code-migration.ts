@@ -1,5 +1,6 @@
 import { messageOf } from '../../core/index.js';
-import type { ResolvedMigration } from '../migration.js';
+import type { ForeignTool, ResolvedMigration } from '../migration.js';
+import { FOREIGN_TOOLS, toolOfFunction } from '../sources/foreign-code.js';
 import type { MigrationContext } from './migration-context.js';
 import { ScriptProblem } from './script-problem.js';
 
@@ -25,24 +26,33 @@ export async function loadCodeMigration({ path, direction }: CodeBody): Promise<
   if (typeof run !== 'function') {
     throw new ScriptProblem(`it exports no function ${direction}`, { next: SHAPE });
   }
-  if (isTypeormStyle(migration)) {
-    throw new ScriptProblem(
-      'it is a migration class of TypeORM: its `up(queryRunner)` needs a QueryRunner, and holdfast has none to give',
-      {
-        next: 'Write its statements into a .sql file, or let `up` take a MigrationContext: `queryRunner.query(text)` becomes `context.sql(text)`. "Coming from TypeORM" in the documentation of holdfast/migrations shows both.',
-      },
-    );
-  }
-  if (isSequelizeStyle(run)) {
-    throw new ScriptProblem(
-      'it is a migration of umzug or Sequelize: its `up(queryInterface)` needs a QueryInterface, and holdfast has none to give',
-      {
-        next: 'Write its statements into a .sql file, or let `up` take a MigrationContext: `queryInterface.sequelize.query(text)` becomes `context.sql(text)`. docs/coming-from-umzug.md shows both.',
-      },
-    );
-  }
+  const tool = toolOfFunction(run as () => unknown) ?? toolOfClass(migration, run);
+  if (tool !== undefined) throw foreignProblem(tool, direction);
   const isTransactional = (module['transaction'] ?? migration['transaction']) !== false;
-  return { isTransactional, run: (context) => Promise.resolve(run.call(migration, context) as unknown) };
+  return {
+    isTransactional,
+    run: async (context) => run.call(migration, refusingContext(context, direction)) as unknown,
+  };
+}
+
+function foreignProblem(tool: ForeignTool, direction: CodeBody['direction']): ScriptProblem {
+  const { what, given, call, page } = FOREIGN_TOOLS[tool];
+  const file = direction === 'up' ? 'a .sql file' : 'U<version>__<description>.sql';
+  return new ScriptProblem(
+    `it is ${what}: its \`${direction}\` needs ${given}, which holdfast does not have`,
+    {
+      next: `Write its statements into ${file}, or let \`${direction}\` take a MigrationContext: \`${call}\` becomes \`context.sql(text)\`. ${page} shows both.`,
+    },
+  );
+}
+
+/** umzug's functions find all that they need in a member `context`: what asks for it is told so, wherever it does. */
+function refusingContext(context: MigrationContext, direction: CodeBody['direction']): MigrationContext {
+  return Object.defineProperty(context, 'context', {
+    get: () => {
+      throw foreignProblem('umzug', direction);
+    },
+  });
 }
 
 async function load(path: string): Promise<Record<string, unknown>> {
@@ -74,16 +84,9 @@ function readMigration(module: Record<string, unknown>): Record<string, unknown>
   throw new ScriptProblem('it exports neither `up` nor `down`', { next: SHAPE });
 }
 
-/** TypeORM names the class after its time: `AddOrders1700000000000`. */
-function isTypeormStyle(migration: Record<string, unknown>): boolean {
+/** TypeORM names the class after its time, `AddOrders1700000000000`; a function of it may have been rewritten for a context. */
+function toolOfClass(migration: Record<string, unknown>, run: object): ForeignTool | undefined {
   const className = (migration.constructor as { name?: string } | undefined)?.name ?? '';
-  if (/\d{13}$/.test(className)) return true;
-  const source =
-    typeof migration['up'] === 'function' ? Function.prototype.toString.call(migration['up']) : '';
-  return /^[^)]*\bqueryRunner\b/.test(source);
-}
-
-/** By the name of its parameter, `up: async (queryInterface, Sequelize)` and `up({ context: queryInterface })`. */
-function isSequelizeStyle(run: unknown): boolean {
-  return /^[^)]*\bqueryInterface\b/.test(Function.prototype.toString.call(run));
+  const takesOurs = /^[^()]*\((?:\s*\)|\s*\{|[^)]*context)/i.test(Function.prototype.toString.call(run));
+  return /\d{13}$/.test(className) && !takesOurs ? 'typeorm' : undefined;
 }

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../../core/index.js';
 import { Digester, type FileDigest } from './digest.js';
+import type { ForeignTool } from '../migration.js';
 import type { FoundFile } from './find-files.js';
+import { toolOfDown } from './foreign-code.js';
 import { forEachChunk } from './read-chunks.js';
 import { type Section, SectionFinder } from './sections.js';
 
@@ -9,6 +11,8 @@ export interface ReadFile extends FoundFile {
   readonly digest: FileDigest;
   /** The directions that it says it holds; none for a file that is one direction. */
   readonly sections: ReadonlySet<Section>;
+  /** Of code: whom its `down` is written for, where that is not holdfast. */
+  readonly downFor?: ForeignTool | undefined;
 }
 
 const CHUNK_BYTES = 256 * 1024;
@@ -33,14 +37,15 @@ export async function readFiles(
 async function readOne(
   { path, name }: FoundFile,
   buffer: Buffer,
-): Promise<Pick<ReadFile, 'digest' | 'sections'>> {
+): Promise<Pick<ReadFile, 'digest' | 'sections' | 'downFor'>> {
   const digester = new Digester();
   if (name.language === 'code') {
     const source = readFileSync(path);
     digester.update(source);
     // Whether the module has a `down` is known once it runs; that its text has not the word is enough to say no.
-    const sections: Section[] = /\bdown\b/.test(source.toString()) ? ['up', 'down'] : ['up'];
-    return { digest: digester.finish(), sections: new Set(sections) };
+    const text = source.toString();
+    const sections: Section[] = /\bdown\b/.test(text) ? ['up', 'down'] : ['up'];
+    return { digest: digester.finish(), sections: new Set(sections), downFor: toolOfDown(text) };
   }
   const finder = new SectionFinder();
   await forEachChunk(path, buffer, (chunk) => {

@@ -46,7 +46,14 @@ function preferSources(files: readonly FoundFile[]): FoundFile[] {
   return [...best.values()];
 }
 
-function toMigrations({ name, path: file, script, digest, sections }: ReadFile): ResolvedMigration[] {
+function toMigrations({
+  name,
+  path: file,
+  script,
+  digest,
+  sections,
+  downFor,
+}: ReadFile): ResolvedMigration[] {
   if (name.kind !== 'migration') return [];
   const { migration: kind, version, description, language } = name;
   const identity = { description, ...digest, ...(version !== undefined && { version }) };
@@ -59,7 +66,8 @@ function toMigrations({ name, path: file, script, digest, sections }: ReadFile):
     language === 'code' ? code(section) : ({ kind: 'sql', path: file, section } as const);
   const up = { kind, ...identity, script, body: part('up') };
   if (!sections.has('down')) return [up];
-  return [up, { kind: 'undo', ...identity, script: `${script}#down`, body: part('down') }];
+  const down = { ...part('down'), ...(downFor && { writtenFor: downFor }) };
+  return [up, { kind: 'undo', ...identity, script: `${script}#down`, body: down }];
 }
 
 /** A file of its own says more than the word `down` in a module. */
