@@ -114,6 +114,22 @@ function umzug(database: DatabaseKind, driver: 'pg' | 'mysql2'): Program {
   };
 }
 
+/** Not a peer: what Node and the driver take by themselves. */
+function bare(database: DatabaseKind, driver: 'pg' | 'mysql2'): Program {
+  return {
+    title: `${driver} alone`,
+    database,
+    jobs: ['small'],
+    layout: plain,
+    prepare: ({ url, folder }) => ({
+      file: process.execPath,
+      args: [join(bench, 'dist/bench/src/migrate/bare-runner.js'), driver, folder],
+      env: { DATABASE_URL: url },
+      cwd: bench,
+    }),
+  };
+}
+
 const nodePgMigrate: Program = {
   title: 'node-pg-migrate',
   database: 'postgres',
@@ -153,11 +169,13 @@ export const PROGRAMS: readonly Program[] = [
   umzug('postgres', 'pg'),
   nodePgMigrate,
   dbmate('postgres'),
+  bare('postgres', 'pg'),
   mariadbClient,
   holdfast('mysql', 'mariadb'),
   holdfast('mysql', 'mysql2'),
   umzug('mysql', 'mysql2'),
   dbmate('mysql'),
+  bare('mysql', 'mysql2'),
 ];
 
 /** Writes the files that the program reads. */

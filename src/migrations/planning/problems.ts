@@ -24,7 +24,7 @@ export function problemOf(entry: PlanEntry, context: ProblemContext): Problem | 
 /** What is told of a run that failed half-way where the journal knows how far it came: `up` is not refused by it. */
 export function resumableProblemOf({ migration, row, state }: PlanEntry, begun: BegunScript): Problem {
   const script = migration?.script ?? row?.script ?? '';
-  const message = `${script} failed half-way${row ? on(row) : ''}, and what it had done stays: ${howFar(begun)} The next \`up\` goes on where it stopped: first correct the statement that failed, or what it met in the database. ${ANEW}`;
+  const message = `${script} ended half-way${row ? on(row) : ''}, and what it had done stays: ${howFar(begun)} The next \`up\` goes on where it stopped. Where a statement failed, correct that first, or what it met in the database. ${ANEW}`;
   return { script, state, message };
 }
 

@@ -27,7 +27,7 @@ describe.each(drivers)('a migration that failed half-way, by %s', (driver) => {
     expect(problems).toMatchObject([
       {
         state: 'FAILED',
-        message: expect.stringMatching(/^V1__a\.sql failed half-way.*`up` goes on where it stopped/),
+        message: expect.stringMatching(/^V1__a\.sql ended half-way.*`up` goes on where it stopped/),
       },
     ]);
     expect(await files.migrator().validate()).toEqual({ problems, pending });
