@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { InvalidOptionsError, managePool, unmanagePool } from 'holdfast';
 import { managePrisma, prismaSource, UnsupportedPrismaClientError } from 'holdfast/prisma';
@@ -7,6 +9,9 @@ import { PrismaClient } from './generated/client.js';
 import { startPrismaApp } from './prisma-app.js';
 
 const db = useDatabase();
+const { peerDependencies } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
+  peerDependencies: Record<string, string>;
+};
 
 function refusal(client: PrismaClient): string {
   try {
@@ -73,6 +78,17 @@ describe('managePrisma refuses', () => {
       expect(prismaSource(prisma)).toBeDefined();
     },
   );
+
+  test('a client of each older version that may be installed beside it, for the sake of migrations', () => {
+    const ranges = peerDependencies['@prisma/client']!.split(' || ');
+    expect(ranges).toEqual(['^5.0.0', '^6.0.0', '^7.0.0']);
+    for (const version of ranges.slice(0, -1).map((range) => range.slice(1))) {
+      const client = { _clientVersion: version, _engineConfig: {} } as unknown as PrismaClient;
+      expect(refusal(client)).toMatch(
+        new RegExp(`version ${version}, .*npm install prisma@7 @prisma/client@7`),
+      );
+    }
+  });
 
   test('a client without a driver adapter, as Prisma 6 makes it', () => {
     const old = { _clientVersion: '6.19.0', _engineConfig: {} };
