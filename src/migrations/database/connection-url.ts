@@ -40,6 +40,11 @@ export function readConnectionUrl(text: string): ConnectionUrl {
   }
   const strayAt = url.username === '' && /@/.test(url.pathname + url.search);
   if (url.hash !== '' || strayAt) throw unreadable();
+  for (const name of ONCE)
+    if (new Set(url.searchParams.getAll(name)).size > 1)
+      throw new InvalidOptionsError(
+        `The database url gives ${name} twice, with two values: keep one of them.`,
+      );
   const host = url.hostname === EMPTY_HOST ? '' : url.hostname;
   return {
     dialect,
@@ -52,6 +57,9 @@ export function readConnectionUrl(text: string): ConnectionUrl {
     params: new Map(url.searchParams),
   };
 }
+
+/** Parameters that decide where things go: of two of them nobody knows which one is meant. */
+const ONCE = ['schema', 'search_path', 'currentSchema', 'host', 'port', 'options'];
 
 const EMPTY_HOST = 'holdfast-empty-host';
 

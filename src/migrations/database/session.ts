@@ -1,4 +1,5 @@
 import type { Statement } from '../sql/statement.js';
+import type { UrlPlace } from './url-place.js';
 
 /** The products that are told apart. */
 export type Product = 'postgres' | 'mysql' | 'mariadb';
@@ -68,6 +69,8 @@ export interface MigrationSession {
   readonly driver: string;
   /** The driver's own connection, for migrations in code. */
   readonly native: object;
+  /** What its url wants in place of the server's search path, for whoever runs migrations to set; absent: nothing. */
+  readonly searchPath?: string | undefined;
   /** `pg_backend_pid()` / `connection_id()`. */
   readonly backendId: number;
   /** Why nothing can be sent any more, once that is so. */
@@ -116,6 +119,8 @@ export interface Database {
   readonly dialect: 'postgres' | 'mysql';
   /** For people, without the password: `postgres://shop@db.internal:5432/shop`. */
   readonly description: string;
+  /** Where its url says that things go; absent where there is none. */
+  readonly place?: UrlPlace;
   /** Opens a session. Throws `DatabaseUnreachableError` saying where and why, without secrets. */
   open(): Promise<MigrationSession>;
   /** Gives up what {@link open} keeps beside sessions. A pool that the application brought stays open. */

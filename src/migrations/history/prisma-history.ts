@@ -5,7 +5,7 @@ import type { AppliedMigration, NewHistoryRow } from '../migration.js';
 import { compareVersions, parseVersion } from '../version.js';
 import type { History, HistoryChange } from './history.js';
 import type { HistoryPlace } from './ranked-history.js';
-import { parameters, TABLE_DIALECTS, tableExists } from './table-dialect.js';
+import { createMissingSchema, parameters, TABLE_DIALECTS, tableExists } from './table-dialect.js';
 
 interface Row {
   readonly id: string;
@@ -82,6 +82,7 @@ export class PrismaHistory implements History {
 
   async create(session: MigrationSession): Promise<void> {
     const { time, count, options } = this.#dialect;
+    if (session.dialect === 'postgres') await createMissingSchema(session, this.schema);
     const default_ = session.dialect === 'mysql' ? 'CURRENT_TIMESTAMP(3)' : 'now()';
     await session.query(`CREATE TABLE ${this.table} (
       id VARCHAR(36) PRIMARY KEY NOT NULL,

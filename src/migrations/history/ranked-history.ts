@@ -2,7 +2,13 @@ import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { AppliedMigration, HistoryType, NewHistoryRow } from '../migration.js';
 import { parseVersion } from '../version.js';
 import type { History, HistoryChange } from './history.js';
-import { parameters, TABLE_DIALECTS, tableExists, type TableDialect } from './table-dialect.js';
+import {
+  createMissingSchema,
+  parameters,
+  TABLE_DIALECTS,
+  tableExists,
+  type TableDialect,
+} from './table-dialect.js';
 
 interface Row {
   readonly installed_rank: number | string;
@@ -90,11 +96,7 @@ export class RankedHistory implements History {
       await session.query(`CREATE TABLE ${this.table} (${columns.join(', ')})${options}`);
       return;
     }
-    // IF NOT EXISTS would ask for the right to create one even where it is there.
-    const schemas = await session.query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [
-      this.schema,
-    ]);
-    if (schemas.length === 0) await session.query(`CREATE SCHEMA ${quote(this.schema)}`);
+    await createMissingSchema(session, this.schema);
     await session.query(`CREATE TABLE ${this.table} (${columns.join(', ')})`);
     await session.query(`CREATE INDEX ${index} ON ${this.table} (success)`);
   }

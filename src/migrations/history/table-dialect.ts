@@ -81,6 +81,13 @@ export async function tableExists(session: MigrationSession, table: TablePlace):
   return isThere!;
 }
 
+/** Creates a schema of PostgreSQL where it is missing. */
+export async function createMissingSchema(session: MigrationSession, schema: string): Promise<void> {
+  // IF NOT EXISTS would ask for the right to create one even where it is there.
+  const found = await session.query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema]);
+  if (found.length === 0) await session.query(`CREATE SCHEMA ${session.quote(schema)}`);
+}
+
 /** Of each of the tables whether it is there, in one query. */
 export async function tablesExist(
   session: MigrationSession,

@@ -1,5 +1,5 @@
 import type { MigrationSession, WhenSent } from '../database/session.js';
-import { TABLE_DIALECTS } from '../history/table-dialect.js';
+import { createMissingSchema, TABLE_DIALECTS } from '../history/table-dialect.js';
 import type { Deployer } from './deployer.js';
 import type { LockHolder } from './lock.js';
 import type { SessionMark } from './session-mark.js';
@@ -215,6 +215,7 @@ export class LockTable {
   async #create(): Promise<void> {
     const { time } = this.#words;
     try {
+      if (this.#session.dialect === 'postgres') await createMissingSchema(this.#session, this.#schema);
       await this.#query(
         `CREATE TABLE IF NOT EXISTS ${this.#table} (
            name varchar(191) NOT NULL PRIMARY KEY,

@@ -6,10 +6,9 @@ import type { MigrationEvent, MigrationListener } from '../events.js';
 import type { History } from '../history/history.js';
 import { Journal } from '../history/journal.js';
 import { openHistory } from '../history/open-history.js';
-import { placeOf } from '../history/table-dialect.js';
 import type { Migrator } from '../migrator.js';
 import { type MigratorOptions, type ParsedMigratorOptions, readMigratorOptions } from '../options.js';
-import { searchPath } from './postgres-settings.js';
+import { placed, takeSearchPath } from './search-path.js';
 import { explainOwnError } from './explain-own-error.js';
 import { HiddenValues } from './hide-values.js';
 import type { RunContext } from './run-context.js';
@@ -48,7 +47,7 @@ class DatabaseMigrator implements Migrator {
   undo: Migrator['undo'] = (options) =>
     this.#with(async (context) => (await import('./commands/undo.js')).undo(context, options));
   status: Migrator['status'] = () =>
-    this.#with(async (context) => (await import('./commands/status.js')).status(context));
+    this.#reading(async (context) => (await import('./commands/status.js')).status(context));
   validate: Migrator['validate'] = () =>
     this.#with(async (context) => (await import('./commands/validate.js')).validate(context));
   repair: Migrator['repair'] = () =>
@@ -60,16 +59,16 @@ class DatabaseMigrator implements Migrator {
   dryRun: Migrator['dryRun'] = (options) =>
     this.#with(async (context) => (await import('./commands/dry-run.js')).dryRun(context, options));
   lockHolder: Migrator['lockHolder'] = () =>
-    this.#with(async (context) => (await import('./commands/unlock.js')).lockHolder(context));
+    this.#reading(async (context) => (await import('./commands/unlock.js')).lockHolder(context));
   unlock: Migrator['unlock'] = () =>
-    this.#with(async (context) => (await import('./commands/unlock.js')).unlock(context));
+    this.#reading(async (context) => (await import('./commands/unlock.js')).unlock(context));
 
   async doctor(): ReturnType<Migrator['doctor']> {
     const { doctor } = await import('./commands/doctor.js');
     return doctor({
       options: this.#options,
       openDatabase: () => this.#open(),
-      with: (work) => this.#with(work),
+      with: (work) => this.#reading(work),
     });
   }
 
@@ -79,25 +78,32 @@ class DatabaseMigrator implements Migrator {
     await (await database?.catch(() => undefined))?.close();
   }
 
-  async #with<T>(work: (context: RunContext) => Promise<T>): Promise<T> {
+  /** For what may run files: they find their search path. */
+  #with<T>(work: (context: RunContext) => Promise<T>): Promise<T> {
+    return this.#reading(async (context) => {
+      await takeSearchPath(context);
+      return work(context);
+    });
+  }
+
+  async #reading<T>(work: (context: RunContext) => Promise<T>): Promise<T> {
     const database = await this.#open();
     const session = await database.open();
     let history: History | undefined;
     try {
       const { product, version } = session.server;
       this.#emit({ kind: 'connected', database: database.description, server: `${product} ${version}` });
-      const { schema } = this.#options;
-      if (schema !== undefined && session.dialect === 'postgres') await session.query(searchPath(schema));
-      const place = await placeOf(session);
-      history = await openHistory(session, this.#options.history, place);
+      const { options, home, place } = await placed(this.#options, database, session);
+      history = await openHistory(session, options.history, place);
       return await work({
-        options: this.#options,
+        options,
         database,
         session,
         history,
+        home,
         journal: new Journal(history, session.dialect),
         unprotected: new UnprotectedTables(session),
-        valuesFor: scriptValues(this.#options, place),
+        valuesFor: scriptValues(options, place),
         emit: this.#emit,
       });
     } catch (error) {

@@ -1,8 +1,14 @@
 import { messageOf } from '../../core/index.js';
 import { explainDatabaseError } from '../database/explain-error.js';
 import { MissingRightsError } from '../errors.js';
+import { createMissingSchema } from '../history/table-dialect.js';
 import type { RunContext } from './run-context.js';
 import { inTransaction } from './transaction.js';
+
+/** Creates the schema that is named for what migrations create: without it they would go into the next one of the search path. */
+export async function createHome({ session, history, home }: RunContext): Promise<void> {
+  if (home !== undefined && home !== history.schema) await createMissingSchema(session, home);
+}
 
 /** Creates the table of the history. Only under the lock. Throws `MissingRightsError` naming the grant. */
 export async function createOwn({ session, history, emit }: RunContext): Promise<void> {

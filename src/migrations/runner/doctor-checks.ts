@@ -3,6 +3,7 @@ import type { Product } from '../database/session.js';
 import { detectPooler } from '../locks/detect-pooler.js';
 import { grantOnTable } from './explain-own-error.js';
 import type { RunContext } from './run-context.js';
+import { forgottenPath, namesPath } from './search-path.js';
 
 type Finding = Omit<DoctorCheck, 'name'>;
 
@@ -53,11 +54,13 @@ function checkWritable({ session: { server } }: RunContext): Finding {
     : { result: 'ok', message: 'The server takes writes.' };
 }
 
-async function checkPooler({ database, session, options }: RunContext): Promise<Finding> {
+async function checkPooler(context: RunContext): Promise<Finding> {
+  const { database, session, options } = context;
   const { found, sharesSessions } = await detectPooler(database, session);
   if (!found) return { result: 'ok', message: 'No pooler was seen.' };
   if (!sharesSessions)
     return { result: 'ok', message: 'A pooler stands in between; it keeps a session for each connection.' };
+  if (namesPath(context)) return { result: 'failed', message: forgottenPath(context) };
   return options.lock.kind === 'lease'
     ? {
         result: 'ok',

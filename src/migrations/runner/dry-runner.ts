@@ -1,3 +1,4 @@
+import { createMissingSchema } from '../history/table-dialect.js';
 import type { ResolvedMigration } from '../migration.js';
 import type { DryRunScript, DryRunStatement } from '../migrator.js';
 import { applySettings, senderOptions } from './apply-in-transaction.js';
@@ -45,7 +46,9 @@ export class DryRunner {
   }
 
   async begin(): Promise<void> {
-    await begin(this.#context.session);
+    const { session, home } = this.#context;
+    await begin(session);
+    if (home !== undefined) await createMissingSchema(session, home);
     await this.#effects.start();
   }
 

@@ -1,6 +1,7 @@
 import { ValidationFailedError } from '../errors.js';
 import type { RunContext } from './run-context.js';
 import { list } from './describe-failure.js';
+import { findElsewhere, tellElsewhere } from './elsewhere.js';
 
 /** Tables that show whose migrations the schema had so far. */
 const OTHER_TOOLS: readonly (readonly [table: string, from: string])[] = [
@@ -23,19 +24,42 @@ const OBJECTS = {
 
 /**
  * Without a history, migrations are for an empty schema: they begin with its first table. Throws `ValidationFailedError`
- * for one that is not empty, and names what to do: `adopt` where another tool was here, else `baseline`.
+ * for one that is not empty, and names what to do: `adopt` where another tool was here, else `baseline`, or `--schema`.
  */
-export async function requireAdoptedSchema({ session, history }: RunContext): Promise<void> {
+export async function requireAdoptedSchema(context: RunContext): Promise<void> {
+  const message = await adoptionProblem(context);
+  if (message !== undefined) throw new ValidationFailedError(message);
+}
+
+/** Why `up` would begin with its first migration in the wrong place; undefined where it would not. */
+export async function adoptionProblem(context: RunContext): Promise<string | undefined> {
+  const { session, history } = context;
   const names = await namesIn(session, history.schema);
-  if (names.length === 0) return;
+  if (names.length === 0) return historyElsewhere(context);
   const other = OTHER_TOOLS.find(([table]) => names.includes(table) && table !== history.name);
   const advice =
     other === undefined
       ? 'If migrations up to a version are in it already, say which: `baseline V`; if another tool applied them, take over its history: `adopt --from flyway|prisma|typeorm|umzug|dbmate`.'
       : `"${other[0]}" looks like the history of ${other[1]}: take it over with \`adopt --from ${other[1]}\`. Or say up to which version it is: \`baseline V\`.`;
-  throw new ValidationFailedError(
-    `The schema ${session.quote(history.schema)} is not empty (${list(names)}), and there is no ${history.table}: nobody knows which migrations it has. ${advice}`,
-  );
+  const elsewhere =
+    other === undefined
+      ? await findElsewhere(context, [history.name, ...OTHER_TOOLS.map(([table]) => table)])
+      : [];
+  const where = elsewhere.length === 0 ? '' : ` ${tellElsewhere(elsewhere)}`;
+  return `The schema ${session.quote(history.schema)} is not empty (${list(names)}), and there is no ${history.table}: nobody knows which migrations it has. ${advice}${where}`;
+}
+
+/**
+ * The history of another tool that was to be gone on with, in a schema that nobody has named: public is where a connection
+ * comes to by itself, and all that was applied would be applied there once more.
+ */
+async function historyElsewhere(context: RunContext): Promise<string | undefined> {
+  const { history, options } = context;
+  const isNamed = options.history.schema !== undefined || history.schema !== 'public';
+  if (history.format === 'holdfast' || isNamed) return undefined;
+  const found = await findElsewhere(context, [history.name]);
+  if (found.length === 0) return undefined;
+  return `There is no ${history.table}, but ${tellElsewhere(found)} If they go into "public" from now on: \`--schema public\`.`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { MigrationSession, WhenSent } from '../database/session.js';
+import { searchPath } from './search-path.js';
 import type { ScriptSettings, SessionSettings } from './session-settings.js';
 import { runOwn } from './transaction.js';
 
@@ -10,11 +11,13 @@ import { runOwn } from './transaction.js';
 export class PostgresSettings implements SessionSettings {
   readonly #after: readonly string[];
 
-  constructor(schema: string | undefined) {
+  /** `path` is what the connection was given in place of the server's search path. */
+  constructor(schema: string | undefined, path?: string) {
+    const isNamed = schema !== undefined || path !== undefined;
     this.#after = [
       'RESET SESSION AUTHORIZATION',
       'RESET ALL',
-      ...(schema === undefined ? [] : [searchPath(schema)]),
+      ...(isNamed ? [searchPath({ schema, path })] : []),
     ];
   }
 
@@ -36,10 +39,4 @@ export class PostgresSettings implements SessionSettings {
     if (when === 'with what is next') for (const text of this.#after) session.defer({ text });
     else await runOwn(session, this.#after);
   }
-}
-
-/** Puts a schema in front of the search path that the connection began with. */
-export function searchPath(schema: string): string {
-  const name = `'${schema.replaceAll("'", "''")}'`;
-  return `SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(${name}) || ', ' || pg_catalog.current_setting('search_path'), false)`;
 }

@@ -12,6 +12,8 @@ export interface RunContext {
   readonly database: Database;
   readonly session: MigrationSession;
   readonly history: History;
+  /** The schema that is named for what migrations create, which need not exist; absent: the server finds one. */
+  readonly home?: string | undefined;
   readonly journal: Journal;
   readonly unprotected: UnprotectedTables;
   /** What placeholders stand for. */

@@ -23,5 +23,5 @@ export interface SessionSettings {
 }
 
 export function settingsFor(session: MigrationSession, schema: string | undefined): SessionSettings {
-  return session.dialect === 'mysql' ? new MysqlSettings() : new PostgresSettings(schema);
+  return session.dialect === 'mysql' ? new MysqlSettings() : new PostgresSettings(schema, session.searchPath);
 }

@@ -116,6 +116,55 @@ test.each([
   expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('secret');
 });
 
+describe('what the url says of where things go', () => {
+  test.each<[string, Driver, RegExp]>([
+    ['postgres://h/d?schema=', 'pg', /parameter schema is empty/],
+    ['postgres://h/d?search_path=%20', 'pg', /parameter search_path is empty/],
+    ['postgres://h/d?search_path=a,,b', 'pg', /is no list of schemas/],
+    ['postgres://h/d?search_path=a%20b', 'pg', /is no list of schemas/],
+    ['postgres://h/d?search_path=%22a', 'pg', /is no list of schemas/],
+    ['postgres://h/d?schema=a&schema=b', 'pg', /gives schema twice/],
+    ['postgres://h/d?search_path=a&currentSchema=b', 'pg', /both search_path and currentSchema/],
+    ['postgres://h/d?schema_search_path=a', 'pg', /schema_search_path .* Write it as schema=NAME/],
+    ['postgres://h/d?Search+Path=a', 'pg', /Search Path .* Write it as schema=NAME/],
+    ['postgres://h/d?dbname=e', 'pg', /dbname .* Put the database at the end/],
+    ['postgres://h/?database=e', 'pg', /database .* Put the database at the end/],
+    ['postgres://h/d?hostaddr=10.0.0.1', 'pg', /hostaddr .* as the host/],
+    ['postgres:///d?socket=/run/postgresql', 'pg', /socket .* host=\/folder/],
+    ['postgres://h/d?service=shop', 'pg', /service .* Write out/],
+    ['postgres://h/d?role=shop', 'pg', /role .* options=-c%20role=NAME/],
+    ['mysql://h/d?schema=e', 'mysql2', /schema .* Put the database at the end/],
+    ['mysql://h/?database=e', 'mariadb', /database .* Put the database at the end/],
+    ['mysql://h/d?search_path=e', 'mariadb', /search_path .* Put the database at the end/],
+    ['mysql://h/d?host=i', 'mysql2', /host .* in front of the path/],
+    ['mysql://h/d?unix_socket=/run/x', 'mysql2', /unix_socket .* socket=\/path/],
+  ])('is refused where it would not be heeded: %s', async (url, driver, message) => {
+    await expect(open({ url, driver })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test.each<[string, Driver, object | undefined]>([
+    ['postgres://h/d', 'pg', {}],
+    [
+      'postgres://h/d?connection_limit=5&pgbouncer=true&sslmode=disable&connect_timeout=3&pool_timeout=4&application_name=x&channel_binding=require&target_session_attrs=read-write&dbname=d',
+      'pg',
+      {},
+    ],
+    ['postgres://h/d?schema=Shop', 'pg', { schema: 'Shop', home: 'Shop' }],
+    ['postgres://h/d?schema=a&schema=a', 'pg', { schema: 'a', home: 'a' }],
+    ['postgres://h/d?search_path=Shop%2C+b', 'pg', { searchPath: 'Shop, b', home: 'shop' }],
+    ['postgres://h/d?search_path=%22A%22%22b%22,c', 'pg', { searchPath: '"A""b",c', home: 'A"b' }],
+    ['postgres://h/d?search_path=$user,public', 'pg', { searchPath: '$user,public' }],
+    ['postgres://h/d?currentSchema=shop-eu', 'pg', { searchPath: 'shop-eu', home: 'shop-eu' }],
+    ['postgres://h/d?schema=a&search_path=b', 'pg', { schema: 'a', searchPath: 'b', home: 'a' }],
+    ['mysql://h/d?schema=d&connection_limit=5&timezone=Z&sslaccept=strict', 'mysql2', undefined],
+  ])('is read: %s', async (url, driver, place) => {
+    expect((await open({ url, driver })).place).toEqual(place);
+  });
+});
+
 describe.each(DRIVERS)('a connection of %s', (driver) => {
   const server = useServer(driver);
   const withUrl = (change: (url: URL) => void): string => {

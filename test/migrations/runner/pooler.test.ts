@@ -53,6 +53,47 @@ test('what a file sets reaches no other client of the pooler', async () => {
   }
 });
 
+test.each(['schema', 'search_path'])(
+  'a %s in the url is refused in transaction mode, where it would be forgotten, and reaches no other client',
+  async (parameter) => {
+    files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+    const pooled = new URL(await through('transaction'));
+    pooled.searchParams.set(parameter, 'shop');
+    const migrator = files.migrator({ url: pooled.href, lock: { kind: 'lease' } });
+    expect((await migrator.status()).history).toBe('"shop"."holdfast_schema_history"');
+    for (const run of [migrator.up, migrator.undo, migrator.validate, migrator.dryRun])
+      expect(await failureOf(run())).toMatchObject({
+        code: 'INVALID_OPTIONS',
+        message: expect.stringMatching(/a search path holds there for one transaction.*ALTER ROLE/s),
+      });
+    const { checks } = await migrator.doctor();
+    expect(checks.find(({ name }) => name === 'pooler')).toMatchObject({
+      result: 'failed',
+      message: expect.stringContaining('a search path holds there for one transaction'),
+    });
+    pooled.searchParams.delete(parameter);
+    const pool = (engine.db as TestDatabase).pool({ connectionString: pooled.href, max: 3 });
+    const clients = await Promise.all([1, 2, 3].map(() => pool.connect()));
+    await Promise.all(clients.map((client) => client.query('BEGIN')));
+    for (const client of clients) {
+      const { rows } = await client.query('SHOW search_path');
+      client.release(true);
+      expect(rows).toEqual([{ search_path: '"$user", public' }]);
+    }
+    expect(await engine.tables()).toEqual([]);
+  },
+);
+
+test('the schema that is the one of the server by itself, as in many a url of Prisma, needs nothing of the pooler', async () => {
+  files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
+  const url = new URL(await through('transaction'));
+  url.searchParams.set('schema', 'public');
+  url.searchParams.set('pgbouncer', 'true');
+  const migrator = files.migrator({ url: url.href, lock: { kind: 'lease' } });
+  expect((await migrator.up()).applied).toHaveLength(1);
+  expect(await engine.tables()).toEqual(['a']);
+});
+
 test.each(['session', 'lease'] as const)(
   'in statement mode, which takes no transaction, `up` by a %s says so and changes nothing',
   async (kind) => {

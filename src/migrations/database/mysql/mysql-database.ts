@@ -3,6 +3,7 @@ import { DatabaseUnreachableError } from '../../errors.js';
 import { type ConnectionUrl, describeAddress } from '../connection-url.js';
 import type { Database } from '../session.js';
 import { unreachable } from '../unreachable.js';
+import { readUrlPlace } from '../url-place.js';
 import { type MariadbConnection, MariadbWire } from './mariadb-wire.js';
 import { mysqlOptionsOf } from './mysql-options.js';
 import { MysqlSession } from './mysql-session.js';
@@ -33,6 +34,7 @@ type Connect = () => Promise<MysqlWire>;
 const CANCEL_TIMEOUT_MS = 10_000;
 
 export function mysql2DatabaseOfUrl(url: ConnectionUrl, driver: Mysql2Module): Database {
+  readUrlPlace(url);
   const options = mysqlOptionsOf(url);
   return database(describe(url), async () => {
     const connection = driver.createConnection(options);
@@ -50,6 +52,7 @@ export function mysql2DatabaseOfUrl(url: ConnectionUrl, driver: Mysql2Module): D
 }
 
 export function mariadbDatabaseOfUrl(url: ConnectionUrl, driver: MariadbModule): Database {
+  readUrlPlace(url);
   const options = mysqlOptionsOf(url);
   return database(describe(url), async () => new MariadbWire(await driver.createConnection(options)));
 }

@@ -5,8 +5,9 @@ import { DatabaseUnreachableError } from '../../errors.js';
 import { describeAddress, type ConnectionUrl } from '../connection-url.js';
 import type { Database } from '../session.js';
 import { unreachable } from '../unreachable.js';
+import { readUrlPlace } from '../url-place.js';
 import { sendCancelRequest } from './pg-cancel.js';
-import { PgSession } from './pg-session.js';
+import { PgSession, type PgSessionParts } from './pg-session.js';
 import type { PgClient, PgConnection, PgModule, PgPool, PgPoolClient } from './pg-types.js';
 
 export const APPLICATION_NAME = 'holdfast migrate';
@@ -15,8 +16,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How long a connection may take to close before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000;
 
-/** Sessions of connections that are opened for this run. Throws `InvalidOptionsError` for a url that `pg` cannot read. */
+/** Sessions of connections that are opened for this run. Throws `InvalidOptionsError` for a url that cannot be followed. */
 export function pgDatabaseOfUrl(url: string, parsed: ConnectionUrl, driver: PgModule): Database {
+  const place = readUrlPlace(parsed);
   const seconds = Number(parsed.params.get('connect_timeout') ?? Number.NaN);
   const options = {
     connectionString: withoutDeprecatedMode(url, parsed),
@@ -32,6 +34,7 @@ export function pgDatabaseOfUrl(url: string, parsed: ConnectionUrl, driver: PgMo
   return {
     dialect: 'postgres',
     description,
+    place,
     close: () => Promise.resolve(),
     async open() {
       const client = makeClient(driver, options);
@@ -40,6 +43,7 @@ export function pgDatabaseOfUrl(url: string, parsed: ConnectionUrl, driver: PgMo
       try {
         await client.connect();
         return await takeOver(client, {
+          searchPath: place.searchPath,
           discard: () => closeClient(client),
           cancel: () => sendCancelRequest(client, () => makeClient(driver, options)),
         });
@@ -100,10 +104,7 @@ export function pgDatabaseOfPool(pool: PgPool): Database {
   };
 }
 
-function takeOver(
-  client: PgClient,
-  parts: { discard: () => Promise<void>; cancel: () => Promise<void> },
-): Promise<PgSession> {
+function takeOver(client: PgClient, parts: PgSessionParts): Promise<PgSession> {
   const connection = readConnection(client);
   // The application's limits for its requests are none for a migration; and in pipeline mode there is no COPY.
   if (client.connectionParameters?.query_timeout) client.connectionParameters.query_timeout = 0;

@@ -22,6 +22,8 @@ export interface PgSessionParts {
   readonly discard: () => Promise<void>;
   /** Has the server end what the connection runs now. */
   readonly cancel: () => Promise<void>;
+  /** What the url wants in place of the server's search path. */
+  readonly searchPath?: string | undefined;
 }
 
 /** A connection of `pg` that is held for the run. */
@@ -63,6 +65,10 @@ export class PgSession implements MigrationSession {
 
   get server(): ServerFacts {
     return this.#server!;
+  }
+
+  get searchPath(): string | undefined {
+    return this.#parts.searchPath;
   }
 
   get backendId(): number {

@@ -4,7 +4,7 @@ import type { HistoryType, ResolvedMigration } from '../../migration.js';
 import type { Problem, UpOptions, UpResult } from '../../migrator.js';
 import type { MigrationTask } from '../apply-migration.js';
 import { highestOf } from '../../planning/runs.js';
-import { createOwn } from '../create-own.js';
+import { createHome, createOwn } from '../create-own.js';
 import { requireAdoptedSchema } from '../foreign-schema.js';
 import type { RunContext } from '../run-context.js';
 import { type RunMoments, runTasks } from '../run-tasks.js';
@@ -55,6 +55,7 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
       await requireAdoptedSchema(context);
       await createOwn(context);
     }
+    await createHome(context);
     const applied = await runTasks(
       { context, lock, signals, callbacks: sources.callbacks, rank: lastRank(found) },
       { tasks, step: options.step, moments: MOMENTS, verb: 'applied', owed: found.owed },
