@@ -13,6 +13,8 @@ export interface History {
   readonly name: string;
   /** Quoted, with its schema: for messages and statements. */
   readonly table: string;
+  /** Whether it has a word for a migration whose file was removed on purpose. */
+  readonly canMarkDeleted: boolean;
   /** The database user, who is written into it unless the options name another. */
   readonly user: string;
   exists(session: MigrationSession): Promise<boolean>;

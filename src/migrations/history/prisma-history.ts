@@ -59,6 +59,7 @@ const FOLDER_FILE = '/migration.sql';
 /** `_prisma_migrations`, kept as Prisma Migrate keeps it, so that `prisma migrate status` reads what holdfast wrote. */
 export class PrismaHistory implements History {
   readonly format = 'prisma';
+  readonly canMarkDeleted = false;
   readonly schema: string;
   readonly name: string;
   readonly user: string;

@@ -49,6 +49,7 @@ const SINCE_BEGIN_MS = '(extract(epoch FROM clock_timestamp() - now()) * 1000)::
  */
 export class RankedHistory implements History {
   readonly format: 'holdfast' | 'flyway';
+  readonly canMarkDeleted = true;
   readonly schema: string;
   readonly name: string;
   readonly user: string;

@@ -24,7 +24,11 @@ export const plan: MakePlan = ({ resolved, applied, options = {} }) => {
     pending: pendingOf(entries, options),
     failed,
     problems: problemsOf(entries, context),
-    notes: notesOf(entries, { target: context.target, highest: context.runs.highest }),
+    notes: notesOf(entries, {
+      target: context.target,
+      highest: context.runs.highest,
+      canMarkDeleted: context.canMarkDeleted,
+    }),
     version: highestOf(
       context.runs.all
         .filter(({ role, fate, row }) => fate === 'current' && row.success && HAS_VERSION.has(role))
@@ -45,6 +49,7 @@ interface PlanContext {
   ) => ResolvedMigration | undefined;
   readonly target: Version | undefined;
   readonly allowsOutOfOrder: boolean;
+  readonly canMarkDeleted: boolean;
   /** The highest version of a file; above it is the future. */
   readonly highestFile: Version | undefined;
   /** The baseline file that is run, on a database to which no version was applied. */
@@ -79,6 +84,7 @@ function readContext(resolved: readonly ResolvedMigration[], runs: Runs, options
     fileOf: (kind, identity) => files.get(fileKey(kind, identity)),
     target,
     allowsOutOfOrder: options.outOfOrder ?? false,
+    canMarkDeleted: options.canMarkDeleted ?? true,
     highestFile: highestOf(withVersion.map(({ version }) => version)),
     startsWith,
     baseline: runs.baseline ?? startsWith?.version,
@@ -221,7 +227,10 @@ function pendingOf(entries: readonly PlanEntry[], { step }: PlanOptions): Resolv
   return [...versions, ...repeatable].slice(0, step);
 }
 
-function problemsOf(entries: readonly PlanEntry[], { runs, highestFile }: PlanContext): Problem[] {
-  const context = { highest: runs.highest, hasFiles: highestFile !== undefined };
+function problemsOf(
+  entries: readonly PlanEntry[],
+  { runs, highestFile, canMarkDeleted }: PlanContext,
+): Problem[] {
+  const context = { highest: runs.highest, hasFiles: highestFile !== undefined, canMarkDeleted };
   return entries.flatMap((entry) => problemOf(entry, context) ?? []);
 }

@@ -1,14 +1,21 @@
 import type { MigrationState } from '../state.js';
 import { compareVersions, type Version } from '../version.js';
 import { isRenamed } from './differences.js';
+import { NO_WORD_FOR_DELETED } from './problems.js';
 import type { PlanEntry, PlanNote } from './plan.js';
+
+export interface NotesContext {
+  readonly target: Version | undefined;
+  readonly highest: Version | undefined;
+  readonly canMarkDeleted: boolean;
+}
 
 /** What is worth knowing and refuses nothing. */
 export function notesOf(
   entries: readonly PlanEntry[],
-  { target, highest }: { target: Version | undefined; highest: Version | undefined },
+  { target, highest, canMarkDeleted }: NotesContext,
 ): PlanNote[] {
-  const notes = entries.flatMap((entry) => noteOf(entry) ?? []);
+  const notes = entries.flatMap((entry) => noteOf(entry, canMarkDeleted) ?? []);
   const future = entries.filter(({ state }) => state === 'FUTURE').map(({ row }) => row?.version?.text);
   if (future.length > 0)
     notes.push({
@@ -32,12 +39,12 @@ export function notesOf(
 
 const TO_RUN: ReadonlySet<MigrationState> = new Set(['PENDING', 'OUTDATED']);
 
-function noteOf({ migration, row, state }: PlanEntry): PlanNote | undefined {
+function noteOf({ migration, row, state }: PlanEntry, canMarkDeleted: boolean): PlanNote | undefined {
   const script = migration?.script ?? row?.script ?? '';
   if (state === 'MISSING' && row?.version === undefined)
     return {
       script,
-      message: `${script} was applied and is no longer there; what it made stays. \`repair\` notes that it is gone.`,
+      message: `${script} was applied and is no longer there; what it made stays. ${canMarkDeleted ? '`repair` notes that it is gone.' : NO_WORD_FOR_DELETED}`,
     };
   if (state === 'FUTURE_FAILED')
     return {

@@ -19,6 +19,8 @@ export interface PlanOptions {
   readonly step?: number | undefined;
   /** Whether a version below an applied one may run. Default: false. */
   readonly outOfOrder?: boolean | undefined;
+  /** Whether `repair` can note that a file is gone. Default: true. */
+  readonly canMarkDeleted?: boolean | undefined;
 }
 
 /**

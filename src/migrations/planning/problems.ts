@@ -11,7 +11,12 @@ export interface ProblemContext {
   readonly highest: Version | undefined;
   /** Whether there is a file with a version at all. */
   readonly hasFiles: boolean;
+  /** Whether `repair` can note that a file is gone. */
+  readonly canMarkDeleted: boolean;
 }
+
+export const NO_WORD_FOR_DELETED =
+  "Prisma's table has no word for a migration that was removed on purpose: bring it back, or delete its row by hand.";
 
 /** Why `up` is refused because of an entry, and what to do; undefined where it is not. */
 export function problemOf(entry: PlanEntry, context: ProblemContext): Problem | undefined {
@@ -62,7 +67,9 @@ function explain({ migration, row, state }: PlanEntry, context: ProblemContext):
       if (row?.version === undefined) return undefined;
       return `was applied${on(row)} and is no longer there. ${
         context.hasFiles
-          ? 'Restore the file; if it was removed on purpose, run `repair` to note that.'
+          ? context.canMarkDeleted
+            ? 'Restore the file; if it was removed on purpose, run `repair` to note that.'
+            : NO_WORD_FOR_DELETED
           : 'No file with a version was found at all: see that `directories` names the right place.'
       }`;
     case 'FAILED':

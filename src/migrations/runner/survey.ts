@@ -51,7 +51,11 @@ export async function survey(
   const made = plan({
     resolved: sources.migrations,
     applied,
-    options: { outOfOrder: context.options.outOfOrder, ...options },
+    options: {
+      outOfOrder: context.options.outOfOrder,
+      canMarkDeleted: history.canMarkDeleted,
+      ...options,
+    },
   });
   const { begun, owed } = hasJournal ? await journal.known(session) : journal.nothingKnown();
   const told = begun.length > 0 && lock === undefined ? await withRunner(context, begun) : begun;

@@ -141,8 +141,16 @@ class Search {
     const name = parseFileName(fileName);
     if (name.kind === 'migration' || name.kind === 'callback') this.#files.push({ path: file, script, name });
     else if (name.kind === 'ignored') this.#ignored.push({ script, reason: name.reason });
-    else if (name.kind === 'misnamed') this.#problems.push(`${file} is not run: ${name.reason}`);
+    else if (name.kind === 'misnamed')
+      this.#problems.push(`${file} is not run: ${reasonOfFolder(folder, fileName) ?? name.reason}`);
   }
+}
+
+/** `migration.sql` is Prisma's name: the version belongs to its folder. */
+function reasonOfFolder({ path: folder, prefix }: Folder, fileName: string): string | undefined {
+  if (fileName !== 'migration.sql' || prefix === '') return undefined;
+  const name = path.basename(folder);
+  return `the name of its folder has no version. Call the folder <version>_${name}, 0_${name} for example, to have it run once (and so its row, where Prisma has applied it: migration_name of _prisma_migrations), or _${name} to have it left alone.`;
 }
 
 const isLeftAlone = (folderName: string) => /^[._]/.test(folderName) || folderName === 'node_modules';

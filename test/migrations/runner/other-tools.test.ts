@@ -4,7 +4,7 @@ import type { Database, MigrationSession } from '../../../src/migrations/databas
 import { LockBusyError } from '../../../src/migrations/index.js';
 import { javaHashCode } from '../../../src/migrations/locks/lock-name.js';
 import { readMigratorOptions } from '../../../src/migrations/options.js';
-import { failureOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+import { failureOf, notesOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
 
 const engines = [
   ['pg', usePostgres],
@@ -95,6 +95,36 @@ describe.each(engines)('on the table of another tool, by %s', (driver, use) => {
     );
     expect((await files.migrator(options).up()).applied).toEqual([]);
   });
+
+  test.each([
+    ['without a number', 'init', []],
+    ['with one', '20240101000000_init', ['20240101000000_init/migration.sql']],
+  ])(
+    'a folder %s that Prisma applied and that is gone is not promised to `repair`',
+    async (_, name, refused) => {
+      const later = '20240102000000_add_note/migration.sql';
+      files.write({ [later]: 'CREATE TABLE a (n INT);\n' });
+      const migrator = files.migrator({ history: 'prisma' });
+      await migrator.up();
+      await engine.query(
+        `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+       SELECT '1', checksum, '${name}', started_at, finished_at, 1 FROM _prisma_migrations`,
+      );
+      const { problems } = await migrator.validate();
+      expect(problems.map(({ script }) => script)).toEqual(refused);
+      files.events.length = 0;
+      await migrator.up().catch(() => undefined);
+      const told = [...problems.map(({ message }) => message), ...notesOf(files.events)];
+      expect(told).toEqual([expect.stringMatching(/no longer there.*no word for.*delete its row by hand/)]);
+      expect(told.join('')).not.toContain('`repair`');
+
+      files.events.length = 0;
+      expect((await migrator.repair()).changes).toEqual([]);
+      expect(notesOf(files.events)).toEqual([
+        expect.stringMatching(/^(\d+_)?init\/migration\.sql .*no word for/),
+      ]);
+    },
+  );
 
   describe('a baseline file', () => {
     beforeEach(() =>

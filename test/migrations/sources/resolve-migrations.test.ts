@@ -303,6 +303,13 @@ describe('what is refused names the files and what to do', () => {
     );
   });
 
+  test('a folder of Prisma without a version: it is the folder that gets another name', async () => {
+    expect(await problemOf(directoryOf({ 'prisma/init/migration.sql': '' }))).toMatch(
+      /init.migration\.sql is not run: the name of its folder has no version\. Call the folder <version>_init, 0_init .* or _init to have it left alone\.$/,
+    );
+    expect(await problemOf(directoryOf({ 'migration.sql': '' }))).toContain('V<version>__migration.sql');
+  });
+
   test('but not more than anybody reads', async () => {
     const files = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`x${index}.sql`, '']));
     expect((await problemOf(directoryOf(files))).split('\n').at(-1)).toBe('- and 5 more');

@@ -2,6 +2,7 @@ import type { NewHistoryRow } from '../../migration.js';
 import type { RepairResult } from '../../migrator.js';
 import { differenceOf, isOfFileAlone } from '../../planning/differences.js';
 import type { PlanEntry } from '../../planning/plan.js';
+import { NO_WORD_FOR_DELETED } from '../../planning/problems.js';
 import { Callbacks } from '../callbacks.js';
 import type { RunContext } from '../run-context.js';
 import { RunSignals } from '../signals.js';
@@ -79,13 +80,15 @@ async function realign({ session, history }: RunContext, { plan }: Survey): Prom
   return changes;
 }
 
-async function markDeleted({ session, history, options }: RunContext, { plan }: Survey): Promise<string[]> {
+async function markDeleted(
+  { session, history, options, emit }: RunContext,
+  { plan }: Survey,
+): Promise<string[]> {
   const changes: string[] = [];
-  for (const { state, row } of plan.entries.filter(isGone)) {
-    if (history.format === 'prisma') {
-      changes.push(
-        `${row!.script} is ${state}: Prisma's table has no word for a deleted migration. Bring the folder back.`,
-      );
+  for (const { row } of plan.entries.filter(isGone)) {
+    if (!history.canMarkDeleted) {
+      const message = `${row!.script} is no longer there. ${NO_WORD_FOR_DELETED}`;
+      emit({ kind: 'note', script: row!.script, message });
       continue;
     }
     const { version, description, script, checksum } = row!;
