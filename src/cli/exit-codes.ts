@@ -8,7 +8,7 @@ export const EXIT_CODES = {
   2: '`status` alone: migrations are pending, or callbacks that failed.',
   3: 'It failed, and part of a migration stays in the database, or nobody knows.',
   4: 'Somebody else holds the lock.',
-  5: 'Files and history contradict each other: an edited file, a missing one, a late lower version, a failed row.',
+  5: 'Files and history contradict each other: an edited file, a missing one, a late lower version, a failed row, a schema that was not taken over.',
   6: 'A `-- verify:` clause returned rows.',
   7: 'The server answered with warnings that are not allowed.',
   64: 'The command line, the environment or the configuration file is wrong; nothing was done.',

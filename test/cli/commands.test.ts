@@ -84,6 +84,23 @@ describe.each(servers)('on $name', (server) => {
     });
   });
 
+  test('status, validate and doctor say what `up` would of a schema that was not taken over', async () => {
+    await server.query('CREATE TABLE customers (id int)');
+    const at = project(shop);
+    const message = /The schema .* is not empty \(customers\)/;
+    const up = await run(at, 'up');
+    expect(up).toMatchObject({ exitCode: 5, stderr: expect.stringMatching(message) });
+    const status = await run(at, 'status');
+    expect(status).toMatchObject({ exitCode: 5, stdout: expect.stringMatching(message) });
+    expect(status.stdout).toMatch(/PENDING[^]*✗ The schema[^]*2 migrations pending\.\n$/);
+    expect(await run(at, 'validate')).toMatchObject({ exitCode: 5, stdout: expect.stringMatching(message) });
+    expect(await run(at, 'doctor')).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(new RegExp(`✗ migrations: ${message.source}`)),
+    });
+    expect((await json(at, 'status')).last).toMatchObject({ exitCode: 5, problems: [{ state: 'PENDING' }] });
+  });
+
   describe('status', () => {
     test('exit code 2 while something is pending, 0 afterwards', async () => {
       const at = project(shop);

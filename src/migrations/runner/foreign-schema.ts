@@ -1,7 +1,9 @@
 import { ValidationFailedError } from '../errors.js';
+import type { Problem } from '../migrator.js';
 import type { RunContext } from './run-context.js';
 import { list } from './describe-failure.js';
 import { findElsewhere, tellElsewhere } from './elsewhere.js';
+import type { Survey } from './survey.js';
 
 /** Tables that show whose migrations the schema had so far. */
 const OTHER_TOOLS: readonly (readonly [table: string, from: string])[] = [
@@ -31,8 +33,19 @@ export async function requireAdoptedSchema(context: RunContext): Promise<void> {
   if (message !== undefined) throw new ValidationFailedError(message);
 }
 
+/** That as `status`, `validate` and `doctor` tell it: a problem of the first migration that would be run. */
+export async function adoptionProblems(
+  context: RunContext,
+  { hasHistory, plan }: Survey,
+): Promise<readonly Problem[]> {
+  const [first] = plan.pending;
+  if (hasHistory || first === undefined) return [];
+  const message = await adoptionProblem(context);
+  return message === undefined ? [] : [{ script: first.script, state: 'PENDING', message }];
+}
+
 /** Why `up` would begin with its first migration in the wrong place; undefined where it would not. */
-export async function adoptionProblem(context: RunContext): Promise<string | undefined> {
+async function adoptionProblem(context: RunContext): Promise<string | undefined> {
   const { session, history } = context;
   const names = await namesIn(session, history.schema);
   if (names.length === 0) return historyElsewhere(context);

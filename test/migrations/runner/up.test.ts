@@ -278,9 +278,25 @@ describe.each(engines)('up by %s', (_, use) => {
     const error = await failureOf(files.migrator().up());
     expect(error).toBeInstanceOf(ValidationFailedError);
     expect(error.message).toMatch(/not empty \(customers\).*baseline V.*adopt --from/s);
+    const problems = [{ script: 'V1__a.sql', state: 'PENDING', message: error.message }];
+    expect(await files.migrator().status()).toMatchObject({ problems, pending: ['V1__a.sql'] });
+    expect(await files.migrator().validate()).toMatchObject({ problems });
+    const check = async () =>
+      (await files.migrator().doctor()).checks.find(({ name }) => name === 'migrations');
+    expect(await check()).toEqual({ name: 'migrations', result: 'failed', message: error.message });
     await files.migrator().baseline({ version: '0' });
+    expect(await files.migrator().validate()).toMatchObject({ problems: [] });
+    expect(await check()).toMatchObject({ result: 'ok' });
     await files.migrator().up();
     expect(await engine.tables()).toEqual(['a', 'customers']);
+  });
+
+  test('a schema with tables, without a history and without files is no problem yet: `up` does nothing', async () => {
+    await engine.query('CREATE TABLE customers (n INT)');
+    files.write({ 'beforeMigrate.sql': 'SELECT 1' });
+    expect((await files.migrator().up()).applied).toEqual([]);
+    expect(await files.migrator().validate()).toEqual({ problems: [], pending: [] });
+    expect((await files.migrator().status()).problems).toEqual([]);
   });
 
   test('names the tool whose history is there', async () => {

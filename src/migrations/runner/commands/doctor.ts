@@ -5,6 +5,7 @@ import type { DoctorCheck, DoctorResult } from '../../migrator.js';
 import type { ParsedMigratorOptions } from '../../options.js';
 import { type ServerCheck, serverChecks } from '../doctor-checks.js';
 import { explainOwnError } from '../explain-own-error.js';
+import { adoptionProblems } from '../foreign-schema.js';
 import type { RunContext } from '../run-context.js';
 import { readSources, survey } from '../survey.js';
 import { lockOf } from '../with-lock.js';
@@ -57,8 +58,9 @@ async function migrationChecks(context: RunContext): Promise<DoctorCheck[]> {
   const migrations = await settle(context, {
     name: 'migrations',
     run: async () => {
-      const { plan, hasHistory } = await survey(context, await readSources(context));
-      const [first] = plan.problems;
+      const found = await survey(context, await readSources(context));
+      const { plan, hasHistory } = found;
+      const [first] = [...plan.problems, ...(await adoptionProblems(context, found))];
       if (first !== undefined) return { result: 'failed', message: first.message };
       const where = hasHistory
         ? `at version ${plan.version?.text ?? 'none'}`

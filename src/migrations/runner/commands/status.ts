@@ -3,6 +3,7 @@ import type { HistoryType, ResolvedMigration } from '../../migration.js';
 import type { StatusEntry, StatusResult } from '../../migrator.js';
 import type { PlanEntry } from '../../planning/plan.js';
 import { parseFileName } from '../../sources/file-name.js';
+import { adoptionProblems } from '../foreign-schema.js';
 import type { RunContext } from '../run-context.js';
 import { readSources, type Survey, survey } from '../survey.js';
 
@@ -11,7 +12,8 @@ const NO_MIGRATION: ReadonlySet<HistoryType> = new Set(['SCHEMA', 'DELETE']);
 
 /** What is applied, what is pending, and why `up` would refuse. Takes no lock and changes nothing. */
 export async function status(context: RunContext): Promise<StatusResult> {
-  const { plan, resumable, owed, problems } = await survey(context, await readSources(context));
+  const found = await survey(context, await readSources(context));
+  const { plan, resumable, owed } = found;
   return {
     database: context.database.description,
     history: context.history.table,
@@ -20,7 +22,7 @@ export async function status(context: RunContext): Promise<StatusResult> {
     pending: pendingOf({ plan, resumable }),
     owed: [...owed],
     runBy: plan.entries.find(({ state }) => state === 'RUNNING')?.begun?.runBy,
-    problems,
+    problems: [...found.problems, ...(await adoptionProblems(context, found))],
   };
 }
 
