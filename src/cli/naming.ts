@@ -31,8 +31,13 @@ interface NamingStyle {
 type Shape = 'single' | 'pair' | 'folder' | 'sections';
 
 const DEFAULT_STYLE: NamingStyle = { prefix: 'V', version: '0', separator: '__', shape: 'single' };
-const FOLDER = /(?:^|\/)(\d+)([-_. ])[^/]+\/(?:migration|up)\.sql$/;
-const FILE = /(?:^|\/)(?:(V)(\d+(?:[._]\d+)*)(__)|(\d+(?:\.\d+)*)([-_. ]))[^/]+$/;
+/** umzug's time, and a date with a time or without one: what is in front of the description is not all numbers with dots. */
+const TIME = String.raw`\d{4}\.\d\d\.\d\dT\d\d\.\d\d\.\d\d|\d{4}-\d\d-\d\d(?:[-T_]\d\d[-.]?\d\d[-.]?\d\d)?`;
+const NUMBERED = String.raw`(${TIME}|\d+(?:\.\d+)*)([-_. ])`;
+const FOLDER = new RegExp(String.raw`(?:^|/)${NUMBERED}[^/]+/(?:migration|up)\.sql$`);
+const FILE = new RegExp(String.raw`(?:^|/)(?:(V)(\d+(?:[._]\d+)*)(__)|${NUMBERED})[^/]+$`);
+/** What the common file systems take. */
+const LONGEST_NAME = 255;
 
 const CODE = `import type { MigrationContext } from 'holdfast/migrations';
 
@@ -43,7 +48,10 @@ export async function down({ sql }: MigrationContext): Promise<void> {}
 `;
 const SECTIONS = '-- migrate:up\n\n-- migrate:down\n';
 
-/** The files of a new migration, named as the existing ones are. Pure. Throws `UsageError` for a name without a letter. */
+/**
+ * The files of a new migration, named as the existing ones are. Pure. Throws `UsageError` for a name without a letter, and for
+ * one that no file can have.
+ */
 export function nextFiles(existing: readonly ResolvedMigration[], migration: NewMigration): NewFiles {
   const slug = migration.name
     .normalize('NFC')
@@ -53,6 +61,16 @@ export function nextFiles(existing: readonly ResolvedMigration[], migration: New
     throw new UsageError(
       `"${migration.name}" names nothing: say what the migration does, as in "add orders".`,
     );
+  const made = filesFor(existing, slug, migration);
+  const isTooLong = (name: string): boolean => Buffer.byteLength(name) > LONGEST_NAME;
+  if (made.files.some(({ name }) => name.split('/').some(isTooLong)))
+    throw new UsageError(
+      `With that name (${migration.name.length} characters) the file would be longer than a file name can be, ${LONGEST_NAME} bytes: say in fewer words what the migration does.`,
+    );
+  return made;
+}
+
+function filesFor(existing: readonly ResolvedMigration[], slug: string, migration: NewMigration): NewFiles {
   if (migration.kind === 'repeatable')
     return { files: [{ name: `R__${slug}.sql`, content: '' }], sibling: 'repeatable', isFolder: false };
   const style = styleOf(existing);
@@ -115,6 +133,40 @@ function nextVersion(version: string, now: Date): string {
         : now.toISOString().replaceAll(/\D/g, '').slice(0, version.length).padEnd(version.length, '0');
     return BigInt(next) > BigInt(version) ? next : String(BigInt(version) + 1n);
   }
+  const time = nextTime(version, now);
+  if (time !== undefined) return time;
   // The last part, with the zeros in front of it: V1.09 -> V1.10, 007 -> 008.
   return version.replace(/\d+$/, (digits) => String(BigInt(digits) + 1n).padStart(digits.length, '0'));
+}
+
+const IS_TIME = new RegExp(`^(?:${TIME})$`);
+/** Year, month, day, hour, minute and maybe second, whatever stands between them: `2026.01.31.12.00`, `2026_01_31_1200`. */
+const DIGITS_OF_TIME =
+  /^(?:19[7-9]\d|2\d{3})(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?$/;
+
+/** The current time in the form of a version that is one, or the next one after a version of the future. */
+function nextTime(version: string, now: Date): string | undefined {
+  const digits = version.replaceAll(/\D/g, '');
+  if (!IS_TIME.test(version) && !(version !== digits && DIGITS_OF_TIME.test(digits))) return undefined;
+  const highest = digits.padEnd(14, '0');
+  const current = digitsOf(now);
+  const next = current.slice(0, digits.length);
+  if (next.padEnd(14, '0') > highest) return inFormOf(version, next);
+  const isDate = digits.length === 8;
+  const [century = 0, year = 0, month = 1, ...rest] = highest.match(/\d\d/g)!.map(Number);
+  const [day = 1, hour = 0, minute = 0, second = 0] = rest;
+  const stepMs = digits.length === 12 ? 60_000 : 1000;
+  const after = new Date(Date.UTC(century * 100 + year, month - 1, day, hour, minute, second) + stepMs);
+  if (!isDate) return inFormOf(version, digitsOf(after));
+  // A date that is there already is told apart by a time.
+  return inFormOf('0000-00-00T00-00-00', current > highest ? current : digitsOf(after));
+}
+
+function digitsOf(time: Date): string {
+  return time.toISOString().replaceAll(/\D/g, '').slice(0, 14);
+}
+
+function inFormOf(version: string, digits: string): string {
+  let at = 0;
+  return version.replaceAll(/\d/g, () => digits[at++]!);
 }

@@ -1,5 +1,3 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { jsonOf, type Project, useProjects } from './project.js';
 import { useServers } from './servers.js';
 
@@ -342,57 +340,4 @@ test('sslmode=require verifies, and pg says nothing of its next major version', 
 
   expect(stderr).toMatch(/does not support SSL[^]*It has no TLS/);
   expect(stderr).not.toMatch(/warning/i);
-});
-
-describe('create', () => {
-  test('makes the next file and prints its path', async () => {
-    const at = project(shop);
-    const { exitCode, stdout } = await at.run(['create', 'add', 'prices']);
-
-    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'migrations/V3__add_prices.sql\n' });
-    expect(readFileSync(join(at.folder, 'migrations/V3__add_prices.sql'), 'utf8')).toBe('');
-  });
-
-  test('makes the directory for the first one, and prints the path from where it was called', async () => {
-    const at = project({ 'holdfast.config.json': '{ "directories": ["db/migrations"] }', 'src/x.ts': '' });
-    const { stdout } = await at.run(['create', 'init', '--undo'], { cwd: 'src' });
-
-    expect(stdout).toBe('../db/migrations/V1__init.sql\n../db/migrations/U1__init.sql\n');
-    expect(readdirSync(join(at.folder, 'db/migrations')).sort()).toEqual(['U1__init.sql', 'V1__init.sql']);
-  });
-
-  test('puts it beside the highest version', async () => {
-    const at = project({
-      'migrations/2025/V1__a.sql': '',
-      'migrations/2026/V2__b.sql': '',
-      'migrations/R__v.sql': '',
-    });
-
-    expect((await at.run(['create', 'c'])).stdout).toBe('migrations/2026/V3__c.sql\n');
-    expect((await at.run(['create', 'w', '--repeatable'])).stdout).toBe('migrations/R__w.sql\n');
-  });
-
-  test('makes a folder beside folders, and code', async () => {
-    const at = project({ 'migrations/20250101000000_a/migration.sql': '' });
-    const { stdout } = await at.run(['create', 'b']);
-
-    expect(stdout).toMatch(/^migrations\/\d{14}_b\/migration\.sql\n$/);
-    expect(existsSync(join(at.folder, stdout.trim()))).toBe(true);
-    expect((await at.run(['create', 'c', '--ts'])).stdout).toMatch(/^migrations\/\d{14}_c\.ts\n$/);
-  });
-
-  test('overwrites nothing', async () => {
-    const at = project({ 'migrations/R__v.sql': 'SELECT 1;' });
-    const { exitCode, stderr } = await at.run(['create', 'v', '--repeatable']);
-
-    expect({ exitCode, stderr }).toMatchObject({
-      exitCode: 64,
-      stderr: expect.stringContaining('is there already'),
-    });
-    expect(readFileSync(join(at.folder, 'migrations/R__v.sql'), 'utf8')).toBe('SELECT 1;');
-  });
-
-  test('--repeatable has no undo', async () => {
-    expect(await project().run(['create', 'v', '--repeatable', '--undo'])).toMatchObject({ exitCode: 64 });
-  });
 });

@@ -63,14 +63,28 @@ function directoriesOf(directories: readonly string[] | undefined): readonly str
   return directories ?? ['migrations'];
 }
 
-/** Throws {@link UsageError} for a file that is there already. */
+/** Throws {@link UsageError} for a file that is there already, or cannot be written. */
 async function write(folder: string, { files }: NewFiles): Promise<string[]> {
   const paths = files.map(({ name }) => resolve(folder, name));
   const there = paths.find((path) => existsSync(path));
   if (there !== undefined) throw new UsageError(`${there} is there already. Choose another name.`);
   for (const [index, path] of paths.entries()) {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, files[index]!.content, { flag: 'wx' });
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, files[index]!.content, { flag: 'wx' });
+    } catch (error) {
+      throw notWritten(path, error as NodeJS.ErrnoException);
+    }
   }
   return paths;
+}
+
+function notWritten(path: string, error: NodeJS.ErrnoException): unknown {
+  const { code } = error;
+  if (code === undefined) return error;
+  const advice =
+    code === 'ENAMETOOLONG'
+      ? 'Say in fewer words what the migration does.'
+      : 'Check the folder and who may write to it.';
+  return new UsageError(`${path} cannot be written (${code}). ${advice}`, { cause: error });
 }
