@@ -6,6 +6,8 @@ import type { MigrationSession } from '../database/session.js';
 import type { HistoryType, ResolvedMigration } from '../migration.js';
 import type { Adoptable } from '../migrator.js';
 import { compareVersions, parseVersion, type Version } from '../version.js';
+import { findElsewhere, tellElsewhere } from './elsewhere.js';
+import type { RunContext } from './run-context.js';
 
 /** By what a tool knows a migration again: by its name alone, or by its version, whatever the file is called. */
 export type ForeignIdentity = 'name' | 'version';
@@ -101,13 +103,14 @@ const READERS: Readonly<Record<Adoptable, Read>> = {
  * columns that the tool gives it.
  */
 export async function readForeignHistory(
-  session: MigrationSession,
+  context: RunContext,
   from: Adoptable,
   place: ForeignPlace,
 ): Promise<ForeignHistory> {
+  const { session } = context;
   if (place.column !== undefined && from !== 'umzug')
     throw new InvalidOptionsError(`--column is for umzug's table: ${from} has no name for it of its own.`);
-  if (!(await tableExists(session, place))) throw await noTable(session, from, place);
+  if (!(await tableExists(session, place))) throw await noTable(context, from, place);
   await requireColumns(session, from, place);
   return { rows: await READERS[from](session, place), identity: IDENTITIES[from] };
 }
@@ -146,35 +149,22 @@ async function requireColumns(
 }
 
 async function noTable(
-  session: MigrationSession,
+  context: RunContext,
   from: Adoptable,
   { schema, name }: ForeignPlace,
 ): Promise<InvalidOptionsError> {
+  const { session } = context;
   const others: string[] = [];
   for (const [tool, table] of Object.entries(FOREIGN_TABLES))
     if (await tableExists(session, { schema, name: table }))
       others.push(`"${table}" is there, of ${tool}: \`adopt --from ${tool}\`.`);
   const found =
     others.length > 0 ? others.join(' ') : 'No table of another tool that is known here is there either.';
+  const elsewhere = await findElsewhere(context, [name]);
+  const place = elsewhere.length > 0 ? ` ${tellElsewhere(elsewhere)}` : '';
   return new InvalidOptionsError(
-    `There is no table "${name}" in the schema "${schema}", which ${from} keeps its history in. ${found} ${await elsewhere(session, name)}If it has another name: \`adopt --from ${from} --table NAME\`; if it is in another database, the url has to name that.`,
+    `There is no table "${name}" in the schema "${schema}", which ${from} keeps its history in. ${found}${place} If it has another name: \`adopt --from ${from} --table NAME\`; if it is in another database, the url has to name that.`,
   );
-}
-
-/** Other schemas that have such a table. What is in them is migrated where `--schema` names them, too. */
-async function elsewhere(session: MigrationSession, name: string): Promise<string> {
-  const rows = await session.query<{ schema: string }>(
-    `SELECT table_schema AS ${session.quote('schema')} FROM information_schema.tables
-      WHERE table_name = ${session.placeholder(1)} ORDER BY table_schema LIMIT 5`,
-    [name],
-  );
-  if (rows.length === 0) return '';
-  const schemas = rows.map(({ schema }) => `"${schema}"`).join(', ');
-  const next =
-    session.dialect === 'mysql'
-      ? 'give the url of that database'
-      : 'name it with `--schema`, in each command';
-  return `There is one in ${schemas}: ${next}. `;
 }
 
 /** Which file here a row of theirs is: by its name, else, where their tool looks at that alone, by its version. */

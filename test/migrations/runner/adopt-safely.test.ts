@@ -11,12 +11,13 @@ describe.each(engines)('what was applied does not run again on %s', (driver, use
   const meta = driver === 'pg' ? '"SequelizeMeta"' : '`SequelizeMeta`';
   const statesOf = async (): Promise<Record<string, string>> =>
     Object.fromEntries((await files.migrator().status()).entries.map(({ script, state }) => [script, state]));
-  const hasHistory = async (): Promise<boolean> =>
-    (
-      await engine.query(
-        "SELECT 1 FROM information_schema.tables WHERE table_name = 'holdfast_schema_history'",
-      )
-    ).length > 0;
+  const hasHistory = async (): Promise<boolean> => {
+    const here = driver === 'pg' ? 'current_schema()' : 'DATABASE()';
+    const found = await engine.query(
+      `SELECT 1 FROM information_schema.tables WHERE table_name = 'holdfast_schema_history' AND table_schema = ${here}`,
+    );
+    return found.length > 0;
+  };
 
   const appliedByDbmate = async (...versions: readonly string[]): Promise<void> => {
     await engine.query('CREATE TABLE schema_migrations (version VARCHAR(100))');
@@ -218,8 +219,11 @@ describe.each(engines)('what was applied does not run again on %s', (driver, use
     try {
       await engine.query('CREATE TABLE elsewhere.schema_migrations (version VARCHAR(100))');
       const { message } = await failureOf(adoptFrom('dbmate'));
-      expect(message).toContain('There is one in "elsewhere": ');
-      expect(message).toContain(driver === 'pg' ? '`--schema`' : 'the url of that database');
+      expect(message).toContain(
+        driver === 'pg'
+          ? '"schema_migrations" is in the schema "elsewhere": if that is where migrations go, name it, `--schema elsewhere`'
+          : 'if it is in another database, the url has to name that',
+      );
     } finally {
       await engine.query(`DROP SCHEMA elsewhere${driver === 'pg' ? ' CASCADE' : ''}`);
     }

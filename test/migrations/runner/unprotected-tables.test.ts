@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationFailedError } from '../../../src/migrations/index.js';
+import type { MysqlDatabase } from '../../harness/mysql-database.js';
 import { useChildProgram } from './child-program.js';
 import { type Engine, failureOf, useMariadb, useWorkspace } from './workspace.js';
 
@@ -46,6 +47,26 @@ describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches,
     files.write({ 'V2__m.sql': `${begun}INSERT INTO ${into} SELECT 2;` });
     await files.migrator().up();
     expect(await rowsOf(engine)).toEqual([1, 2]);
+  });
+
+  test('is looked for beside a table that somebody renames just now, whose warning no statement is blamed for', async () => {
+    const db = engine.db as MysqlDatabase;
+    await files.migrator().baseline({ version: '0' });
+    for (const name of ['old_1', 'old_2']) await engine.query(`CREATE TABLE ${name} (n INT)`);
+    const [reader, other] = [await db.connection(), await db.connection()];
+    await reader.query('START TRANSACTION');
+    await reader.query('SELECT * FROM old_2');
+    // It has the first one, and waits for the second.
+    const renaming = other.query('RENAME TABLE old_1 TO new_1, old_2 TO new_2');
+    const waiting = `SELECT id FROM information_schema.processlist WHERE id = ${other.threadId} AND state LIKE 'Waiting for table metadata lock'`;
+    while ((await engine.query(waiting)).length === 0) continue;
+    try {
+      files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT);\nSELECT 1;\nINSERT INTO a VALUES (1);' });
+      expect((await files.migrator().up()).applied).toHaveLength(1);
+    } finally {
+      await reader.query('COMMIT');
+      await renaming;
+    }
   });
 
   test('begins a file that goes on with DDL: it is said what stays, and the next run goes on', async () => {

@@ -36,7 +36,7 @@ export async function adopt(
     );
   }
   const sources = await readSources(context);
-  const foreign = await readForeignHistory(session, from, { ...place, column });
+  const foreign = await readForeignHistory(context, from, { ...place, column });
   requireWritable(context);
   return withLock(context, new RunSignals({}), async (lock) => {
     const { applied, hasHistory } = await survey(context, sources, { lock });
