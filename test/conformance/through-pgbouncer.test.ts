@@ -16,10 +16,11 @@ const refuse = (): never => {
   throw boom;
 };
 
+/** One way of each kind, once. */
 const some = everyWay.filter(
-  ({ way, opening }) =>
-    ['pool.query()', 'TypeORM repository', 'Prisma client'].includes(way.name) &&
-    opening.name === 'runInTransaction()',
+  ({ way }, index) =>
+    ['pool.connect()', 'TypeORM repository', 'Prisma client'].includes(way.name) &&
+    everyWay.findIndex((other) => other.way === way) === index,
 );
 const modes: readonly PoolMode[] = ['transaction', 'session'];
 const cells = modes.flatMap((mode) =>
