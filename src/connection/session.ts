@@ -56,7 +56,7 @@ export function lostError(
 ): ConnectionLostError {
   const connection = lease ? `The connection of "${lease.holder}" to pool "${lease.pool}"` : 'The connection';
   return new ConnectionLostError(
-    `${connection} (${backend} ${backendId ?? 'unknown'}) can no longer be used: ${messageOf(lost)}. ` +
+    `${connection} (${backend} ${backendId ?? 'unknown'}) can no longer be used: ${messageOf(lost).replace(/\.$/, '')}. ` +
       'The server rolls the transaction back; run it again.',
     { cause: lost, retryable: true },
   );

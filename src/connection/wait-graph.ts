@@ -76,7 +76,8 @@ export class WaitGraph {
     const last = [...stuck].findLast((waiter) => waitsForItself(waiter, stuck, holders));
     if (!last) return;
     this.#waiters.delete(last);
-    last.refuse(this.#error(last));
+    const isNested = [...around(last, holders)].some(({ pool }) => pool === last.pool);
+    last.refuse(this.#error(last, isNested ? JOIN : KEEP_ONE_ORDER));
     this.reconsider();
   }
 
@@ -97,17 +98,22 @@ export class WaitGraph {
     return stuck;
   }
 
-  #error({ describe, pool }: Waiter): SelfDeadlockError {
+  #error({ describe, pool }: Waiter, remedy: string): SelfDeadlockError {
     const holders = this.#holders.values().filter((holder) => holder.pool === pool);
-    const names = holders.map((holder) => `"${holder.name}"`).join(', ');
+    const names = new Set(holders.map((holder) => `"${holder.name}"`));
     return new SelfDeadlockError(
       `${describe} needs one more connection of pool "${pool.name}", but all ${holders.length} are held by ` +
-        `transactions that wait for one themselves: ${names}. Join the outer transaction (REQUIRED or NESTED ` +
-        `instead of REQUIRES_NEW or NOT_SUPPORTED)${pool.onlyOne ? `: ${pool.onlyOne}.` : ", or raise the pool's max above the number of such calls that run at once."}`,
+        `transactions that wait for one themselves: ${[...names].join(', ')}. ` +
+        `${remedy}${pool.onlyOne ? `: ${pool.onlyOne}.` : ", or raise the pool's max above the number of such calls that run at once."}`,
       { retryable: true },
     );
   }
 }
+
+/** What to do where a call holds a connection of the pool that it waits for. */
+const JOIN = 'Join the outer transaction (REQUIRED or NESTED instead of REQUIRES_NEW or NOT_SUPPORTED)';
+/** The same where it holds those of other pools alone. */
+const KEEP_ONE_ORDER = "They wait for each other's pools: ask for the data sources in one order everywhere";
 
 type HoldersByFrame = ReadonlyMap<Frame, Holder>;
 

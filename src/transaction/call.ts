@@ -42,7 +42,7 @@ function limitOf({ name, options }: Call<unknown>, limited: Limited): TimeLimit 
   if (timeoutMs === undefined) return undefined;
   return new TimeLimit(timeoutMs, () => {
     const consequence = limited.committing
-      ? 'COMMIT was on its way by then, so the server is asked what became of it.'
+      ? 'COMMIT was on its way by then and cannot be taken back.'
       : 'What ran on the server was cancelled and the transaction is rolled back; statements that the method still sends are refused.';
     limited.abort(
       new TransactionTimeoutError(

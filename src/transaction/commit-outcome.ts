@@ -28,7 +28,9 @@ export async function settleCommit(
   );
   if (outcome === 'committed') return undefined;
   const why =
-    error instanceof HoldfastError ? `it was given up (${error.code}, see the cause)` : error.message;
+    error instanceof HoldfastError
+      ? `it was given up (${error.code}, see the cause)`
+      : error.message.replace(/\.$/, '');
   const what = `The connection was lost while "${name}" waited for the answer to COMMIT: ${why}.`;
   if (outcome === 'aborted') {
     const message = `${what} The server says that it was not committed; run it again.`;

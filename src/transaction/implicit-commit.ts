@@ -14,9 +14,12 @@ export function refusalOfImplicitCommit<T extends ScopeOwner>(
 ): TransactionControlError | undefined {
   const { transaction, name, parent, rollbackOnly } = scope;
   if (!transaction.allowsImplicitCommit) {
+    let outermost = scope;
+    while (outermost.parent) outermost = outermost.parent;
     return new TransactionControlError(
       `${statement} makes the server commit the transaction before it, so it was not sent. Run it before the transaction, or in ` +
-        'runOutsideTransaction(), where it must not wait for locks that the transaction holds. The option allowImplicitCommit lets it commit what came before it.',
+        'runOutsideTransaction(), where it must not wait for locks that the transaction holds. ' +
+        `allowImplicitCommit: true of "${outermost.name}", the outermost call, lets it commit what came before it; that of a call inside it does nothing.`,
     );
   }
   if (parent || manual) {

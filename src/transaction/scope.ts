@@ -201,11 +201,11 @@ export class Scope<T extends ScopeOwner = ScopeOwner> implements AmbientScope {
     };
   }
 
-  /** Remembers, in the hand-written transactions that are open, work whose asker was told that it is done. */
-  noteKept(work: Pick<SessionWork<unknown>, 'by' | 'text' | 'mayWrite'>): void {
+  /** Remembers, in the hand-written transactions that are open, work whose asker was told that it is done. `called`: in messages. */
+  noteKept(work: Partial<Pick<SessionWork<unknown>, 'by' | 'text' | 'mayWrite'>>, called?: string): void {
     for (const open of this.#manual) {
       if (open.stranger || open.by === work.by || work.mayWrite?.() === false) continue;
-      open.stranger = work.text?.trimStart().split(/\s/, 1)[0] ?? 'a driver object';
+      open.stranger = called ?? work.text?.trimStart().split(/\s/, 1)[0] ?? 'a driver object';
     }
   }
 

@@ -312,7 +312,7 @@ export class Transaction implements ScopeOwner {
       return 'rolled back';
     }
     if (scope.entered) {
-      if (this.#due.release(scope.savepoint!)) scope.parent!.noteKept({ text: `"${scope.name}"` });
+      if (this.#due.release(scope.savepoint!)) scope.parent!.noteKept({}, `"${scope.name}"`);
       this.queue.leave(scope.lane);
     }
     return 'committed';

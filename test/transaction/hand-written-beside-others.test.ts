@@ -117,6 +117,8 @@ describe.each(Object.keys(waysIn))('a hand-written transaction on %s', (way) => 
       client.release();
     },
     'a NESTED call': () => runInTransaction(() => pool.query(insert('beside')), { propagation: 'NESTED' }),
+    'a NESTED call that has a name of several words': () =>
+      runInTransaction(() => pool.query(insert('beside')), { propagation: 'NESTED', name: 'order of pens' }),
     'a REQUIRED call': () => runInTransaction(() => dataSource.query(insert('beside'))),
   };
 
@@ -135,7 +137,7 @@ describe.each(Object.keys(waysIn))('a hand-written transaction on %s', (way) => 
       const error = await call.catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(UnexpectedRollbackError);
       expect((error as Error).message).toMatch(
-        /hand-written .* inside it was rolled back, and took work with it that was asked for elsewhere meanwhile \(.+\)/,
+        /hand-written .* inside it was rolled back, and took work with it that was asked for elsewhere meanwhile \((?:"[^"]+"|[^"]+)\)/,
       );
       expect(told).toEqual(['rolled back']);
       expect(await labels()).toEqual([]);

@@ -324,6 +324,9 @@ describe('the ways to ask for it', () => {
     ]);
     const reasons = calls.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
     expect(reasons.length).toBeGreaterThan(0);
-    for (const reason of reasons) expect(reason).toMatchObject({ code: 'SELF_DEADLOCK' });
+    for (const reason of reasons) {
+      expect(reason).toMatchObject({ code: 'SELF_DEADLOCK' });
+      expect(reason.message).toMatch(/themselves: "Shop\.book"\. They wait for each other's pools/);
+    }
   });
 });
