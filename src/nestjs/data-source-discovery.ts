@@ -217,7 +217,12 @@ export class DataSourceDiscovery
       // One that the application has managed itself keeps the options that it was given.
       if (isManagedDataSource(dataSource)) manageDataSource(dataSource);
       else {
-        const options = { shutdownTimeoutMs: this.#shutdownTimeoutMs, ...(name && { name }) };
+        const { acquireTimeoutMs } = this.#options;
+        const options = {
+          shutdownTimeoutMs: this.#shutdownTimeoutMs,
+          ...(acquireTimeoutMs !== undefined && { acquireTimeoutMs }),
+          ...(name && { name }),
+        };
         this.#sources.add(manageDataSource(dataSource, options));
       }
       this.#managesAny = true;

@@ -16,6 +16,11 @@ import { type PoolMonitorModuleOptions, readPoolMonitorModuleOptions } from './p
 export interface HoldfastModuleOptions {
   /** How long `app.close()` waits for running transactions before it rolls them back, in milliseconds. Default: 10000. */
   readonly shutdownTimeoutMs?: number;
+  /**
+   * How long a request waits for a connection of a DataSource, in milliseconds, before it fails with
+   * `AcquireTimeoutError`. Default: the driver's own limit, which for pg and mysql2 is none; on SQLite 10000.
+   */
+  readonly acquireTimeoutMs?: number;
   /** Where holdfast logs. Default: pino, where it is installed. */
   readonly logger?: Logger;
   /**
@@ -52,6 +57,7 @@ export function parseModuleOptions(raw: HoldfastModuleOptions | undefined): Hold
     raw,
     {
       shutdownTimeoutMs: optional(readDurationMs),
+      acquireTimeoutMs: optional(readDurationMs),
       logger: optional(readLogger),
       poolMonitor: optional(readPoolMonitor),
     },

@@ -96,6 +96,7 @@ describe('imported twice, its options are one:', () => {
 
   test.each<[string, HoldfastModuleOptions, HoldfastModuleOptions]>([
     ['shutdownTimeoutMs', { shutdownTimeoutMs: 100 }, { shutdownTimeoutMs: 200 }],
+    ['acquireTimeoutMs', { acquireTimeoutMs: 100 }, { acquireTimeoutMs: 200 }],
     ['logger', { logger }, { logger: new RecordingLogger(), shutdownTimeoutMs: 100 }],
   ])('different values of %s are refused', async (key, first, second) => {
     const imports = [HoldfastModule.forRoot(first), HoldfastModule.forRoot(second)];
@@ -153,6 +154,7 @@ describe('options that are wrong throw InvalidOptionsError, which names them:', 
     [{ shutdownTimeout: 5 }, /no option "shutdownTimeout"; did you mean "shutdownTimeoutMs"\?/],
     [{ shutdownTimeoutMs: '5s' }, /shutdownTimeoutMs must be a number of milliseconds above 0.*but is "5s"/],
     [{ shutdownTimeoutMs: 0 }, /shutdownTimeoutMs must be .* but is 0/],
+    [{ acquireTimeoutMs: 0 }, /acquireTimeoutMs must be a number of milliseconds above 0.*but is 0/],
     [{ logger: console.log }, /logger must be a pino-shaped logger: { debug, info, warn, error }/],
     [{ logger: null }, /logger must be .* but is null/],
     ['fast', /HoldfastModule options must be an options object, but is "fast"/],

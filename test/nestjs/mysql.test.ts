@@ -37,6 +37,25 @@ class Notes {
   }
 }
 
+test('acquireTimeoutMs ends the wait for a connection of a pool that has lent all', async () => {
+  const app = await startApplication(postgres, {
+    imports: [
+      HoldfastModule.forRoot({ acquireTimeoutMs: 100 }),
+      TypeOrmModule.forRoot({ ...onMysql(), poolSize: 1 } as TypeOrmModuleOptions),
+    ],
+    providers: [Notes],
+  });
+  const runner = app.get(DataSource).createQueryRunner();
+  await runner.connect();
+  await expect(app.get(Notes).write('late')).rejects.toMatchObject({
+    code: 'ACQUIRE_TIMEOUT',
+    message: expect.stringContaining('it waited 100 ms'),
+  });
+  await runner.release();
+  await app.get(Notes).write('served');
+  expect(await mysqlLabels()).toEqual(['served']);
+});
+
 describe.each(['mysql', 'mariadb'] as const)('one data source of type %s', (type) => {
   let app: INestApplicationContext;
   let notes: Notes;
