@@ -1,3 +1,4 @@
+import { messageOf } from '../core/index.js';
 import type { Transaction } from './transaction.js';
 import type { TransactionGroup } from './transaction-group.js';
 
@@ -7,6 +8,11 @@ export function waitedFor(unit: Transaction | TransactionGroup): string {
   const waits = transactions.map(fromDatabase).find((wait) => wait !== undefined);
   if (transactions.some(({ root }) => root.hooks.checking))
     return waits ? `a before-commit hook, and that for ${waits}` : 'a before-commit hook';
+  const lost = transactions.find(({ connection }) => connection?.lost)?.connection?.lost;
+  if (!waits && lost) {
+    const why = messageOf(lost).replace(/\.$/, '');
+    return `nothing from the database any more: its connection had been lost (${why})`;
+  }
   return waits ?? 'nothing from the database: look at what its own code awaited';
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../core/index.js';
 import { runInFrame } from '../../context.js';
+import { lostError } from '../../session.js';
 import { type Done, MysqlSession } from '../mysql/mysql-session.js';
 import type { MysqlConnection, MysqlConnectionClass } from './mysql2-types.js';
 import type { RecordedCall } from './recorded-call.js';
@@ -17,6 +18,8 @@ export function isWorking({ _command, _commands }: MysqlConnection): boolean {
 export class Mysql2Session extends MysqlSession<MysqlConnection> {
   readonly #clock: Clock;
   readonly #several: SeveralStatements;
+  /** Whether it was closed on this side. */
+  #isGivenUp = false;
 
   constructor(connection: MysqlConnection, { clock, onRest }: { clock: Clock; onRest: () => void }) {
     const { status, several } = watch(connection);
@@ -67,15 +70,24 @@ export class Mysql2Session extends MysqlSession<MysqlConnection> {
 
   /** Runs a call whose caller listens to its events. */
   async #stream({ command, commands }: RecordedCall, prefix: readonly string[]): Promise<unknown[]> {
+    let told = false;
     const send = (done: Done<unknown[]>): void => {
       this.isStreaming = true;
       // A command that the server does not answer is over as soon as it is added.
-      command.once('error', done);
+      command.once('error', (error: Error) => {
+        told = true;
+        done(error);
+      });
       command.once('end', () => done(null, []));
       for (const each of commands) this.connection.addCommand(each);
     };
     try {
       return await this.send(send, prefix);
+    } catch (error) {
+      // mysql2 tells nobody who reads a stream that its connection is lost: the reader would wait for ever.
+      if (this.lost && this.isStreaming && !told && !this.#isGivenUp)
+        command.emit('error', lostError(this, 'thread'));
+      throw error;
     } finally {
       this.isStreaming = false;
     }
@@ -121,6 +133,7 @@ export class Mysql2Session extends MysqlSession<MysqlConnection> {
   }
 
   protected destroy(): void {
+    this.#isGivenUp = true;
     this.connection.stream.destroy();
   }
 
