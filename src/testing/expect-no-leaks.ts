@@ -8,7 +8,7 @@ import {
   withDefault,
 } from '../core/index.js';
 import type { ManagedPool } from '../connection/index.js';
-import { prepareJest } from './jest-circus.js';
+import { registerLast } from './jest-circus.js';
 import { LeakWatch } from './leak-watch.js';
 import { LeakedConnectionError } from './leaked-connection-error.js';
 import { afterTest, type RegisterHook, runnerHooks } from './runner-hooks.js';
@@ -74,14 +74,17 @@ export function expectNoLeaks(options?: ExpectNoLeaksOptions): void {
   beforeEach(function (): Promise<void> {
     return begin(arguments[0]);
   });
-  prepareJest(look, refuseConcurrent);
-  afterEach(look);
+  registerLast(() => void afterEach(look), { concurrent: refuseConcurrent, unobserved });
 }
 
 function refuseConcurrent(test: string): Error {
   return new LeakedConnectionError(
     `"${test}" is test.concurrent, which jest runs without the hooks of expectNoLeaks(): what it leaves out would go unnoticed. It was not run. Make it test(...).`,
   );
+}
+
+function unobserved(why: string): Error {
+  return new LeakedConnectionError(`expectNoLeaks() ${why}`);
 }
 
 function atOnce(): Error {

@@ -18,7 +18,7 @@ import {
   UNSHAREABLE,
   type Unshareable,
 } from '../connection/index.js';
-import { prepareJest } from './jest-circus.js';
+import { registerLast } from './jest-circus.js';
 import { afterTest, type RegisterHook, runnerHooks } from './runner-hooks.js';
 import { TestSharing } from './test-sharing.js';
 
@@ -77,7 +77,7 @@ export function rollbackPerTest(options?: RollbackPerTestOptions): void {
   const parsed = parse(options);
   const { beforeEach, afterEach } = runnerHooks('rollbackPerTest', parsed);
   let own: TestSharing | undefined;
-  // A refused one stays in force: what tests do without their transaction would stay in the database.
+  // A refused one stays in force while its tests run: what they do without their transaction would stay in the database.
   const rollBack = async (): Promise<void> => {
     if (!own || own.refusal) return;
     const sharing = own;
@@ -89,16 +89,19 @@ export function rollbackPerTest(options?: RollbackPerTestOptions): void {
     for (let left = running(); left?.ending && !left.refusal; left = running())
       await left.ending.catch(() => undefined);
     const other = running();
-    if (other) throw await refuse(other, other === own);
-    const sharing = new TestSharing({
-      ...parsed,
-      sources: parsed.dataSource,
-      hearsOfEnd: afterTest(test, async () => {
+    if (other) {
+      other.joined(afterTest(test, async () => other.left()));
+      throw await refuse(other, other === own);
+    }
+    const sharing = new TestSharing({ ...parsed, sources: parsed.dataSource });
+    sharing.joined(
+      afterTest(test, async () => {
+        sharing.left();
         // Where the runner gave up an afterEach that took too long, it goes on all the same.
         if (own === sharing) await rollBack();
         else await sharing.ending?.catch(() => undefined);
       }),
-    });
+    );
     own = sharing;
     setSharing(sharing);
   };
@@ -106,8 +109,7 @@ export function rollbackPerTest(options?: RollbackPerTestOptions): void {
   beforeEach(function (): Promise<void> {
     return begin(arguments[0]);
   });
-  prepareJest(rollBack, refuseConcurrent);
-  afterEach(rollBack);
+  registerLast(() => void afterEach(rollBack), { concurrent: refuseConcurrent, unobserved });
 }
 
 /** The sharing in force; it may be one of the package's other copy. */
@@ -119,6 +121,10 @@ function refuseConcurrent(test: string): Error {
   return new TestTransactionError(
     `"${test}" is test.concurrent, which jest runs without the hooks of rollbackPerTest(): what it writes would stay. It was not run. Make it test(...).`,
   );
+}
+
+function unobserved(why: string): Error {
+  return new TestTransactionError(`rollbackPerTest() ${why}`);
 }
 
 const WHERE_ONE_AFTER_THE_OTHER =
@@ -133,10 +139,10 @@ async function refuse(running: TestSharing, isOwn: boolean): Promise<Error> {
       ? 'rollbackPerTest() was asked for a second test while the first still ran. One connection cannot keep two tests apart: ' +
           'run the tests of this file one after the other (no test.concurrent, no describe.concurrent, no concurrency option, no subtests of node:test). ' +
           (running.hearsOfEnd ? '' : WHERE_ONE_AFTER_THE_OTHER) +
-          'Nothing was kept, and no further statement is taken.'
+          'Nothing was kept, and no further statement of these tests is taken.'
       : 'rollbackPerTest() was called twice for one test. Call it once, at the top of the file or in the outermost describe that it is for.',
   );
-  running.refuse(refusal);
+  running.refuseItsTests(refusal);
   await running.end(0);
   return refusal;
 }

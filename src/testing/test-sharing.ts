@@ -19,13 +19,15 @@ const ALLOWANCE_MS = 500;
 interface TestSharingOptions extends SharingOptions {
   /** How long the end waits for work that still runs, in milliseconds. */
   readonly graceMs: number;
-  /** Whether the runner tells of the end of the test even where one of its hooks has failed. */
-  readonly hearsOfEnd: boolean;
 }
 
 /** The sharing of one test. It ends once, whoever asks for it first, and however often. */
 export class TestSharing extends Sharing {
-  readonly hearsOfEnd: boolean;
+  /** Whether the runner tells of the end of each of its tests, even where one of their hooks has failed. */
+  hearsOfEnd = true;
+  /** Its tests that still run: more than one where they are refused. */
+  #tests = 0;
+  #refusesItsTests = false;
   readonly #options: TestSharingOptions;
   readonly #before = new Set(runningTransactions.on());
   /** Transactions that outlived the test. */
@@ -35,12 +37,31 @@ export class TestSharing extends Sharing {
   constructor(options: TestSharingOptions) {
     super(options);
     this.#options = options;
-    this.hearsOfEnd = options.hearsOfEnd;
   }
 
   /** Settles when the test is rolled back, where that has begun. */
   get ending(): Promise<void> | undefined {
     return this.#ending;
+  }
+
+  /** A test has begun. `hears` is whether {@link left} will be called at its end. */
+  joined(hears: boolean): void {
+    this.#tests++;
+    this.hearsOfEnd &&= hears;
+  }
+
+  /** A test is over. The last one of those that are refused takes the refusal with it. */
+  left(): void {
+    this.#tests--;
+    if (this.#tests > 0 || !this.#refusesItsTests || !this.hearsOfEnd) return;
+    this.#abortLate();
+    if (currentSharing() === this) setSharing(undefined);
+  }
+
+  /** Refuses every statement until the tests that run are over, or for ever where nobody would tell. */
+  refuseItsTests(error: Error): void {
+    this.#refusesItsTests = true;
+    this.refuse(error);
   }
 
   /** Rolls back, and puts the sharing out of force. Rejects with what is to fail the test. */

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { BuiltPackage } from '../core/built-package.js';
 
 const root = join(__dirname, '../..');
@@ -11,10 +12,19 @@ export interface RunnerOutcome {
   readonly output: string;
 }
 
-/** A folder with the files of `fixtures/`, where `holdfast` is the package as it is built, and test runners to run them. */
+/**
+ * A folder with the files of `fixtures/`, where `holdfast` is the package as it is built, and test runners to run them: ours,
+ * or those of `packages`, which npm installs.
+ */
 export class RunnerProject {
   readonly #built = new BuiltPackage();
   readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-runners-'));
+  readonly #runners = mkdtempSync(join(tmpdir(), 'holdfast-other-runners-'));
+  readonly #packages: Readonly<Record<string, string>>;
+
+  constructor(packages: Readonly<Record<string, string>> = {}) {
+    this.#packages = packages;
+  }
 
   async create(): Promise<void> {
     await this.#built.build();
@@ -27,8 +37,9 @@ export class RunnerProject {
     cpSync(join(__dirname, 'fixtures'), this.#folder, { recursive: true });
     mkdirSync(join(this.#folder, 'node_modules'));
     symlinkSync(built, join(this.#folder, 'node_modules/holdfast'));
-    for (const name of ['mysql2', 'pg', 'vitest']) {
-      symlinkSync(join(root, 'node_modules', name), join(this.#folder, 'node_modules', name));
+    if (Object.keys(this.#packages).length > 0) await this.#install();
+    for (const name of new Set(['mysql2', 'pg', 'vitest', ...Object.keys(this.#packages)])) {
+      symlinkSync(this.#installed(name), join(this.#folder, 'node_modules', name));
     }
   }
 
@@ -46,26 +57,39 @@ export class RunnerProject {
       '--config',
       join(this.#folder, 'vitest.config.mjs'),
     ];
-    return this.#run([join(root, 'node_modules/vitest/vitest.mjs'), ...args, ...options], databaseUrl);
+    return this.#run([join(this.#installed('vitest'), 'vitest.mjs'), ...args, ...options], databaseUrl);
   }
 
   nodeTest(databaseUrl: string, files: readonly string[]): Promise<RunnerOutcome> {
     return this.#run(['--test', '--test-concurrency=2', '--test-reporter=spec', ...files], databaseUrl);
   }
 
-  jest(databaseUrl: string, file: string): Promise<RunnerOutcome> {
+  jest(databaseUrl: string, file: string, options: readonly string[] = []): Promise<RunnerOutcome> {
     const config = {
       rootDir: this.#folder,
       testMatch: [`**/${file}`],
       moduleFileExtensions: ['js', 'cjs', 'json'],
     };
     const args = ['--config', JSON.stringify(config), '--verbose', '--no-color', '--ci'];
-    return this.#run([join(root, 'node_modules/jest/bin/jest.js'), ...args], databaseUrl);
+    return this.#run([join(this.#installed('jest'), 'bin/jest.js'), ...args, ...options], databaseUrl);
   }
 
   remove(): void {
     this.#built.remove();
+    rmSync(this.#runners, { recursive: true, force: true });
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Outside the folder of the tests: jest would look for tests in its packages. */
+  async #install(): Promise<void> {
+    writeFileSync(join(this.#runners, 'package.json'), JSON.stringify({ dependencies: this.#packages }));
+    const { NODE_ENV: _env, NODE_OPTIONS: _options, ...env } = process.env;
+    const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+    await promisify(execFile)('npm', args, { cwd: this.#runners, env });
+  }
+
+  #installed(name: string): string {
+    return join(name in this.#packages ? this.#runners : root, 'node_modules', name);
   }
 
   #run(args: readonly string[], databaseUrl: string): Promise<RunnerOutcome> {

@@ -40,6 +40,14 @@ describe('vitest', () => {
     expect(output).toContain('3 failed');
     expect(await committed(db)).toEqual([]);
   });
+
+  test('fails the tests that run at once, and none after them', async () => {
+    const { output } = await project.vitest(db.url, ['vitest-after-concurrent.mjs']);
+
+    expect(output).toContain('rollbackPerTest() was asked for a second test');
+    expect(output).toMatch(/3 failed \| 2 passed/);
+    expect(await committed(db)).toEqual([]);
+  });
 });
 
 describe('node:test', () => {
@@ -55,6 +63,14 @@ describe('node:test', () => {
 
     expect(output).toContain('[TestTransactionError]: rollbackPerTest() was asked for a second test');
     expect(output).toContain('fail 3');
+    expect(await committed(db)).toEqual([]);
+  });
+
+  test('fails the tests that run at once, and none after them', async () => {
+    const { output } = await project.nodeTest(db.url, ['node-after-concurrent.mjs']);
+
+    expect(output).toContain('rollbackPerTest() was asked for a second test');
+    expect(output).toMatch(/pass 2\b[^]*fail 3\b/);
     expect(await committed(db)).toEqual([]);
   });
 
