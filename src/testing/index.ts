@@ -17,5 +17,7 @@ export type {
   RecordingClients,
   RecordingDriver,
   RecordingMariadbClient,
+  RecordingMariadbConnection,
   RecordingMysql2Client,
+  RecordingMysql2Connection,
 } from './recording-clients.js';

@@ -25,20 +25,36 @@ export interface RecordingClient {
 
 type Sql = string | { readonly sql: string; readonly values?: readonly unknown[] };
 
-/** The part of a pool of `mysql2/promise`, and of its connections, that a recording data source has. */
-export interface RecordingMysql2Client {
+/** The part of a connection of `mysql2/promise` that a recording data source has. */
+export interface RecordingMysql2Connection {
   query(sql: Sql, values?: readonly unknown[]): Promise<[result: object, fields: object[]]>;
   execute(sql: Sql, values?: readonly unknown[]): Promise<[result: object, fields: object[]]>;
-  getConnection(): Promise<RecordingMysql2Client>;
+  /** Inside a transaction a savepoint, with `commit` and `rollback`; outside the statement START TRANSACTION. */
+  beginTransaction(): Promise<void>;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
   release(): void;
 }
 
-/** The part of a pool of the `mariadb` connector, and of its connections, that a recording data source has. */
-export interface RecordingMariadbClient {
+/** The part of a pool of `mysql2/promise` that a recording data source has. */
+export interface RecordingMysql2Client extends Pick<RecordingMysql2Connection, 'query' | 'execute'> {
+  getConnection(): Promise<RecordingMysql2Connection>;
+}
+
+/** The part of a connection of the `mariadb` connector that a recording data source has. */
+export interface RecordingMariadbConnection {
   query(sql: Sql, values?: readonly unknown[]): Promise<object>;
   execute(sql: Sql, values?: readonly unknown[]): Promise<object>;
-  getConnection(): Promise<RecordingMariadbClient>;
+  /** Inside a transaction a savepoint, with `commit` and `rollback`; outside the statement START TRANSACTION. */
+  beginTransaction(): Promise<void>;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
   release(): Promise<void>;
+}
+
+/** The part of a pool of the `mariadb` connector that a recording data source has. */
+export interface RecordingMariadbClient extends Pick<RecordingMariadbConnection, 'query' | 'execute'> {
+  getConnection(): Promise<RecordingMariadbConnection>;
 }
 
 /** What stands in for the pool of each driver. */
@@ -66,15 +82,22 @@ export function statusAfter(error: unknown, { name }: Dialect): SessionStatus {
   return code === 'ER_LOCK_DEADLOCK' || errno === 1213 ? 'idle' : 'in transaction';
 }
 
+/** Answers a statement, in the transaction that it is asked in. */
 type Run = (statement: RecordedStatement) => Promise<object>;
 
-/** The driver's way to ask, and to be answered. */
-export function clientOf<D extends RecordingDriver>(driver: D, run: Run): RecordingClients[D] {
-  return CLIENTS[driver](run);
+interface Asked {
+  readonly run: Run;
+  /** Lends a connection of MySQL, in the transaction that it is asked for in. */
+  readonly lend: () => RecordingMariadbConnection;
 }
 
-const CLIENTS: { readonly [D in RecordingDriver]: (run: Run) => RecordingClients[D] } = {
-  pg(run) {
+/** The driver's way to ask, and to be answered. */
+export function clientOf<D extends RecordingDriver>(driver: D, asked: Asked): RecordingClients[D] {
+  return CLIENTS[driver](asked);
+}
+
+const CLIENTS: { readonly [D in RecordingDriver]: (asked: Asked) => RecordingClients[D] } = {
+  pg({ run }) {
     const client: RecordingClient = {
       async query(query, values) {
         const asked = typeof query === 'string' ? { text: query } : query;
@@ -86,29 +109,42 @@ const CLIENTS: { readonly [D in RecordingDriver]: (run: Run) => RecordingClients
     };
     return client;
   },
-  mysql2(run) {
-    const send: RecordingMysql2Client['query'] = async (...args) => [await run(read(...args)), []];
-    const client: RecordingMysql2Client = {
-      query: send,
-      execute: send,
-      getConnection: () => Promise.resolve(client),
-      release: () => {},
-    };
-    return client;
-  },
-  mariadb(run) {
-    const send: RecordingMariadbClient['query'] = (...args) => run(read(...args));
-    const client: RecordingMariadbClient = {
-      query: send,
-      execute: send,
-      getConnection: () => Promise.resolve(client),
-      release: () => Promise.resolve(),
-    };
-    return client;
-  },
+  mysql2: ({ lend }) => ({
+    query: (...args) => asMysql2(lend()).query(...args),
+    execute: (...args) => asMysql2(lend()).execute(...args),
+    getConnection: () => Promise.resolve(asMysql2(lend())),
+  }),
+  mariadb: ({ lend }) => ({
+    query: (...args) => lend().query(...args),
+    execute: (...args) => lend().execute(...args),
+    getConnection: () => Promise.resolve(lend()),
+  }),
 };
 
-function read(sql: Sql, values?: readonly unknown[]): RecordedStatement {
-  const asked = typeof sql === 'string' ? { sql } : sql;
-  return { text: asked.sql, values: values ?? asked.values ?? [] };
+function asMysql2(connection: RecordingMariadbConnection): RecordingMysql2Connection {
+  return {
+    query: async (...args) => [await connection.query(...args), []],
+    execute: async (...args) => [await connection.execute(...args), []],
+    beginTransaction: () => connection.beginTransaction(),
+    commit: () => connection.commit(),
+    rollback: () => connection.rollback(),
+    release: () => void connection.release().catch(() => {}),
+  };
+}
+
+/** A connection outside of transactions: whatever it is asked is a statement. */
+export function mysqlConnection(run: Run): RecordingMariadbConnection {
+  const send: RecordingMariadbConnection['query'] = (sql, values) => {
+    const asked = typeof sql === 'string' ? { sql } : sql;
+    return run({ text: asked.sql, values: values ?? asked.values ?? [] });
+  };
+  const control = async (text: string): Promise<void> => void (await run({ text, values: [] }));
+  return {
+    query: send,
+    execute: send,
+    beginTransaction: () => control('START TRANSACTION'),
+    commit: () => control('COMMIT'),
+    rollback: () => control('ROLLBACK'),
+    release: () => Promise.resolve(),
+  };
 }

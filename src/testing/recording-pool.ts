@@ -10,11 +10,15 @@ import {
   type TransactionHolder,
   type TransactionLease,
 } from '../connection/index.js';
+import { type MysqlCall, MysqlInTransaction } from './mysql-in-transaction.js';
 import {
   type AnswerStatement,
   clientOf,
   dialectOf,
+  mysqlConnection,
+  type RecordedStatement,
   type RecordingClients,
+  type RecordingMariadbConnection,
   type RecordingDriver,
   statusAfter,
 } from './recording-clients.js';
@@ -29,6 +33,9 @@ export class RecordingPool<D extends RecordingDriver> implements ManagedPool {
   readonly source: ManagedSource;
   readonly #driver: D;
   readonly #answer: AnswerStatement;
+  /** A connection that is in no transaction, or in that of the session which it is handed over to. */
+  readonly #connection: RecordingMariadbConnection;
+  #mysql: MysqlInTransaction | undefined;
   ended = false;
 
   constructor(
@@ -40,6 +47,7 @@ export class RecordingPool<D extends RecordingDriver> implements ManagedPool {
     this.source = { name, primary: this, replicas: [], record };
     this.#driver = driver;
     this.#answer = answer;
+    this.#connection = mysqlConnection(async (statement) => answer(statement));
     this.native = this.#client(() => ambientScope(this.source));
   }
 
@@ -52,7 +60,7 @@ export class RecordingPool<D extends RecordingDriver> implements ManagedPool {
     const info = { id: 0, pool: this.name, kind: 'transaction', holder: name, frame } as const;
     return Promise.resolve({
       info: { ...info, requestedAt: at, acquiredAt: at, backendId: undefined },
-      session: new RecordingSession(this.dialect),
+      session: new RecordingSession(this.dialect, this.#connection),
       end: () => {},
     });
   }
@@ -96,28 +104,36 @@ export class RecordingPool<D extends RecordingDriver> implements ManagedPool {
   }
 
   #client(scopeOf: () => AmbientScope | undefined): RecordingClients[D] {
-    return clientOf(this.#driver, async (statement) => {
+    const run = async (statement: RecordedStatement): Promise<object> => {
       const scope = scopeOf();
       if (!scope) return this.#answer(statement);
+      const call = async (): Promise<object> => this.#answer(statement);
       return scope.submit({
         text: statement.text,
-        run: (session, prefix) =>
-          (session as RecordingSession).run(prefix, async () => this.#answer(statement)),
+        run: (session, prefix) => (session as RecordingSession).run({ call }, prefix),
       });
-    });
+    };
+    const lend = (): RecordingMariadbConnection => {
+      const scope = scopeOf();
+      if (!scope) return this.#connection;
+      return (this.#mysql ??= new MysqlInTransaction(this.source)).lend(scope);
+    };
+    return clientOf(this.#driver, { run, lend });
   }
 }
 
 /** Where a transaction stands, as the server would say. */
 class RecordingSession implements Session {
   readonly #dialect: Dialect;
+  readonly #connection: object;
   readonly backendId = undefined;
   readonly streaming = false;
   #lost: Error | undefined;
   #status: SessionStatus = 'idle';
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: Dialect, connection: object) {
     this.#dialect = dialect;
+    this.#connection = connection;
   }
 
   get lost(): Error | undefined {
@@ -132,10 +148,10 @@ class RecordingSession implements Session {
     return this.#status;
   }
 
-  async run<T>(prefix: readonly string[], work: () => Promise<T>): Promise<T> {
+  async run<T>({ call }: MysqlCall<T>, prefix: readonly string[]): Promise<T> {
     for (const text of prefix) await this.control(text);
     try {
-      return await work();
+      return await call(this.#connection);
     } catch (error) {
       this.#status = statusAfter(error, this.#dialect);
       throw error;
