@@ -168,7 +168,9 @@ export class SavepointPart {
     const { name, askedAt } = this.#turn;
     const ended = new TestTransactionError(
       `A statement of "${name}" ended the transaction that rollbackPerTest() opened: what the test had done before is committed, or gone. ` +
-        (failure ? 'The server did so with the error in the cause.' : 'Remove COMMIT and ROLLBACK from it.'),
+        (failure
+          ? 'The server did so with the error in the cause.'
+          : 'Remove COMMIT and ROLLBACK from it, and what commits implicitly, as DDL of MySQL does.'),
       { cause: failure ?? askedAt },
     );
     this.#connection.failed(ended);

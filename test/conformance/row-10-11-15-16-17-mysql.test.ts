@@ -148,8 +148,11 @@ describe.each(everyMysqlWay)('$name', ({ way, opening }) => {
     test.each([
       ['CREATE TABLE sudden (id int)', 'CREATE TABLE'],
       ['/* a comment */ alter table entry add column x int', 'ALTER TABLE'],
-      ['/*!50000 TRUNCATE entry */', 'TRUNCATE ENTRY'],
+      ['/*!50000 TRUNCATE entry */', 'TRUNCATE makes'],
       ['LOCK TABLES entry WRITE', 'LOCK TABLES'],
+      ['SET STATEMENT max_statement_time = 1 FOR TRUNCATE TABLE entry', 'TRUNCATE TABLE'],
+      ['CREATE TEMPORARY SEQUENCE counter', 'CREATE TEMPORARY SEQUENCE'],
+      ["EXECUTE IMMEDIATE 'TRUNCATE TABLE entry'", 'TRUNCATE TABLE'],
     ])('%s is refused before it is sent, and named', async (ddl, named) => {
       const called = opening.run(async () => {
         await work.insert('kept');

@@ -84,6 +84,23 @@ describe.each(everyMysqlWay)('$name, with allowImplicitCommit', ({ way, opening 
     await expectCleanMysqlPool(work, db);
   });
 
+  test.each(['LOCK TABLES entry WRITE', 'FLUSH TABLES entry WITH READ LOCK'])(
+    '%s, whose lock the next START TRANSACTION would end, is refused all the same',
+    async (sql) => {
+      const called = opening.run(async () => {
+        await work.insert('undone');
+        expect(await failureOf(work.query(sql))).toMatchObject({
+          code: 'TRANSACTION_CONTROL',
+          message: expect.stringMatching(/ locks for its session .* SELECT … FOR UPDATE/),
+        });
+        throw boom;
+      }, allowed);
+      expect(await failureOf(called)).toBe(boom);
+      expect(await mysqlLabelsIn(db)).toEqual([]);
+      await expectCleanMysqlPool(work, db);
+    },
+  );
+
   test('a transaction that can only be rolled back is not committed by it', async () => {
     const called = opening.run(async () => {
       await work.insert('undone');

@@ -40,6 +40,23 @@ const committing = [
   '/*!40000 ALTER TABLE entry COMMENT = "y" */',
   '/*M! DROP TABLE IF EXISTS made2 */',
   'DROP TABLE IF EXISTS made;  ',
+  'CREATE/**/TABLE made3 (id int)',
+  'DROP /*!50000 TABLE */ IF EXISTS made3',
+  'CREATE TEMPORARY SEQUENCE counter',
+  'CREATE OR REPLACE TEMPORARY SEQUENCE counter',
+  'ANALYZE TABLES entry',
+  'CHECK VIEW entry',
+  'FLUSH TABLES entry WITH READ LOCK',
+  'FLUSH LOCAL TABLES entry FOR EXPORT',
+  'BACKUP LOCK entry',
+  'BACKUP UNLOCK',
+  'SET STATEMENT max_statement_time = 1 FOR TRUNCATE TABLE parent',
+  "SET STATEMENT max_statement_time = (SELECT 1 FOR UPDATE), sort_buffer_size = LENGTH(' for ') FOR TRUNCATE parent",
+  'SET STATEMENT max_statement_time = 1 FOR SET STATEMENT lock_wait_timeout = 1 FOR LOCK TABLES entry WRITE',
+  "EXECUTE IMMEDIATE 'TRUNCATE parent'",
+  'EXECUTE IMMEDIATE "TRUN" \'CATE parent\'',
+  "EXECUTE IMMEDIATE '\\n CREATE OR REPLACE TABLE made (label char(1) DEFAULT ''x'')'",
+  "SET STATEMENT max_statement_time = 1 FOR EXECUTE IMMEDIATE 'TRUNCATE parent'",
 ];
 
 test.each(committing)('%s commits on the server, and is recognised', async (statement) => {
@@ -54,6 +71,13 @@ const passed = [
   'CREATE TEMPORARY TABLE scratch (id int)',
   'create or replace temporary table scratch (id int)',
   'DROP TEMPORARY TABLE IF EXISTS scratch',
+  'CREATE /* of this session */ TEMPORARY TABLE scratch (id int)',
+  'DROP TEMPORARY SEQUENCE IF EXISTS counter',
+  'SET STATEMENT max_statement_time = 1 FOR CREATE TEMPORARY TABLE scratch (id int)',
+  'SET STATEMENT max_statement_time = 1 FOR SELECT @@autocommit',
+  "EXECUTE IMMEDIATE 'SELECT 1'",
+  "EXECUTE IMMEDIATE CONCAT('SEL', 'ECT 1')",
+  'CHECKSUM TABLE entry',
   'SET @x = 1',
   'SET SESSION sql_mode = @@sql_mode',
   'SET STATEMENT max_statement_time = 1 FOR SELECT 1',
@@ -100,6 +124,10 @@ test.each([
   "XA START 'x'",
   'SET autocommit = 0',
   'SET @x = 1, @@session.autocommit = 1',
+  'SET STATEMENT max_statement_time = 1 FOR COMMIT',
+  'SET STATEMENT max_statement_time = 1 FOR START TRANSACTION',
+  'SET STATEMENT max_statement_time = 1 FOR SET autocommit = 0',
+  "EXECUTE IMMEDIATE 'ROLLBACK'",
 ])('%s would end or outlive the transaction, and is refused', (statement) => {
   expect(() => readControl(statement)).toThrow(expect.objectContaining({ code: 'TRANSACTION_CONTROL' }));
 });
@@ -107,9 +135,49 @@ test.each([
 test.each([
   ['SET PASSWORD = PASSWORD("secret")', 'SET PASSWORD'],
   ['STOP SLAVE', 'STOP SLAVE'],
-  ['START ALL SLAVES', 'START ALL'],
+  ['START ALL SLAVES', 'START ALL SLAVES'],
+  ['GRANT SELECT ON secret TO somebody', 'GRANT'],
+  ['set default role secret for somebody', 'SET DEFAULT ROLE'],
+  ['CREATE OR REPLACE TABLE secret (id int)', 'CREATE OR REPLACE TABLE'],
+  [
+    'create or replace definer=user@`host` sql security invoker view secret as select 1',
+    'CREATE OR REPLACE VIEW',
+  ],
+  ['CREATE DEFINER = CURRENT_USER() PROCEDURE secret() SELECT 1', 'CREATE PROCEDURE'],
+  ['CREATE UNIQUE INDEX secret ON entry (label)', 'CREATE UNIQUE INDEX'],
+  ['ALTER ONLINE TABLE secret ADD x int', 'ALTER TABLE'],
+  ['TRUNCATE secret', 'TRUNCATE'],
+  ['OPTIMIZE LOCAL TABLE secret', 'OPTIMIZE TABLE'],
+  ['RESET QUERY CACHE', 'RESET QUERY CACHE'],
+  ["CREATE USER secret IDENTIFIED BY 'secret'", 'CREATE USER'],
+  ['SET STATEMENT max_statement_time = 1 FOR TRUNCATE TABLE secret', 'TRUNCATE TABLE'],
+  ["EXECUTE IMMEDIATE 'DROP TABLE secret'", 'DROP TABLE'],
 ])('%s commits as well, and is named without a word of its values', (text, statement) => {
   expect(readControl(text)).toEqual({ verb: 'commit implicitly', statement });
+});
+
+test.each([
+  ['LOCK TABLES entry WRITE, parent READ', 'LOCK TABLES'],
+  ['lock table entry read', 'LOCK TABLES'],
+  ['LOCK/**/TABLES entry WRITE', 'LOCK TABLES'],
+  ['FLUSH TABLES WITH READ LOCK', 'FLUSH TABLES … WITH READ LOCK'],
+  ['FLUSH TABLES a.b, `c`.d, e WITH READ LOCK', 'FLUSH TABLES … WITH READ LOCK'],
+  ['FLUSH NO_WRITE_TO_BINLOG TABLE entry FOR EXPORT', 'FLUSH TABLES … FOR EXPORT'],
+  ['LOCK INSTANCE FOR BACKUP', 'LOCK INSTANCE'],
+  ['BACKUP LOCK entry', 'BACKUP LOCK'],
+  ['BACKUP STAGE START', 'BACKUP STAGE'],
+  ['SET STATEMENT max_statement_time = 1 FOR LOCK TABLES entry WRITE', 'LOCK TABLES'],
+])('%s locks for its session', (text, statement) => {
+  expect(readControl(text)).toEqual({ verb: 'commit implicitly', statement, locks: true });
+});
+
+test('a long comment, or none that ends, is read once', () => {
+  const started = performance.now();
+  for (const end of [' # /*', ' /*', ' ', '--', '/*! '])
+    expect(readControl(`FLUSH TABLES entry ${end.repeat(20_000)}`)).toMatchObject({
+      statement: 'FLUSH TABLES',
+    });
+  expect(performance.now() - started).toBeLessThan(2000);
 });
 
 describe('the dialect', () => {

@@ -1,5 +1,6 @@
 import { finished, PassThrough, type Readable } from 'node:stream';
 import type { DriverLease } from '../../driver-lease.js';
+import { noteLocks } from './mariadb-session.js';
 import type { MariadbConnection, MariadbPrepared } from './mariadb-types.js';
 
 type Members = Record<PropertyKey, (...args: unknown[]) => unknown>;
@@ -28,7 +29,7 @@ export function leaseConnection(
 ): MariadbConnection {
   const members = connection as unknown as Members;
   // All that the holder is handed refers to this: once it is collected, nobody can release any more.
-  const held = new HeldLease(lease);
+  const held = new HeldLease(lease, connection);
   const own: Record<PropertyKey, unknown> = {
     destroy: () => held.lease.release(new Error('its holder destroyed it')),
     queryStream: (...args: unknown[]) =>
@@ -66,15 +67,18 @@ function leasePrepared(
 /** Sends under a lease, as long as it lasts. The connector does not tell what runs: it is counted. */
 class HeldLease {
   readonly lease: DriverLease<MariadbConnection>;
+  readonly #connection: MariadbConnection;
 
-  constructor(lease: DriverLease<MariadbConnection>) {
+  constructor(lease: DriverLease<MariadbConnection>, connection: MariadbConnection) {
     this.lease = lease;
+    this.#connection = connection;
   }
 
   async send(text: string | undefined, work: () => unknown): Promise<unknown> {
     const stale = this.lease.checkUse('query');
     if (stale) throw stale;
     this.lease.used(text);
+    noteLocks(this.#connection, text);
     this.lease.inFlight++;
     try {
       return await work();
@@ -109,7 +113,8 @@ function call(members: Members, method: string, args: unknown[]): unknown {
   return members[method]!(...args);
 }
 
-function textOf(sql: unknown): string | undefined {
+/** The text that a method is called with. */
+export function textOf(sql: unknown): string | undefined {
   const text = typeof sql === 'string' ? sql : (sql as { sql?: unknown } | undefined)?.sql;
   return typeof text === 'string' ? text : undefined;
 }

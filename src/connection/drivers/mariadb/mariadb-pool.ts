@@ -1,4 +1,4 @@
-import { mysqlDialect } from '../../../core/index.js';
+import { getLogger, mysqlDialect } from '../../../core/index.js';
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
@@ -10,9 +10,10 @@ import type { SettledOutcome } from '../../session.js';
 import type { SharedTransaction, SharingOptions } from '../../shared-transaction.js';
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
 import { type CutOff, cutOffIn } from './mariadb-cut-off.js';
-import { leaseConnection } from './mariadb-lease.js';
+import { mayLock } from '../mysql/session-locks.js';
+import { leaseConnection, textOf } from './mariadb-lease.js';
 import { MariadbSharedTransaction } from './mariadb-shared-transaction.js';
-import { MariadbSession, statusOf } from './mariadb-session.js';
+import { locksLeftOn, MariadbSession, noteLocks, statusOf } from './mariadb-session.js';
 import { keepMariadbConnection } from './mariadb-side-connection.js';
 import { MariadbTransactionConnection } from './mariadb-transaction-connection.js';
 import type { MariadbConnection, MariadbPool, MariadbSql } from './mariadb-types.js';
@@ -160,9 +161,13 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
     const scope = this.scope();
     if (scope) return new MariadbTransactionConnection(this, scope).run(method, args);
     const frame = currentFrame();
-    if (!frame && this.isUnwatched) return this.#original[method].apply(this.#pool, args);
+    const text = textOf(args[0]);
+    // What the connector's own pool sends on its connection is not seen here.
+    const locks = text !== undefined && mayLock(text);
+    if (!frame && this.isUnwatched && !locks) return this.#original[method].apply(this.#pool, args);
     const { connection, lease } = await this.borrow(this.request('query', frame), (lent) => lent);
     try {
+      if (locks) noteLocks(connection, text);
       return await connection[method](...args);
     } finally {
       lease.release();
@@ -173,15 +178,26 @@ export class MariadbManagedPool extends DriverPool<MariadbConnection> {
   #giveBack(
     connection: MariadbConnection,
     {
-      reason,
+      reason: asked,
       isRunning,
     }: { readonly reason: Error | boolean | undefined; readonly isRunning: boolean | undefined },
   ): boolean {
+    const reason = asked || this.#leftLocked(connection);
     const closed = Boolean(reason) || !connection.isValid();
     if (!reason) connection.release().catch(() => {});
     else if (isRunning)
       this.#cutOff(connection, reason instanceof Error ? reason : new Error('it was closed'));
     else connection.destroy();
     return closed;
+  }
+
+  #leftLocked(connection: MariadbConnection): Error | undefined {
+    const left = locksLeftOn(connection);
+    if (!left) return undefined;
+    getLogger().warn(
+      { pool: this.name, backendId: connection.threadId },
+      `holdfast: closed a connection of pool "${this.name}" that was released after ${left}; the server ends the locks`,
+    );
+    return new Error(`it was released after ${left}`);
   }
 }

@@ -1,5 +1,6 @@
 import { type Readable, finished } from 'node:stream';
 import { type Done, MysqlSession } from '../mysql/mysql-session.js';
+import { mayLock, SessionLocks } from '../mysql/session-locks.js';
 import { ServerStatus } from '../mysql/server-status.js';
 import type { CutOff } from './mariadb-cut-off.js';
 import type { MariadbConnection } from './mariadb-types.js';
@@ -80,6 +81,19 @@ export class MariadbSession extends MysqlSession<MariadbConnection> {
   readonly #onError = (error?: Error): void =>
     this.lose(error ?? new Error('the server closed the connection'));
 }
+
+const locks = new WeakMap<object, SessionLocks>();
+
+/** Has it known what a statement locks for its session, where it does. */
+export function noteLocks({ info }: MariadbConnection, text: string | undefined): void {
+  if (text === undefined || !mayLock(text)) return;
+  let held = locks.get(info);
+  if (!held) locks.set(info, (held = new SessionLocks()));
+  held.note(text);
+}
+
+/** {@link SessionLocks.left} of a connection. */
+export const locksLeftOn = ({ info }: MariadbConnection): string | undefined => locks.get(info)?.left;
 
 const watched = new WeakMap<object, ServerStatus>();
 

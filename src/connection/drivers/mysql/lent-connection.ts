@@ -9,6 +9,7 @@ import {
   type ManualTransactions,
 } from '../../hand-written.js';
 import type { ManagedPool } from '../../managed-pool.js';
+import { currentSharing } from '../../sharing.js';
 import type { TestLoan } from '../../test-loan.js';
 import type { MysqlControl } from './mysql-control.js';
 
@@ -59,13 +60,25 @@ export class LentConnection {
     );
   }
 
-  /** Whether it is carried out here. */
+  /** Whether it is carried out here. Throws {@link TransactionControlError} for locks that would outlive the transaction. */
   carriesOut(control: MysqlControl): control is ManualControl {
-    return control.verb !== 'commit implicitly' && isCarriedOut(control, this.scope);
+    if (control.verb !== 'commit implicitly') return isCarriedOut(control, this.scope);
+    // To a transaction that a test shares it is one of those that would commit the test.
+    const isShared = (): boolean => currentSharing()?.of(this.#managed.source) !== undefined;
+    if (control.locks && !this.scope.autocommit && !isShared()) throw refusalOfLocks(control.statement);
+    return false;
   }
 
   /** Carries out what is not sent as it is. */
   control(control: ManualControl): Promise<void> {
     return this.handWritten.carryOut(control, this.scope);
   }
+}
+
+function refusalOfLocks(statement: string): TransactionControlError {
+  return new TransactionControlError(
+    `${statement} locks for its session and not for a transaction: the server commits for it, and the transaction that begins behind it ends the lock, ` +
+      'or the pool would lend the connection on with it. It was not sent, and allowImplicitCommit does not allow it. Lock rows with SELECT … FOR UPDATE, ' +
+      'or a name with GET_LOCK() and RELEASE_LOCK(); or send it, and what ends it, outside of a transaction on one connection of pool.getConnection().',
+  );
 }

@@ -1,17 +1,23 @@
 import { TransactionControlError } from '../../errors.js';
 import type { ManualControl } from '../../hand-written.js';
 import { readSavepoint } from '../../savepoint-control.js';
-import { commitsImplicitly } from './implicit-commit.js';
+import { commitsImplicitly, nameOf } from './implicit-commit.js';
+import { lockOf } from './session-locks.js';
+import { executedBy, headOf } from './statement-words.js';
 
 /** A statement that a hand-written transaction begins or ends with, or that ends the one around it. */
 export type MysqlControl =
   | ManualControl
-  /** The server commits before it executes it. `statement` is its first words: never a value, a URL or a password. */
-  | { readonly verb: 'commit implicitly'; readonly statement: string };
+  /**
+   * The server commits before it executes it. `statement` is what it is called: never a value, a URL or a password.
+   * `locks`: it locks for its session, which no transaction ends.
+   */
+  | { readonly verb: 'commit implicitly'; readonly statement: string; readonly locks?: true };
 
 /** The first word of everything that is looked at more closely. */
 const FIRST_WORD =
-  /^(?:begin|start|commit|rollback|savepoint|release|xa|set|create|alter|drop|rename|truncate|grant|revoke|lock|unlock|analyze|check|optimize|repair|flush|reset|cache|load|install|uninstall|stop|change)\b/i;
+  /^(?:begin|start|commit|rollback|savepoint|release|xa|set|create|alter|drop|rename|truncate|grant|revoke|lock|unlock|analyze|check|optimize|repair|flush|reset|cache|load|install|uninstall|stop|change|backup|execute)\b/i;
+const CONTROL = /^(?:begin|start\s+transaction|commit|rollback|savepoint|release|xa)\b/i;
 const BEGIN = /^(?:begin(?:\s+work)?|start\s+transaction\b.*)$/is;
 const END = /^(commit|rollback)(?:\s+work)?(?:\s+and\s+no\s+chain)?(?:\s+no\s+release)?$/i;
 /** MariaDB's block of statements outside a procedure. */
@@ -32,7 +38,12 @@ export function readControl(text: string): MysqlControl | undefined {
     // The server does not tell capital letters from small ones.
     if (savepoint) return { ...savepoint, name: savepoint.name.toLowerCase(), replaces: true };
   }
-  if (commitsImplicitly(statement)) return { verb: 'commit implicitly', statement: namesOf(statement) };
+  if (!CONTROL.test(statement)) {
+    const executed = executedBy(statement);
+    if (executed !== undefined) return readExecuted(executed, statement);
+    const commits = readCommitting(headOf(statement));
+    if (commits) return commits;
+  }
   if (AUTOCOMMIT.test(statement)) {
     throw new TransactionControlError(
       'SET autocommit inside a transaction would outlive it, or commit it, and was not sent. Send START TRANSACTION and COMMIT on one ' +
@@ -49,18 +60,28 @@ export function readControl(text: string): MysqlControl | undefined {
       return { verb, sent: verb.toUpperCase() };
     }
   }
-  throw new TransactionControlError(
-    `A statement that begins with ${statement.split(/\s/, 1)[0]!.toUpperCase()} would begin or end a transaction behind its owner's back and was not sent. ` +
+  throw refusalOf(statement.split(/\s/, 1)[0]!.toUpperCase());
+}
+
+function readCommitting(head: string): MysqlControl | undefined {
+  const lock = lockOf(head);
+  if (lock) return { verb: 'commit implicitly', statement: lock.name, locks: true };
+  return commitsImplicitly(head) ? { verb: 'commit implicitly', statement: nameOf(head) } : undefined;
+}
+
+/** Of what stands in another statement nothing can become a savepoint. */
+function readExecuted(executed: string, statement: string): MysqlControl | undefined {
+  const control = readControl(executed);
+  if (control && control.verb !== 'commit implicitly') throw refusalOf(nameOf(headOf(statement)));
+  return control;
+}
+
+function refusalOf(beginning: string): TransactionControlError {
+  return new TransactionControlError(
+    `A statement that begins with ${beginning} would begin or end a transaction behind its owner's back and was not sent. ` +
       'Inside a transaction send START TRANSACTION, COMMIT or ROLLBACK as a statement of its own, on one connection (it becomes a savepoint), ' +
       'or use @Transactional({ propagation: "NESTED" }) or runOutsideTransaction().',
   );
-}
-
-function namesOf(statement: string): string {
-  return statement
-    .split(/[\s(]+/, 2)
-    .join(' ')
-    .toUpperCase();
 }
 
 /** The offset of the first character that the server executes: what stands in a comment of the form `/*! … ` is executed. */

@@ -14,7 +14,7 @@ import { Mysql2SharedTransaction } from './mysql2-shared-transaction.js';
 import { openMysql2Beside } from './mysql2-side-connection.js';
 import { Mysql2TransactionConnection } from './mysql2-transaction-connection.js';
 import type { MysqlCallback, MysqlCommand, MysqlConnection, MysqlPool } from './mysql2-types.js';
-import { statusOf } from './watch-connection.js';
+import { statusOf, watch } from './watch-connection.js';
 
 type Callback = Parameters<MysqlPool['getConnection']>[0];
 
@@ -183,17 +183,21 @@ export class Mysql2ManagedPool extends DriverPool<MysqlConnection> {
   #takeBack(connection: MysqlConnection): void {
     const lease = leaseOf(connection);
     if (lease) return lease.release();
-    const { inTransaction, autocommit } = statusOf(connection);
-    if (connection._pool && (inTransaction || (!autocommit && this.#autocommit.has(connection)))) {
-      getLogger().warn(
-        { pool: this.name, backendId: connection.threadId },
-        `holdfast: closed a connection of pool "${this.name}" that was released ${inTransaction ? 'inside a transaction' : 'with autocommit off'}; ` +
-          'the server rolls back what was not committed',
-      );
-      connection.destroy();
-      return;
-    }
-    this.#original.releaseConnection.call(this.#pool, connection);
+    const left = connection._pool ? this.#leftOpen(connection) : undefined;
+    if (!left) return this.#original.releaseConnection.call(this.#pool, connection);
+    getLogger().warn(
+      { pool: this.name, backendId: connection.threadId },
+      `holdfast: closed a connection of pool "${this.name}" that was released ${left}`,
+    );
+    connection.destroy();
+  }
+
+  #leftOpen(connection: MysqlConnection): string | undefined {
+    const { status, locks } = watch(connection);
+    if (status.inTransaction) return 'inside a transaction; the server rolls back what was not committed';
+    if (!status.autocommit && this.#autocommit.has(connection))
+      return 'with autocommit off; the server rolls back what was not committed';
+    return locks.left && `after ${locks.left}; the server ends the locks`;
   }
 }
 

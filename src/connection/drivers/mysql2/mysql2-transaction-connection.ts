@@ -161,7 +161,7 @@ class CallWork implements SessionWork<unknown[]> {
   constructor(call: RecordedCall, by: object) {
     this.#call = call;
     this.text = textOf(call.command);
-    this.sql = call.command.sql;
+    this.sql = call.command.sql ?? call.command.statement?.query;
     this.streams = !call.callback;
     this.by = by;
   }

@@ -1,3 +1,4 @@
+import { mayLock, SessionLocks } from '../mysql/session-locks.js';
 import { ServerStatus } from '../mysql/server-status.js';
 import type { MysqlCommand, MysqlConnection } from './mysql2-types.js';
 import { SeveralStatements } from './several-statements.js';
@@ -6,6 +7,7 @@ import { SeveralStatements } from './several-statements.js';
 export interface Watched {
   readonly status: ServerStatus;
   readonly several: SeveralStatements;
+  readonly locks: SessionLocks;
 }
 
 const watched = new WeakMap<MysqlConnection, Watched>();
@@ -21,11 +23,14 @@ export function watch(connection: MysqlConnection): Watched {
   if (known) return known;
   const status = new ServerStatus();
   const several = new SeveralStatements(connection);
-  const watching = { status, several };
+  const locks = new SessionLocks();
+  const watching = { status, several, locks };
   watched.set(connection, watching);
   const { addCommand } = connection;
   // On the instance: mysql2 puts another one there itself when it closes the connection.
   connection.addCommand = (command) => {
+    const text = command.sql ?? command.statement?.query;
+    if (typeof text === 'string' && mayLock(text)) locks.note(text);
     const first = several.before(command);
     if (first) addCommand.call(connection, first);
     return addCommand.call(connection, listen(command, status));
