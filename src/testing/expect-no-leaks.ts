@@ -40,8 +40,8 @@ let running: LeakWatch | undefined;
  * which it took: by the line that took it and its last statement. The connection is closed then, so that the next test
  * is not disturbed. What was there before the test, and what `allowHeld()` marks, may stay.
  *
- * Throws `InvalidOptionsError`, also where the runner has no global hooks and none are given. A test fails with
- * `LeakedConnectionError`, and also where two tests run at once.
+ * Throws `InvalidOptionsError`, also where the runner has no global hooks and none are given, and `LeakedConnectionError`
+ * under a jest that runs another runner than jest-circus. A test fails with `LeakedConnectionError`, and also where two tests run at once.
  *
  * @example
  * ```ts

@@ -60,8 +60,8 @@ interface ParsedOptions {
  * the managed pools. The application's transactions become savepoints, and their hooks run when they end.
  * docs/testing.md says what differs from a database that commits.
  *
- * Throws `InvalidOptionsError`, also where the runner has no global hooks and none are given. A test fails with
- * `TestTransactionError` when work of it still runs at its end, and when two tests run at once.
+ * Throws `InvalidOptionsError`, also where the runner has no global hooks and none are given, and `TestTransactionError`
+ * under a jest that runs another runner than jest-circus. A test fails with `TestTransactionError` when work of it still runs at its end, and when two tests run at once.
  *
  * @example
  * ```ts
