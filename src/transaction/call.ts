@@ -2,6 +2,7 @@ import { type Frame, runInFrame } from '../connection/index.js';
 import { TransactionTimeoutError } from './errors.js';
 import type { ParsedOptions } from './options.js';
 import { type CallResult, callWork } from './returned-value.js';
+import { graver, type RollbackSeen, sentenceOf } from './rollback-seen.js';
 import { TimeLimit } from './time-limit.js';
 import type { Transaction } from './transaction.js';
 import type { TransactionGroup } from './transaction-group.js';
@@ -41,14 +42,25 @@ function limitOf({ name, options }: Call<unknown>, limited: Limited): TimeLimit 
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return undefined;
   return new TimeLimit(timeoutMs, () => {
-    const consequence = limited.committing
-      ? 'COMMIT was on its way by then and cannot be taken back.'
-      : 'What ran on the server was cancelled and the transaction is rolled back; statements that the method still sends are refused.';
-    limited.abort(
-      new TransactionTimeoutError(
-        `"${name}" ran longer than its timeoutMs of ${timeoutMs}. When the time was up, its transaction waited for ${waitedFor(limited)}. ${consequence}`,
-        { cause: limited.openedAt },
-      ),
-    );
+    const begin = `"${name}" ran longer than its timeoutMs of ${timeoutMs}. When the time was up, its transaction waited for ${waitedFor(limited)}. `;
+    const cause = limited.openedAt;
+    if (limited.committing) {
+      const committing = 'COMMIT was on its way by then and cannot be taken back.';
+      return limited.abort(new TransactionTimeoutError(begin + committing, { cause }));
+    }
+    let seen: RollbackSeen = 'not yet';
+    const error = new TransactionTimeoutError(begin + sentenceOf(seen), { cause });
+    limited.abort(error, (next) => {
+      const before = sentenceOf(seen);
+      seen = graver(seen, next);
+      replaceIn(error, { before, after: sentenceOf(seen) });
+    });
   });
+}
+
+/** Says more in an error that others hold already. */
+function replaceIn(error: Error, { before, after }: { before: string; after: string }): void {
+  const { message, stack } = error;
+  error.message = message.replace(before, after);
+  if (typeof stack === 'string') error.stack = stack.replace(before, after);
 }

@@ -30,7 +30,7 @@ export class PropagationError extends HoldfastError {
   readonly code = PropagationError.code;
 }
 
-/** The transaction ran longer than its `timeoutMs`. What ran was cancelled and everything is rolled back. The message says what it waited for. */
+/** The transaction ran longer than its `timeoutMs`, and is rolled back. The message says what it waited for, and whether what ran was cancelled. */
 export class TransactionTimeoutError extends HoldfastError {
   static readonly code = 'TRANSACTION_TIMEOUT';
   readonly code = TransactionTimeoutError.code;

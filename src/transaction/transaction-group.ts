@@ -18,6 +18,7 @@ import { rollsBackOn } from './options.js';
 import { decide, type PropagationAction } from './propagation.js';
 import { mismatch, outOfPlace, type SourceKey } from './refusal.js';
 import { passOn, type PlainResult, unawaitedBeforeCommit } from './returned-value.js';
+import type { RollbackSeen } from './rollback-seen.js';
 import { refusedByShutdown } from './shutdown.js';
 import type { TimeLimit } from './time-limit.js';
 import { Transaction, type TransactionScope } from './transaction.js';
@@ -166,8 +167,8 @@ export class TransactionGroup {
     );
   }
 
-  abort(error: Error): void {
-    for (const transaction of this.transactions) transaction.abort(error);
+  abort(error: Error, told?: (seen: RollbackSeen) => void): void {
+    for (const transaction of this.transactions) transaction.abort(error, told);
   }
 
   /**

@@ -23,14 +23,11 @@ import type { Opening, TransactionOpening } from './opening.js';
 import { Participants } from './participants.js';
 import { endedByStatement } from './refusal.js';
 import { LeftOpenError } from './rollback-reason.js';
+import { ABORT_LIMIT_MS, rollBackWithin, ROLLBACK_LIMIT_MS, type RollbackSeen } from './rollback-seen.js';
 import { Scope, type ScopeOwner } from './scope.js';
 import { StatementQueue } from './statement-queue.js';
 import { settledInTime, type TimeLimit } from './time-limit.js';
 
-/** How long ROLLBACK, and each subscriber of it, may take before the connection is closed instead. */
-const ROLLBACK_LIMIT_MS = 5000;
-/** The same when the caller waits for the end of a transaction that was ended from outside. */
-const ABORT_LIMIT_MS = 1000;
 /** How long a cursor or stream that is open when its method returns may take to end. */
 const STREAM_LIMIT_MS = 1000;
 
@@ -69,6 +66,8 @@ export class Transaction implements ScopeOwner {
   readonly #opening: Opening;
   /** Rejects what waits for the method while it runs. */
   readonly #onAbort: ((error: Error) => void)[] = [];
+  /** Told what was seen of the rollback, where it was ended from outside. */
+  #onRolledBack: ((seen: RollbackSeen) => void)[] | undefined;
   #lease: TransactionLease | undefined;
   #cancelling: Promise<void> | undefined;
   #over = false;
@@ -190,14 +189,17 @@ export class Transaction implements ScopeOwner {
   /**
    * Ends the transaction from outside: what runs is cancelled, the method's caller gets `error` at once. When COMMIT
    * is on its way already it cannot be taken back; then the wait for its answer ends, and the outcome is settled.
+   * `told` is called when the rollback has ended, before anybody is told of that.
    */
-  abort(error: Error): void {
+  abort(error: Error, told?: (seen: RollbackSeen) => void): void {
     if (this.committing) return this.#lease?.session.abandon(error);
     if (this.#over) return;
+    if (told) (this.#onRolledBack ??= []).push(told);
     this.abortReason ??= error;
     this.broken ??= error;
     this.root.close();
-    this.#cancelling = this.#lease && cancelUntil(this.queue.drained(), this.#lease.session);
+    const lease = this.#lease;
+    this.#cancelling = lease && cancelUntil(this.queue.drained(), lease, () => this.#lease === lease);
     for (const reject of this.#onAbort) reject(error);
   }
 
@@ -295,7 +297,8 @@ export class Transaction implements ScopeOwner {
     this.root.refuseWaiting();
     this.#over = true;
     await this.#tellOfRollback('beforeRollback');
-    if (this.#lease) await this.#rollbackOn(this.#lease.session);
+    const seen = this.#lease ? await this.#rollbackOn(this.#lease.session) : 'rolled back';
+    for (const tell of this.#onRolledBack ?? []) tell(seen);
     await this.#tellOfRollback('afterRollback');
   }
 
@@ -351,19 +354,16 @@ export class Transaction implements ScopeOwner {
     return this.abortReason ? ABORT_LIMIT_MS : ROLLBACK_LIMIT_MS;
   }
 
-  async #rollbackOn(session: Session): Promise<void> {
-    const rollback = async (): Promise<void> => {
+  async #rollbackOn(session: Session): Promise<RollbackSeen> {
+    const seen = await rollBackWithin(this.#rollbackLimitMs, session, {
       // Once the limit has passed the connection is no longer ours.
-      if (this.#lease?.session !== session || !this.#begun || session.lost) return;
+      isOurs: () => this.#lease?.session === session && this.#begun,
+      inTurn: (work) => this.drained().then(() => this.queue.alone(work)),
       // A cancel request that is still on its way would meet the ROLLBACK, or the next holder's statement.
-      await this.#cancelling;
-      if (session.status() !== 'idle' && session.status() !== 'busy') await session.control('ROLLBACK');
-    };
-    if (!session.lost) {
-      const rolledBack = this.drained().then(() => this.queue.alone(rollback));
-      await settledWithin(systemClock, this.#rollbackLimitMs, rolledBack);
-    }
+      cancelled: () => this.#cancelling,
+    });
     this.#giveBack();
+    return seen;
   }
 
   async #rollBackBecause(error: UnexpectedRollbackError): Promise<never> {
