@@ -62,11 +62,11 @@ export function outOfPlace(
   );
 }
 
-/** The error of a statement that holds COMMIT or ROLLBACK itself. */
+/** The error of a statement that holds COMMIT or ROLLBACK itself, or runs what commits implicitly: EXECUTE of a TRUNCATE. */
 export function endedByStatement(name: string, cause?: unknown): TransactionControlError {
   return new TransactionControlError(
     `A statement ended the transaction of "${name}" by itself. ` +
-      'What came before it is committed or rolled back already. Remove COMMIT and ROLLBACK from it.',
+      'What came before it is committed or rolled back already. Remove COMMIT and ROLLBACK from it, and what commits implicitly, as DDL of MySQL does.',
     { cause },
   );
 }
