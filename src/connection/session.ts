@@ -1,5 +1,5 @@
 import { messageOf } from '../core/index.js';
-import { ConnectionLostError } from './errors.js';
+import { ConnectionLostError, TestTransactionError } from './errors.js';
 import type { LeaseInfo } from './lease.js';
 
 /** The loan that a transaction holds its connection by. */
@@ -55,9 +55,12 @@ export function lostError(
   backend: 'pid' | 'thread',
 ): ConnectionLostError {
   const connection = lease ? `The connection of "${lease.holder}" to pool "${lease.pool}"` : 'The connection';
-  return new ConnectionLostError(
-    `${connection} (${backend} ${backendId ?? 'unknown'}) can no longer be used: ${messageOf(lost).replace(/\.$/, '')}. ` +
-      'The server rolls the transaction back; run it again.',
-    { cause: lost, retryable: true },
-  );
+  const why = `${connection} (${backend} ${backendId ?? 'unknown'}) can no longer be used: ${messageOf(lost).replace(/\.$/, '')}.`;
+  // What a test has committed by accident no server rolls back, and to run it again does the same.
+  if (lost instanceof TestTransactionError)
+    return new ConnectionLostError(why, { cause: lost, retryable: false });
+  return new ConnectionLostError(`${why} The server rolls the transaction back; run it again.`, {
+    cause: lost,
+    retryable: true,
+  });
 }
