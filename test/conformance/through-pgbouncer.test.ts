@@ -102,7 +102,7 @@ describe.each(cells)('through PgBouncer: $name', ({ way, mode }) => {
     expect(outcomes).toEqual(outcomes.map((_, number) => (number % 4 === 0 ? timedOut : number)));
     expect(await labelsIn(db)).toHaveLength((CALLERS * 3) / 4);
     const still =
-      "SELECT query FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(30)%'";
+      "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'SELECT pg_sleep(30)%'";
     expect(await db.query(still)).toEqual([]);
   });
 

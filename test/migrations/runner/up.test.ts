@@ -261,8 +261,8 @@ describe.each(engines)('up by %s', (_, use) => {
       const asked = '%sleep(60)%';
       const list =
         engine.driver === 'pg'
-          ? `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query ILIKE '${asked}' AND pid <> pg_backend_pid()`
-          : `SELECT 1 FROM information_schema.processlist WHERE info LIKE '${asked}' AND id <> CONNECTION_ID()`;
+          ? `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query ILIKE '${asked}' AND pid <> pg_backend_pid()`
+          : `SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '${asked}' AND id <> CONNECTION_ID()`;
       while ((await engine.query(list)).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
       cancel.abort();
       const error = await running;

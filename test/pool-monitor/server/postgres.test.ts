@@ -86,7 +86,7 @@ test('a chain of waits names the source lines at both ends, and no literal', asy
     async () =>
       (
         await db.query(
-          "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'shop'",
+          "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'shop'",
         )
       ).length > 0,
   );
@@ -132,7 +132,7 @@ test('heads of chains come first; those of another service have no source line',
     async () =>
       (
         await db.query(
-          "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'shop'",
+          "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'shop'",
         )
       ).length === 2,
   );
