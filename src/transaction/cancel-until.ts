@@ -11,7 +11,7 @@ const AGAIN_MS = 250;
  */
 export async function cancelUntil(
   ended: Promise<unknown>,
-  { session }: { readonly session: Session },
+  session: Session,
   isHeld: () => boolean,
 ): Promise<void> {
   let goesOn = true;

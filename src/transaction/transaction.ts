@@ -199,7 +199,7 @@ export class Transaction implements ScopeOwner {
     this.broken ??= error;
     this.root.close();
     const lease = this.#lease;
-    this.#cancelling = lease && cancelUntil(this.queue.drained(), lease, () => this.#lease === lease);
+    this.#cancelling = lease && cancelUntil(this.queue.drained(), lease.session, () => this.#lease === lease);
     for (const reject of this.#onAbort) reject(error);
   }
 

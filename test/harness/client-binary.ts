@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { aptInstall, installPackages, mayInstall } from './apt.js';
+import { findOrInstall } from './apt.js';
 
 /** The program for the terminal that comes with a database, as it is on this machine. */
 export interface DatabaseClient {
@@ -24,11 +24,12 @@ const known = {
 /** Finds the client in PATH, or installs it where this process is root on a system with apt. */
 export function findClient(name: keyof typeof known): DatabaseClient {
   const client: KnownClient = known[name];
-  const found = lookFor(client) ?? install(name, client);
-  if (found) return found;
-  throw new Error(
-    `No ${name} client to test with: there is no ${client.programs.join(' or ')} in PATH that runs. Run: sudo ${aptInstall(client.debian)}`,
-  );
+  return findOrInstall({
+    name: `${name} client`,
+    packages: client.debian,
+    missing: `there is no ${client.programs.join(' or ')} in PATH that runs`,
+    look: () => lookFor(client),
+  });
 }
 
 function lookFor({ programs, mark }: KnownClient): DatabaseClient | undefined {
@@ -38,18 +39,4 @@ function lookFor({ programs, mark }: KnownClient): DatabaseClient | undefined {
     if (stdout?.includes(mark)) return { program, version: stdout.trim() };
   }
   return undefined;
-}
-
-function install(name: string, client: KnownClient): DatabaseClient | undefined {
-  if (!mayInstall()) return undefined;
-  const command = aptInstall(client.debian);
-  process.stderr.write(`No ${name} client found; installing one for the tests: ${command}\n`);
-  try {
-    installPackages(client.debian);
-  } catch (error) {
-    throw new Error(`No ${name} client to test with, and it could not be installed. Run: ${command}`, {
-      cause: error,
-    });
-  }
-  return lookFor(client);
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 // Without ".js": jest loads its global setup with Node's own require, which knows no name mapping.
-import { aptInstall, installPackages, mayInstall } from './apt';
+import { findOrInstall } from './apt';
 
 /** A MariaDB server on this machine: its executable, and the SQL that fills an empty data directory. */
 export interface MariadbInstallation {
@@ -10,20 +10,20 @@ export interface MariadbInstallation {
 }
 
 const folders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/usr/libexec', '/opt/homebrew/bin'];
-/** Debian's package of the server alone: it brings no service that could be started. */
-const server = 'mariadb-server-core';
-
 export const otherMysqlHint =
   'Or set HOLDFAST_TEST_MYSQL_URL to a MariaDB on which you may create databases, ' +
   'for example mysql://root:secret@127.0.0.1:3306.';
 
 /** Finds MariaDB, or installs it where this process is root on a system with apt. */
 export function findMariadb(): MariadbInstallation {
-  const found = lookForMariadb() ?? installMariadb();
-  if (found) return found;
-  throw new Error(
-    `No MariaDB to test with: there is no mariadbd in PATH or ${folders.join(', ')}. Run: sudo ${aptInstall(server)}  ${otherMysqlHint}`,
-  );
+  return findOrInstall({
+    name: 'MariaDB',
+    // The server alone: it brings no service that could be started.
+    packages: 'mariadb-server-core',
+    missing: `there is no mariadbd in PATH or ${folders.join(', ')}`,
+    otherwise: otherMysqlHint,
+    look: lookForMariadb,
+  });
 }
 
 function lookForMariadb(): MariadbInstallation | undefined {
@@ -42,20 +42,4 @@ function lookForMariadb(): MariadbInstallation | undefined {
     }
   }
   return undefined;
-}
-
-function installMariadb(): MariadbInstallation | undefined {
-  if (!mayInstall()) return undefined;
-  process.stderr.write(`No MariaDB found; installing one for the tests: ${aptInstall(server)}\n`);
-  try {
-    installPackages(server);
-  } catch (error) {
-    throw new Error(
-      `No MariaDB to test with, and it could not be installed. Run: ${aptInstall(server)}  ${otherMysqlHint}`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return lookForMariadb();
 }

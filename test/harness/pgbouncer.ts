@@ -1,28 +1,26 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { aptInstall, installPackages, mayInstall } from './apt.js';
 import { findOwner, readOrEmpty, startOnFreePort } from './private-server.js';
 import { ServerWatchdog } from './server-watchdog.js';
 
 /** `pool_mode` of PgBouncer. */
 export type PoolMode = 'transaction' | 'session' | 'statement';
 
-const PACKAGE = 'pgbouncer';
-const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 const START_LIMIT_MS = 20_000;
 
 /**
- * Starts a PgBouncer in front of a PostgreSQL: it lets everybody in, and has `size` sessions for a database. Installs Debian's
- * package where there is none and this process may.
+ * Starts a PgBouncer in front of a PostgreSQL: it lets everybody in, and has `size` sessions for a database.
  */
 export async function startPgbouncer(
   url: string,
   { mode, size }: { mode: PoolMode; size: number },
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const program = findPgbouncer();
+  const problem = process.env['HOLDFAST_TEST_PGBOUNCER_PROBLEM'];
+  const program = process.env['HOLDFAST_TEST_PGBOUNCER'];
+  if (problem !== undefined || program === undefined) throw new Error(problem ?? 'No PgBouncer.');
   const owner = findOwner(['postgres', 'nobody']);
   const folder = join(tmpdir(), `holdfast-pgbouncer-${randomBytes(6).toString('hex')}`);
   const watchdog = new ServerWatchdog(folder, { lock: 'pid', signals: ['SIGQUIT'] });
@@ -90,22 +88,4 @@ function settingsOf(url: string, { mode, size, port, folder }: Settings): string
     'ignore_startup_parameters = extra_float_digits,options',
     '',
   ].join('\n');
-}
-
-function findPgbouncer(): string {
-  const look = (): string | undefined =>
-    [...(process.env['PATH'] ?? '').split(':'), ...FOLDERS]
-      .map((folder) => join(folder, 'pgbouncer'))
-      .find((path) => existsSync(path));
-  const found = look();
-  if (found !== undefined) return found;
-  if (mayInstall()) {
-    process.stderr.write(`No PgBouncer found; installing one for the tests: ${aptInstall(PACKAGE)}\n`);
-    installPackages(PACKAGE);
-  }
-  const installed = look();
-  if (installed !== undefined) return installed;
-  throw new Error(
-    `No PgBouncer to test with: there is none in PATH or ${FOLDERS.join(', ')}. Run: sudo ${aptInstall(PACKAGE)}`,
-  );
 }

@@ -1,6 +1,7 @@
 import { useDatabase } from '../harness/database.js';
 import { committed } from './entries.js';
 import { RunnerProject } from './runner-project.js';
+import { jestHookTests } from './runners-jest-hooks.js';
 
 /** Runners that users have and we do not. */
 const db = useDatabase();
@@ -11,22 +12,7 @@ afterEach(() => db.truncate());
 jest.setTimeout(300_000);
 
 describe('jest 29', () => {
-  test('with test.concurrent fails by name before the test runs; outside of the block it is none of ours', async () => {
-    const { output } = await project.jest(db.url, 'jest-concurrent.cjs');
-
-    for (const name of ['before the call', 'deeper']) {
-      expect(output).toContain(`"${name}" is test.concurrent, which jest runs without the hooks`);
-    }
-    expect(output).toMatch(/2 failed, 2 passed/);
-    expect(await committed(db)).toEqual(['outside']);
-  });
-
-  test('runs inside the transaction every hook of the test but a beforeEach before the call', async () => {
-    const { code, output } = await project.jest(db.url, 'jest-hooks.cjs');
-
-    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('1 passed') });
-    expect(await committed(db)).toEqual(['beforeAll', 'beforeEach before the call']);
-  });
+  jestHookTests(project, db);
 
   test('expectNoLeaks() looks after every hook of the test', async () => {
     const { output } = await project.jest(db.url, 'jest-leaks.cjs');

@@ -2,6 +2,7 @@ import { useDatabase } from '../harness/database.js';
 import { committed } from './entries.js';
 import { RunnerProject } from './runner-project.js';
 import { failingHookTests } from './runners-failing-hook.js';
+import { jestHookTests } from './runners-jest-hooks.js';
 
 const db = useDatabase();
 const project = new RunnerProject();
@@ -91,22 +92,7 @@ describe('node:test', () => {
 });
 
 describe('jest', () => {
-  test('with test.concurrent fails by name before the test runs; outside of the block it is none of ours', async () => {
-    const { output } = await project.jest(db.url, 'jest-concurrent.cjs');
-
-    for (const name of ['before the call', 'deeper']) {
-      expect(output).toContain(`"${name}" is test.concurrent, which jest runs without the hooks`);
-    }
-    expect(output).toMatch(/2 failed, 2 passed/);
-    expect(await committed(db)).toEqual(['outside']);
-  });
-
-  test('runs inside the transaction every hook of the test but a beforeEach before the call', async () => {
-    const { code, output } = await project.jest(db.url, 'jest-hooks.cjs');
-
-    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('1 passed') });
-    expect(await committed(db)).toEqual(['beforeAll', 'beforeEach before the call']);
-  });
+  jestHookTests(project, db);
 
   test('cancels a test that takes too long, says what still ran, and the next one begins clean', async () => {
     const { output } = await project.jest(db.url, 'jest-timeout.cjs');

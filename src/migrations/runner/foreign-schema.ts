@@ -3,22 +3,20 @@ import type { Problem } from '../migrator.js';
 import type { RunContext } from './run-context.js';
 import { list } from './describe-failure.js';
 import { findElsewhere, tellElsewhere } from './elsewhere.js';
+import { FOREIGN_TABLES } from './foreign-history.js';
 import type { Survey } from './survey.js';
 
-/** Tables that show whose migrations the schema had so far. */
-const OTHER_TOOLS: readonly (readonly [table: string, from: string])[] = [
-  ['flyway_schema_history', 'flyway'],
-  ['_prisma_migrations', 'prisma'],
-  ['SequelizeMeta', 'umzug'],
-  ['schema_migrations', 'dbmate'],
-  ['migrations', 'typeorm'],
-];
+/** Tables that show whose migrations the schema had so far: `migrations`, which may be anybody's, last. */
+const OTHER_TOOLS: readonly (readonly [from: string, table: string])[] = Object.entries(FOREIGN_TABLES).sort(
+  ([, one], [, other]) => Number(one === FOREIGN_TABLES.typeorm) - Number(other === FOREIGN_TABLES.typeorm),
+);
 
-/** What extensions brought does not count. */
+/** What extensions brought does not count, nor the sequence of a column: its table does. */
 const OBJECTS = {
   postgres: `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e')
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_catalog.pg_class'::regclass
+        AND (d.deptype = 'e' OR c.relkind = 'S' AND d.deptype IN ('a', 'i')))
     ORDER BY c.relkind IN ('r', 'p') DESC, c.relname LIMIT 1000`,
   mysql:
     'SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ? ORDER BY table_name LIMIT 1000',
@@ -49,15 +47,13 @@ async function adoptionProblem(context: RunContext): Promise<string | undefined>
   const { session, history } = context;
   const names = await namesIn(session, history.schema);
   if (names.length === 0) return historyElsewhere(context);
-  const other = OTHER_TOOLS.find(([table]) => names.includes(table) && table !== history.name);
+  const other = OTHER_TOOLS.find(([, table]) => names.includes(table) && table !== history.name);
   const advice =
     other === undefined
       ? 'If migrations up to a version are in it already, say which: `baseline V`; if another tool applied them, take over its history: `adopt --from flyway|prisma|typeorm|umzug|dbmate`.'
-      : `"${other[0]}" looks like the history of ${other[1]}: take it over with \`adopt --from ${other[1]}\`. Or say up to which version it is: \`baseline V\`.`;
+      : `"${other[1]}" looks like the history of ${other[0]}: take it over with \`adopt --from ${other[0]}\`. Or say up to which version it is: \`baseline V\`.`;
   const elsewhere =
-    other === undefined
-      ? await findElsewhere(context, [history.name, ...OTHER_TOOLS.map(([table]) => table)])
-      : [];
+    other === undefined ? await findElsewhere(context, [history.name, ...Object.values(FOREIGN_TABLES)]) : [];
   const where = elsewhere.length === 0 ? '' : ` ${tellElsewhere(elsewhere)}`;
   return `The schema ${session.quote(history.schema)} is not empty (${list(names)}), and there is no ${history.table}: nobody knows which migrations it has. ${advice}${where}`;
 }
@@ -83,16 +79,11 @@ export async function requireNothingElse(
   { session, history }: RunContext,
   { from, table }: { readonly from: string; readonly table: string },
 ): Promise<void> {
-  const names = (await namesIn(session, history.schema)).filter((name) => !belongsTo(table, name));
+  const names = (await namesIn(session, history.schema)).filter((name) => name !== table);
   if (names.length === 0) return;
   throw new ValidationFailedError(
     `"${table}" says of nothing that ${from} has applied it, and the schema ${session.quote(history.schema)} is not empty (${list(names)}): nobody knows which migrations it has. If migrations up to a version are in it already, say which: \`baseline V\`. Nothing was taken over.`,
   );
-}
-
-/** The table, and on PostgreSQL the sequence of its key. */
-function belongsTo(table: string, name: string): boolean {
-  return name === table || name === `${table}_id_seq`;
 }
 
 /** What is in the schema beside what is ours. */

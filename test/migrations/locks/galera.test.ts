@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { createConnection } from 'mysql2/promise';
 import type { MigrationEvent, UpResult } from '../../../src/migrations/index.js';
-import { aptInstall, installPackages, mayInstall } from '../../harness/apt.js';
+import { findOrInstall } from '../../harness/apt.js';
 import { startMariadb } from '../../harness/mariadb.js';
 import { type Engine, failureOf, useWorkspace } from '../runner/workspace.js';
 
@@ -17,15 +17,12 @@ const PROVIDERS = ['/usr/lib', '/usr/lib64'].flatMap((folder) => [
 ]);
 
 function findProvider(): string {
-  const look = (): string | undefined => PROVIDERS.find((path) => existsSync(path));
-  const found = look();
-  if (found !== undefined) return found;
-  if (mayInstall()) installPackages('galera-4');
-  const installed = look();
-  if (installed !== undefined) return installed;
-  throw new Error(
-    `No Galera to test with: none of ${PROVIDERS.join(', ')}. Run: sudo ${aptInstall('galera-4')}`,
-  );
+  return findOrInstall({
+    name: 'Galera',
+    packages: 'galera-4',
+    missing: `there is none of ${PROVIDERS.join(', ')}`,
+    look: () => PROVIDERS.find((path) => existsSync(path)),
+  });
 }
 
 async function freePort(): Promise<number> {
