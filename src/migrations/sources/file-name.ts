@@ -101,7 +101,8 @@ function parseOtherExtension(file: string): FileName {
 const COMMANDS_THAT_FLYWAY_HAS = /^(before|after)(Clean|Info|Check|Deploy|Snapshot|Prepare)/;
 
 function parseCallback(stem: string, language: Language): FileName | undefined {
-  const [, word = '', description = ''] = /^([a-zA-Z]+)(?:__(.*))?$/s.exec(stem) ?? [];
+  const [, word, description = ''] = /^([a-zA-Z]+)(?:__(.*))?$/s.exec(stem) ?? [];
+  if (word === undefined) return undefined;
   const moment = CALLBACK_MOMENTS.find((each) => each === word);
   if (moment !== undefined) return { kind: 'callback', moment, description: describe(description), language };
   const meant = CALLBACK_MOMENTS.find((each) => each.toLowerCase() === word.toLowerCase());

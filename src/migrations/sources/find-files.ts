@@ -1,5 +1,4 @@
-import type { Dirent } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { InvalidOptionsError, messageOf } from '../../core/index.js';
 import { type FileName, parseFileName, parseFolderName } from './file-name.js';
@@ -25,11 +24,12 @@ export interface FoundFiles {
 
 /**
  * Looks through the directories at names alone; no file is opened. What goes wrong is a problem; but of a directory that
- * is none it throws `InvalidOptionsError`, for what names it is wrong.
+ * is none it throws `InvalidOptionsError`, for what names it is wrong. Not through the thread pool: what is small and
+ * many waits longer for it than it takes.
  */
-export async function findFiles(options: SourceOptions): Promise<FoundFiles> {
+export function findFiles(options: SourceOptions): FoundFiles {
   const search = new Search(options.recursive);
-  for (const directory of options.directories) await search.begin(directory, options.cwd);
+  for (const directory of options.directories) search.begin(directory, options.cwd);
   return search.result();
 }
 
@@ -56,21 +56,26 @@ class Search {
   readonly #files: FoundFile[] = [];
   readonly #ignored: IgnoredFile[] = [];
   readonly #problems: string[] = [];
+  /** Folders that links lead to, which are looked into after the real ones; what they hold may add more. */
+  readonly #linked: Folder[] = [];
 
   constructor(recursive: boolean) {
     this.#recursive = recursive;
   }
 
-  async begin(directory: string, cwd: string): Promise<void> {
+  begin(directory: string, cwd: string): void {
     const absolute = path.resolve(cwd, directory);
     let realPath: string;
     try {
-      realPath = await realpath(absolute);
-      if (!(await stat(realPath)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+      realPath = realpathSync.native(absolute);
+      if (!statSync(realPath).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
     } catch (error) {
       throw new InvalidOptionsError(explainDirectory(absolute, error), { cause: error });
     }
-    await this.#lookInside({ path: absolute, realPath, prefix: '' });
+    this.#lookInside({ path: absolute, realPath, prefix: '' });
+    // Which name a folder is found by does not depend on which is read first.
+    for (let folder = this.#linked.shift(); folder !== undefined; folder = this.#linked.shift())
+      this.#lookInside(folder);
   }
 
   result(): FoundFiles {
@@ -82,44 +87,44 @@ class Search {
     };
   }
 
-  async #look(folder: Folder): Promise<void> {
+  #look(folder: Folder): void {
     if (this.#seen.has(folder.realPath)) return;
     this.#seen.add(folder.realPath);
-    const entries = await readdir(folder.path, { withFileTypes: true });
+    const entries = readdirSync(folder.path, { withFileTypes: true });
     const before = this.#files.length;
     const folders: Folder[] = [];
-    const links: Folder[] = [];
+    let hasLinks = false;
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const at = path.join(folder.path, entry.name);
-      const kind = await this.#kindOf(entry, at);
-      if (kind === 'file') this.#addFile(folder, entry.name);
+      const kind = this.#kindOf(entry, at);
+      if (kind === 'file') this.#addFile(folder, entry.name, at);
       if (kind !== 'directory' || isLeftAlone(entry.name)) continue;
       const migration = parseFolderName(entry.name);
       if (!this.#recursive && (migration === undefined || folder.migration !== undefined)) continue;
       const prefix = `${folder.prefix}${entry.name}/`;
-      if (entry.isSymbolicLink()) links.push({ path: at, realPath: await realpath(at), prefix, migration });
-      else folders.push({ path: at, realPath: path.join(folder.realPath, entry.name), prefix, migration });
+      if (entry.isSymbolicLink()) {
+        this.#linked.push({ path: at, realPath: realpathSync.native(at), prefix, migration });
+        hasLinks = true;
+      } else folders.push({ path: at, realPath: path.join(folder.realPath, entry.name), prefix, migration });
     }
-    await Promise.all(folders.map((each) => this.#lookInside(each)));
-    // After the real ones: which name a folder is found by does not depend on which is read first.
-    for (const link of links) await this.#lookInside(link);
-    if (folder.migration !== undefined && this.#files.length === before)
+    for (const each of folders) this.#lookInside(each);
+    if (folder.migration !== undefined && this.#files.length === before && !hasLinks)
       this.#ignored.push({ script: folder.prefix, reason: 'the folder holds no migration.sql' });
   }
 
-  async #lookInside(folder: Folder): Promise<void> {
+  #lookInside(folder: Folder): void {
     try {
-      await this.#look(folder);
+      this.#look(folder);
     } catch (error) {
       this.#problems.push(explainDirectory(folder.path, error));
     }
   }
 
-  async #kindOf(entry: Dirent, at: string): Promise<'file' | 'directory' | 'other'> {
+  #kindOf(entry: Dirent, at: string): 'file' | 'directory' | 'other' {
     if (!entry.isSymbolicLink()) return entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other';
     if (isLeftAlone(entry.name)) return 'other';
     try {
-      const target = await stat(at);
+      const target = statSync(at);
       return target.isFile() ? 'file' : target.isDirectory() ? 'directory' : 'other';
     } catch (error) {
       this.#problems.push(`${at} is a link that leads nowhere: ${messageOf(error)}. Remove it.`);
@@ -127,8 +132,7 @@ class Search {
     }
   }
 
-  #addFile(folder: Folder, fileName: string): void {
-    const file = path.join(folder.path, fileName);
+  #addFile(folder: Folder, fileName: string, file: string): void {
     const script = `${folder.prefix}${fileName}`.normalize('NFC');
     const inFolder = FOLDER_FILES[fileName];
     if (folder.migration !== undefined && inFolder !== undefined) {

@@ -20,6 +20,17 @@ export async function* readChunks(path: string, buffer: Buffer): AsyncGenerator<
   }
 }
 
+/** All bytes of a file that leaves some of `buffer` free, until something else is read into it; undefined for a larger one. */
+export function readWhole(path: string, buffer: Buffer): Buffer | undefined {
+  const file = openSync(path, 'r');
+  try {
+    const length = fill(file, buffer);
+    return length < buffer.length ? buffer.subarray(0, length) : undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** As {@link readChunks}, with fewer promises. */
 export async function forEachChunk(
   path: string,

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../../core/index.js';
-import { Digester, type FileDigest } from './digest.js';
+import { Digester, digestOf, type FileDigest } from './digest.js';
 import type { ForeignTool } from '../migration.js';
 import type { FoundFile } from './find-files.js';
 import { toolOfDown } from './foreign-code.js';
-import { forEachChunk } from './read-chunks.js';
-import { type Section, SectionFinder } from './sections.js';
+import { forEachChunk, readWhole } from './read-chunks.js';
+import { type Section, SectionFinder, sectionsOf } from './sections.js';
 
 export interface ReadFile extends FoundFile {
   readonly digest: FileDigest;
@@ -15,18 +15,22 @@ export interface ReadFile extends FoundFile {
   readonly downFor?: ForeignTool | undefined;
 }
 
-const CHUNK_BYTES = 256 * 1024;
+/** What was read of a file. */
+type Content = Omit<ReadFile, keyof FoundFile>;
 
-/** Reads each file once. Memory does not grow with their size. Problems are sentences. */
+/** A larger file of SQL is read in pieces: memory does not grow with it. */
+const LARGEST_WHOLE_BYTES = 256 * 1024;
+
+/** Reads each file once, the beginning of a large one twice. Problems are sentences. */
 export async function readFiles(
   files: readonly FoundFile[],
 ): Promise<{ read: ReadFile[]; problems: string[] }> {
   const read: ReadFile[] = [];
   const problems: string[] = [];
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  const buffer = Buffer.allocUnsafe(LARGEST_WHOLE_BYTES + 1);
   for (const file of files) {
     try {
-      read.push({ ...file, ...(await readOne(file, buffer)) });
+      read.push({ ...file, ...(readSmall(file, buffer) ?? (await readLarge(file, buffer))) });
     } catch (error) {
       problems.push(explainFile(file.path, error));
     }
@@ -34,19 +38,22 @@ export async function readFiles(
   return { read, problems };
 }
 
-async function readOne(
-  { path, name }: FoundFile,
-  buffer: Buffer,
-): Promise<Pick<ReadFile, 'digest' | 'sections' | 'downFor'>> {
+function readSmall({ path, name }: FoundFile, buffer: Buffer): Content | undefined {
+  if (name.language === 'code') return readCode(path);
+  const bytes = readWhole(path, buffer);
+  return bytes && { digest: digestOf(bytes), sections: sectionsOf(bytes) };
+}
+
+function readCode(path: string): Content {
+  const source = readFileSync(path);
+  // Whether the module has a `down` is known once it runs; that its text has not the word is enough to say no.
+  const text = source.toString();
+  const sections: Section[] = /\bdown\b/.test(text) ? ['up', 'down'] : ['up'];
+  return { digest: digestOf(source), sections: new Set(sections), downFor: toolOfDown(text) };
+}
+
+async function readLarge({ path }: FoundFile, buffer: Buffer): Promise<Content> {
   const digester = new Digester();
-  if (name.language === 'code') {
-    const source = readFileSync(path);
-    digester.update(source);
-    // Whether the module has a `down` is known once it runs; that its text has not the word is enough to say no.
-    const text = source.toString();
-    const sections: Section[] = /\bdown\b/.test(text) ? ['up', 'down'] : ['up'];
-    return { digest: digester.finish(), sections: new Set(sections), downFor: toolOfDown(text) };
-  }
   const finder = new SectionFinder();
   await forEachChunk(path, buffer, (chunk) => {
     digester.update(chunk);

@@ -13,7 +13,7 @@ const PROBLEMS_SHOWN = 20;
 
 /** See {@link ResolveMigrations}. */
 export const resolveMigrations: ResolveMigrations = async (options) => {
-  const found = await findFiles(options);
+  const found = findFiles(options);
   const { read, problems } = await readFiles(preferSources(found.files));
   const migrations = withoutImpliedUndo(read.flatMap(toMigrations)).sort(compareMigrations);
   const callbacks = read.flatMap(toCallback).sort(compareCallbacks);

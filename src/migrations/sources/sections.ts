@@ -22,6 +22,16 @@ const DIRECTIVE = '-- no-transaction';
 const sectionOf = ([, ...words]: RegExpExecArray): Section | undefined =>
   (['up', 'down'] as const).find((section) => words.some((word) => word?.toLowerCase() === section));
 
+const NO_SECTIONS: ReadonlySet<Section> = new Set();
+
+/** The sections of a file of which all bytes are there. */
+export function sectionsOf(bytes: Buffer): ReadonlySet<Section> {
+  if (!bytes.includes('--')) return NO_SECTIONS;
+  const finder = new SectionFinder();
+  finder.update(bytes);
+  return finder.finish();
+}
+
 /** Finds out, while a file is read, which sections it has. */
 export class SectionFinder {
   readonly #found = new Set<Section>();

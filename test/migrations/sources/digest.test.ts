@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { Digester } from '../../../src/migrations/sources/digest';
+import { Digester, digestOf } from '../../../src/migrations/sources/digest';
 
 function digest(...chunks: (string | Buffer)[]) {
   const digester = new Digester();
@@ -43,6 +43,7 @@ describe('the CRC32 of the lines, signed', () => {
     ['abc', 'a\nb\nc', 0x352441c2],
   ])('%s', (_, text, checksum) => {
     expect(digest(text).checksum).toBe(checksum);
+    expect(digestOf(Buffer.from(text)).checksum).toBe(checksum);
     expect(asFlyway(text)).toBe(checksum);
   });
 
@@ -64,7 +65,9 @@ describe('the CRC32 of the lines, signed', () => {
         const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
           bytes.subarray(index * size, (index + 1) * size),
         );
-        expect(digest(...chunks).checksum).toBe(asFlyway(whole));
+        const { checksum, sha256 } = digest(...chunks);
+        expect(checksum).toBe(asFlyway(whole));
+        expect(digestOf(bytes)).toMatchObject({ checksum, sha256 });
       }),
     );
   });
@@ -77,9 +80,11 @@ test('SHA-256 is that of the bytes as they are, BOM and line ends included', () 
   expect(digest().sha256).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
 });
 
-test('SHA-256 of a file in one piece is told of both kinds of line ends as well', () => {
+test('SHA-256 of a whole file is told of both kinds of line ends as well', () => {
   const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
   for (const text of ['é\nb\n', 'é\r\nb\r\n', 'é\nb\r\n'])
-    expect(digest(text).sha256OfLineEnds).toEqual([sha256('é\nb\n'), sha256('é\r\nb\r\n')]);
-  expect(digest('aaa\n', 'b').sha256OfLineEnds).toBeUndefined();
+    expect(digestOf(Buffer.from(text))).toMatchObject({
+      sha256: sha256(text),
+      sha256OfLineEnds: [sha256('é\nb\n'), sha256('é\r\nb\r\n')],
+    });
 });

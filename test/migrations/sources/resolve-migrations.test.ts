@@ -40,6 +40,20 @@ test('a file becomes a migration with its version, both checksums and its path',
   ]);
 });
 
+test('a file is read the same way whole and in pieces', async () => {
+  const limit = 256 * 1024;
+  const text = `\uFEFF-- migrate:up\r\nSELECT 1;\r\n-- migrate:down\r\n`;
+  const padding = ' '.repeat(limit - Buffer.byteLength(text));
+  const read = async (content: string) => (await resolve(directoryOf({ 'V1__a.sql': content }))).migrations;
+  const whole = await read(text + padding);
+  expect(whole).toMatchObject([{ sha256OfLineEnds: expect.any(Array) }, { kind: 'undo' }]);
+  // The line end adds nothing to the checksum.
+  const inPieces = await read(`${text}${padding}\n`);
+  expect(inPieces).toMatchObject(whole.map(({ kind, checksum }) => ({ kind, checksum })));
+  expect(inPieces[0]!.sha256).toBe(createHash('sha256').update(`${text}${padding}\n`).digest('hex'));
+  expect(inPieces[0]!.sha256OfLineEnds).toBeUndefined();
+});
+
 test('versions go by number, baselines before and undos after the version that they share, repeatable ones last', async () => {
   expect(
     await scriptsOf({
@@ -168,6 +182,15 @@ describe('links', () => {
     symlinkSync(path.join(root, 'db'), path.join(root, 'db/self'));
     const { migrations } = await resolve(root, { directories: ['db'] });
     expect(migrations.map(({ script }) => script)).toEqual(['V1__a.sql', 'linked/V2__b.sql', 'V3__c.sql']);
+  });
+
+  test('a folder is called by its own name, wherever a link to it is', async () => {
+    const root = directoryOf({ 'a/V1__a.sql': '', 'b/c/V2__b.sql': '' });
+    symlinkSync(path.join(root, 'b/c'), path.join(root, 'a/linked'));
+    expect((await resolve(root)).migrations.map(({ script }) => script)).toEqual([
+      'a/V1__a.sql',
+      'b/c/V2__b.sql',
+    ]);
   });
 
   test('a mounted ConfigMap of Kubernetes is read once', async () => {

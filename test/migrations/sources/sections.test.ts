@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { readSection, SectionFinder } from '../../../src/migrations/sources/sections';
+import { readSection, SectionFinder, sectionsOf } from '../../../src/migrations/sources/sections';
 
 async function section(text: string | string[], which: 'up' | 'down'): Promise<string> {
   let result = '';
@@ -7,9 +7,10 @@ async function section(text: string | string[], which: 'up' | 'down'): Promise<s
   return result;
 }
 
-function found(text: string, size = Math.max(1, Buffer.byteLength(text))): string[] {
-  const finder = new SectionFinder();
+function found(text: string, size?: number): string[] {
   const bytes = Buffer.from(text);
+  if (size === undefined) return [...sectionsOf(bytes)].sort();
+  const finder = new SectionFinder();
   for (let at = 0; at < bytes.length; at += size) finder.update(bytes.subarray(at, at + size));
   return [...finder.finish()].sort();
 }
