@@ -44,6 +44,8 @@ export interface DeferredStatement {
   readonly values?: readonly unknown[];
   /** Whether it begins a transaction. */
   readonly begins?: boolean;
+  /** Whether it commits one. */
+  readonly commits?: boolean;
   /** What the error means that it fails with; `undefined` for one that may be of another statement. */
   readonly explain?: (error: Error) => Error | undefined;
 }
@@ -55,6 +57,20 @@ export function explainDeferred(deferred: readonly DeferredStatement[], error: E
     if (explained !== undefined) return explained;
   }
   return error;
+}
+
+/** What is with the server. */
+export interface InFlight {
+  /** Whether its answer, or an error of it, has come. */
+  readonly isAnswered: boolean;
+}
+
+/** What travels behind statements of a migration. */
+export interface Behind {
+  /** Defers it. */
+  readonly defer: () => Promise<void>;
+  /** Told when all of it is with the server and the answer has yet to come. */
+  readonly onSent?: ((packet: InFlight) => void) | undefined;
 }
 
 /** Whether a statement of ours is sent at once, or {@link MigrationSession.defer deferred}. */
@@ -102,11 +118,11 @@ export interface MigrationSession {
   /**
    * {@link run}, and what `behind` defers travels behind the last of them: it is not run where one of them fails. Absent
    * where the warnings of a migration are read before anything is made of it.
+   *
+   * Between `onSent` and the answer it may be called for one packet more, a transaction from its beginning to its COMMIT. It
+   * is sent at once, and the server runs nothing of it unless it has committed what it was sent behind.
    */
-  runWith?(
-    statements: readonly Statement[],
-    behind: () => Promise<void>,
-  ): Promise<readonly StatementOutcome[]>;
+  runWith?(statements: readonly Statement[], behind: Behind): Promise<readonly StatementOutcome[]>;
 
   /** Asks the server, over a second connection, to end what runs now. Never rejects. */
   cancel(): Promise<void>;

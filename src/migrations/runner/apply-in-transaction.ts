@@ -40,13 +40,14 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
       }
     if (sender.hasMore && canCommitBehind(run)) {
       isCommitting = true;
-      await sender.flush(async () => {
+      const defer = async (): Promise<void> => {
         await settings.restore(session, 'with what is next');
         // COMMIT can take long, too, and RESET ALL has taken the name away.
         await run.announce('with what is next');
         await run.finish('by the server');
-        session.defer({ text: 'COMMIT' });
-      });
+        session.defer({ text: 'COMMIT', commits: true });
+      };
+      await sender.flush({ defer, onSent: run.onSent });
       return sender.sent;
     }
     const last = await sender.flush();
@@ -58,6 +59,7 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     await session.query('COMMIT');
     return sender.sent;
   } catch (error) {
+    await run.turn;
     const problem = problemOf(session, cancelledBy(run, error));
     if (isCommitting && session.lost && !wasEnded(error)) {
       await settleCommit(run, begun, problem);
@@ -81,15 +83,38 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
   }
 }
 
+/** More is sent in several packets. */
+const ONE_PACKET = { statements: 100, bytes: 64 * 1024 };
+
+/** Whether it is sent as one packet, from BEGIN to COMMIT, with nothing to be asked or set before. */
+export function isOnePacket(run: ScriptRun): boolean {
+  const { profile, options, script } = run;
+  const { verifyBefore, lockTimeoutMs, statementTimeoutMs } = profile.directives;
+  return (
+    canCommitBehind(run) &&
+    profile.isTransactional &&
+    // SET TRANSACTION has to come before any question.
+    !profile.changesSession &&
+    verifyBefore.length === 0 &&
+    (lockTimeoutMs ?? options.lockTimeoutMs) === undefined &&
+    (statementTimeoutMs ?? options.statementTimeoutMs) === undefined &&
+    profile.bytes <= ONE_PACKET.bytes &&
+    profile.statements > 0 &&
+    profile.statements <= ONE_PACKET.statements &&
+    script.kept?.every(({ traits }) => !traits.mayCommit) === true
+  );
+}
+
 /** Whether the row of the history and COMMIT can travel behind the last statements: a small file is one round trip then. */
 function canCommitBehind({ session, profile, canFinishBehind }: ScriptRun): boolean {
   return session.runWith !== undefined && canFinishBehind && profile.directives.verifyAfter.length === 0;
 }
 
 export function senderOptions(run: ScriptRun): ConstructorParameters<typeof StatementSender>[0] {
-  const { session, signals, emit, profile, options } = run;
+  const { session, signals, emit, profile, options, turn } = run;
   return {
     session,
+    turn,
     signals,
     emit,
     script: profile.script,

@@ -1,6 +1,6 @@
 import { systemClock } from '../../core/index.js';
 import type { ResolvedCallback } from '../events.js';
-import type { MigrationSession } from '../database/session.js';
+import type { InFlight, MigrationSession } from '../database/session.js';
 import type { MigrationLock } from '../locks/lock.js';
 import type { AppliedMigration, HistoryType, NewHistoryRow, ResolvedMigration } from '../migration.js';
 import type { AppliedScript } from '../migrator.js';
@@ -9,8 +9,10 @@ import { applyScript } from './apply-script.js';
 import { Callbacks } from './callbacks.js';
 import { ReadAhead } from './read-ahead.js';
 import type { RunContext } from './run-context.js';
+import type { Script } from './script.js';
 import { ScriptFailure } from './script-problem.js';
 import type { FinishTime, ScriptRun } from './script-run.js';
+import { SendAhead } from './send-ahead.js';
 import { settingsFor } from './session-settings.js';
 import type { RunSignals } from './signals.js';
 
@@ -20,6 +22,13 @@ export interface MigrationTask {
   readonly type: HistoryType;
   /** The row of an earlier run that failed half-way, which becomes the row of this one. */
   readonly failedRow?: AppliedMigration | undefined;
+}
+
+/** What will be applied after a task. */
+export interface NextTask {
+  readonly task: MigrationTask;
+  /** Whether nothing is to happen between the two, so that it may be sent before the first one is answered. */
+  readonly mayGoAhead: boolean;
 }
 
 export interface ApplierParts {
@@ -39,6 +48,7 @@ export class MigrationApplier {
   readonly callbacks: Callbacks;
   readonly #parts: ApplierParts;
   readonly #readAhead = new ReadAhead();
+  readonly #sendAhead = new SendAhead();
   #rank: number;
 
   constructor(parts: ApplierParts) {
@@ -47,8 +57,13 @@ export class MigrationApplier {
     this.callbacks = new Callbacks(parts);
   }
 
+  /** Whether it is with the server already, so that it can only be waited for. */
+  isSent(task: MigrationTask): boolean {
+    return this.#sendAhead.has(task);
+  }
+
   /** `next` is what will be applied after it. Throws `ScriptFailure`. */
-  async apply(task: MigrationTask, next?: MigrationTask): Promise<AppliedScript> {
+  async apply(task: MigrationTask, next?: NextTask): Promise<AppliedScript> {
     const { migration } = task;
     const begun = systemClock.now();
     const row: RowOf = (success, time = 'until now') =>
@@ -73,23 +88,44 @@ export class MigrationApplier {
 
   async #run(
     task: MigrationTask,
-    { row, next }: { row: RowOf; next: MigrationTask | undefined },
+    { row, next }: { row: RowOf; next: NextTask | undefined },
   ): Promise<number> {
     const { context, signals, lock } = this.#parts;
     const { body, script } = task.migration;
-    const finish = async (time?: FinishTime): Promise<void> => {
-      await lock.assertHeld('with what is next');
-      await this.#writeRow(task, row(true, time));
-    };
+    const sent = this.#sendAhead.take(task);
+    if (sent !== undefined) {
+      this.#lookAhead(next);
+      return sent;
+    }
     if (body.kind === 'code') {
       await lock.announce(script);
       await lock.assertHeld();
-      return applyCode({ context, script, body, signals, finish });
+      return applyCode({ context, script, body, signals, finish: this.#finishOf(task, row) });
     }
     const source = await this.#readAhead.open({ context, script, body });
-    if (next?.migration.body.kind === 'sql')
-      this.#readAhead.begin({ context, script: next.migration.script, body: next.migration.body });
-    const run: ScriptRun = {
+    this.#lookAhead(next);
+    const onSent = (packet: InFlight): void => this.#sendAhead.follow(packet);
+    return applyScript({ ...this.#scriptRun(task, source, row), ...(next?.mayGoAhead && { onSent }) });
+  }
+
+  /** Reads what is next, and has it sent behind what runs now. */
+  #lookAhead(next: NextTask | undefined): void {
+    if (next === undefined) return;
+    const { task, mayGoAhead } = next;
+    const { script, body } = task.migration;
+    if (body.kind !== 'sql') return;
+    this.#readAhead.begin({ context: this.#parts.context, script, body }, (source) => {
+      if (!mayGoAhead) return;
+      const row: RowOf = (success) =>
+        this.#rowOf(task, { success, executionTimeMs: 'since the transaction began' });
+      this.#sendAhead.offer(task, (ahead) => ({ ...this.#scriptRun(task, source, row), ...ahead }));
+    });
+  }
+
+  #scriptRun(task: MigrationTask, source: Script, row: RowOf): ScriptRun {
+    const { context, signals, lock } = this.#parts;
+    const { script } = task.migration;
+    return {
       ...context,
       script: source,
       profile: source.profile,
@@ -97,13 +133,24 @@ export class MigrationApplier {
       signals,
       announce: (when) => lock.announce(script, when),
       assertHeld: (when) => lock.assertHeld(when),
-      finish,
+      finish: this.#finishOf(task, row),
       // A lease is a row that is locked and looked at; of an undo Prisma's history asks which row it takes back.
       canFinishBehind:
         lock.kind === 'session' && task.failedRow === undefined && !task.type.startsWith('UNDO'),
       isFinished: (session) => this.#isWritten(session, task),
     };
-    return applyScript(run);
+  }
+
+  #finishOf(task: MigrationTask, row: RowOf): (time?: FinishTime) => Promise<void> {
+    return async (time) => {
+      await this.#parts.lock.assertHeld('with what is next');
+      await this.#writeRow(task, row(true, time));
+    };
+  }
+
+  /** When no more will be applied. Resolves when nothing that was sent ahead is left. */
+  end(): Promise<void> {
+    return this.#sendAhead.abandon();
   }
 
   async #writeRow({ failedRow }: MigrationTask, row: NewHistoryRow): Promise<void> {

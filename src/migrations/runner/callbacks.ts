@@ -40,6 +40,11 @@ export class Callbacks {
     this.#parts = parts;
   }
 
+  /** Whether there are any for that moment. */
+  has(moment: CallbackMoment): boolean {
+    return this.#parts.callbacks.some((callback) => callback.moment === moment);
+  }
+
   /** Throws {@link CallbackFailure}. */
   async run(moment: CallbackMoment): Promise<void> {
     for (const callback of this.#parts.callbacks) {

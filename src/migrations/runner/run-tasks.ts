@@ -50,6 +50,7 @@ export async function runTasks(
     await callbacks.run(moment);
     if (owed.has(moment)) await journal.settle(session, moment);
   };
+  const mayGoAhead = ![moments.beforeEach, moments.afterEach].some((each) => callbacks.has(each));
   try {
     await callbacks.run(moments.before);
     const wasAppliedBefore = [moments.afterEach, moments.afterApplied].some((each) => each && owed.has(each));
@@ -60,11 +61,12 @@ export async function runTasks(
         path: task.migration.body.path,
         run: async () => {
           const { script, body } = task.migration;
-          refuseToStart(parts);
+          if (!applier.isSent(task)) refuseToStart(parts);
           current = script;
           emit({ kind: 'started', script, number: applied.length + 1, of: scripts.length });
           await callbacks.run(moments.beforeEach);
-          const done = await applier.apply(task, tasks[index + 1]);
+          const next = index + 1 < scripts.length ? tasks[index + 1] : undefined;
+          const done = await applier.apply(task, next && { task: next, mayGoAhead });
           applied.push(done);
           current = undefined;
           emit({ kind: 'applied', ...pick(done) });
@@ -94,6 +96,7 @@ export async function runTasks(
     const left = scripts.slice(applied.length).filter((each) => stoppedBefore || each !== script);
     throw describeFailure(failure, { script, applied, left, verb, hidden, stoppedBefore });
   } finally {
+    await applier.end();
     release();
   }
 }

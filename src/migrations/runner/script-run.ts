@@ -1,4 +1,4 @@
-import type { Database, MigrationSession, WhenSent } from '../database/session.js';
+import type { Database, InFlight, MigrationSession, WhenSent } from '../database/session.js';
 import type { MigrationListener } from '../events.js';
 import type { Journal } from '../history/journal.js';
 import type { ParsedMigratorOptions } from '../options.js';
@@ -32,6 +32,13 @@ export interface ScriptRun {
   finish(time?: FinishTime): Promise<void>;
   /** Whether {@link finish} sends nothing by itself, so that it can travel behind the last statements of the script. */
   readonly canFinishBehind: boolean;
+  /** Told when all of it, COMMIT included, is with the server and not answered: what is next may be sent behind it. */
+  readonly onSent?: (packet: InFlight) => void;
+  /**
+   * Of one that was sent ahead: resolves when what it was sent behind is applied, and rejects when that failed. Until then
+   * nothing is told of it, and nothing done about its failure.
+   */
+  readonly turn?: Promise<void>;
   /**
    * Whether {@link finish} took effect, asked over another session: for a COMMIT whose answer was lost. `undefined` for a
    * script that has no row.

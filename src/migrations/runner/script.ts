@@ -36,8 +36,9 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 export class Script {
   readonly language: Language;
   readonly profile: ScriptProfile;
+  /** Its statements, where they are few enough to be kept and hold no data of COPY. */
+  readonly kept: readonly ScriptStatement[] | undefined;
   readonly #source: ScriptSource;
-  readonly #kept: readonly ScriptStatement[] | undefined;
 
   private constructor(
     source: ScriptSource,
@@ -46,7 +47,7 @@ export class Script {
     this.#source = source;
     this.language = parts.language;
     this.profile = parts.profile;
-    this.#kept = parts.kept;
+    this.kept = parts.kept;
   }
 
   /** Reads the file through. Throws `ScriptFailure` for one that could never be sent as it is. */
@@ -93,8 +94,8 @@ export class Script {
 
   /** Its statements in their order, in groups: to wait for each by itself takes longer than to read it. */
   async *groups(): AsyncGenerator<readonly ScriptStatement[], void, undefined> {
-    if (this.#kept !== undefined) {
-      yield this.#kept;
+    if (this.kept !== undefined) {
+      yield this.kept;
       return;
     }
     const { versionNumber } = this.#source.context.session.server;

@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/index.js';
-import type { MigrationSession, ServerWarning, StatementOutcome } from '../database/session.js';
+import type { Behind, MigrationSession, ServerWarning, StatementOutcome } from '../database/session.js';
 import { StatementFailedError } from '../errors.js';
 import type { MigrationListener } from '../events.js';
 import type { Statement } from '../sql/statement.js';
@@ -16,6 +16,8 @@ export interface SenderOptions {
   readonly allowWarnings: ReadonlySet<string>;
   readonly signals: RunSignals;
   readonly emit: MigrationListener;
+  /** Before that nothing of the answers is told. */
+  readonly turn?: Promise<void> | undefined;
 }
 
 /** What is handed to the session at once; it makes its own packets of it. */
@@ -62,16 +64,17 @@ export class StatementSender {
   }
 
   /**
-   * Sends what was taken, and what `behind` defers behind it, where the session can. Throws {@link ScriptProblem}, and for
-   * what is behind the driver's own error.
+   * Sends what was taken, and what is to travel behind it, where the session can. Throws {@link ScriptProblem}, and for what
+   * is behind the driver's own error.
    */
-  async flush(behind?: () => Promise<void>): Promise<readonly StatementOutcome[]> {
+  async flush(behind?: Behind): Promise<readonly StatementOutcome[]> {
     const group = this.#group;
     if (group.length === 0) return [];
     this.#group = [];
     this.#length = 0;
     this.#options.signals.check();
     const outcomes = await this.#run(group, behind);
+    await this.#options.turn;
     this.#sent += group.length;
     this.#tellProgress(group.at(-1)!);
     outcomes.forEach((outcome, index) => this.#read(outcome, group[index]!));
@@ -84,10 +87,7 @@ export class StatementSender {
     this.#length = 0;
   }
 
-  async #run(
-    group: readonly Statement[],
-    behind: (() => Promise<void>) | undefined,
-  ): Promise<readonly StatementOutcome[]> {
+  async #run(group: readonly Statement[], behind: Behind | undefined): Promise<readonly StatementOutcome[]> {
     const { session } = this.#options;
     try {
       return await (behind ? session.runWith!(group, behind) : session.run(group));

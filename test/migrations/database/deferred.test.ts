@@ -80,7 +80,7 @@ describe('what travels behind the statements of a migration, on PostgreSQL', () 
 
   test('is run behind the last of them, and answered by none', async () => {
     const session = await begun();
-    const outcomes = await session.runWith!(statements(item(1), item(2)), commit(session, item(3)));
+    const outcomes = await session.runWith!(statements(item(1), item(2)), { defer: commit(session, item(3)) });
     expect(outcomes.map(({ rowCount }) => rowCount)).toEqual([1, 1]);
     expect(session.inTransaction).toBe(false);
     expect(await ids()).toEqual([1, 2, 3]);
@@ -89,14 +89,14 @@ describe('what travels behind the statements of a migration, on PostgreSQL', () 
   test('travels with the last packet of many', async () => {
     const session = await begun();
     const many = Array.from({ length: 450 }, (_, index) => item(index + 10));
-    expect(await session.runWith!(statements(...many), commit(session, item(1)))).toHaveLength(450);
+    expect(await session.runWith!(statements(...many), { defer: commit(session, item(1)) })).toHaveLength(450);
     expect(await ids()).toHaveLength(451);
   });
 
   test('is run behind the data of COPY', async () => {
     const session = await begun();
     const copy = { ...statement('COPY item FROM stdin'), kind: 'copy' as const, data: lines('7\n8\n') };
-    await session.runWith!([statement(item(1)), copy], commit(session, item(9)));
+    await session.runWith!([statement(item(1)), copy], { defer: commit(session, item(9)) });
     expect(session.inTransaction).toBe(false);
     expect(await ids()).toEqual([1, 7, 8, 9]);
   });
@@ -107,7 +107,7 @@ describe('what travels behind the statements of a migration, on PostgreSQL', () 
   ])('is not run where a statement %s', async (_, bad) => {
     const session = await begun();
     const error = await failureOf<StatementFailedError>(
-      session.runWith!(statements(item(1), bad), commit(session, item(3))),
+      session.runWith!(statements(item(1), bad), { defer: commit(session, item(3)) }),
     );
     expect(error).toMatchObject({ code: 'STATEMENT_FAILED', at: 1 });
     await session.query('ROLLBACK');
@@ -118,7 +118,7 @@ describe('what travels behind the statements of a migration, on PostgreSQL', () 
   test('fails with its own error, which is of no statement of the migration', async () => {
     const session = await begun();
     const error = await failureOf(
-      session.runWith!(statements(item(1)), commit(session, 'INSERT INTO nowhere VALUES (1)')),
+      session.runWith!(statements(item(1)), { defer: commit(session, 'INSERT INTO nowhere VALUES (1)') }),
     );
     expect(error).toMatchObject({ code: '42P01' });
     expect(session.inTransaction).toBe(true);
@@ -130,7 +130,7 @@ describe('what travels behind the statements of a migration, on PostgreSQL', () 
     await server.query('CREATE TABLE other (id int REFERENCES item DEFERRABLE INITIALLY DEFERRED)');
     const session = await begun();
     const error = await failureOf(
-      session.runWith!(statements('INSERT INTO other VALUES (5)'), commit(session)),
+      session.runWith!(statements('INSERT INTO other VALUES (5)'), { defer: commit(session) }),
     );
     expect(error).toMatchObject({ code: '23503' });
     expect(session.inTransaction).toBe(false);

@@ -7,7 +7,9 @@ describe('a run', () => {
   const files = useWorkspace(engine);
 
   test('that is stopped between two migrations calls neither of them failed', async () => {
-    files.write({ 'V1__a.sql': 'SELECT 1', 'V2__b.sql': 'SELECT 2', 'V3__c.sql': 'SELECT 3' });
+    // What sets something first is not sent ahead.
+    const second = '-- statement-timeout: 30s\nSELECT 2';
+    files.write({ 'V1__a.sql': 'SELECT 1', 'V2__b.sql': second, 'V3__c.sql': 'SELECT 3' });
     const stop = new AbortController();
     const kinds: string[] = [];
     const migrator = files.migrator({

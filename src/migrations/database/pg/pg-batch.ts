@@ -39,6 +39,13 @@ export class PgBatch implements PgSubmittable {
   readonly #settle: (failure: BatchFailure | undefined) => void;
   /** Resolves when the server has answered, to what went wrong. */
   readonly done: Promise<BatchFailure | undefined>;
+  /** Resolves once nothing more comes of it: to the status of the transaction, or to nothing where the connection is gone. */
+  readonly over: Promise<string | undefined>;
+  /** What was sent behind it before it was answered. */
+  ahead: PgBatch | undefined;
+  readonly #end: (status: string | undefined) => void;
+  #isSent = false;
+  #isAnswered = false;
 
   constructor(
     statements: readonly Pick<SqlStatement, 'text'>[],
@@ -49,7 +56,18 @@ export class PgBatch implements PgSubmittable {
     this.#count = statements.length;
     let settle!: (failure: BatchFailure | undefined) => void;
     this.done = new Promise((resolve) => (settle = resolve));
-    this.#settle = settle;
+    this.#settle = (failure) => {
+      this.#isAnswered = true;
+      settle(failure);
+    };
+    let end!: (status: string | undefined) => void;
+    this.over = new Promise((resolve) => (end = resolve));
+    this.#end = end;
+  }
+
+  /** Whether the server's answer, or its error, has come. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   get outcomes(): StatementOutcome[] {
@@ -75,8 +93,15 @@ export class PgBatch implements PgSubmittable {
     });
   }
 
+  /** When the server is ready for what is next, or the connection gone. An error of it comes before that. */
+  endWith(status: string | undefined): void {
+    this.#end(status);
+  }
+
+  /** Sends it, unless that was done: the client calls this once what was sent before is answered. */
   submit(connection: PgConnection): null {
-    connection.query(this.#texts.join(SEPARATOR));
+    if (!this.#isSent) connection.query(this.#texts.join(SEPARATOR));
+    this.#isSent = true;
     return null;
   }
 

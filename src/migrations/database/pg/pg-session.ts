@@ -3,19 +3,28 @@ import type { Statement } from '../../sql/statement.js';
 import { takeChunk } from '../chunks.js';
 import { explainDatabaseError } from '../explain-error.js';
 import {
+  type Behind,
   type DeferredStatement,
   explainDeferred,
   type MigrationSession,
   type ServerFacts,
   type StatementOutcome,
 } from '../session.js';
-import { type BatchFailure, PgBatch, SEPARATOR } from './pg-batch.js';
+import { type BatchFailure, type Companions, PgBatch, SEPARATOR } from './pg-batch.js';
 import { PgCopy } from './pg-copy.js';
 import type { PgClient, PgConnection, PgNotice } from './pg-types.js';
 import { pgValues, withPgValues } from './pg-values.js';
 
 /** 200 statements take 0.12 of the time that 200 queries do; more of them gain nothing. */
 const CHUNK = { statements: 200, length: 256 * 1024 };
+
+/** A setting of the session: which packet was committed last. */
+const PACKET = 'holdfast.packet';
+
+interface SendFailure extends BatchFailure {
+  /** Whether it is that of what it was sent behind. */
+  readonly isOfPrevious: boolean;
+}
 
 export interface PgSessionParts {
   /** Gives the connection up: ends it, or has its pool end it. */
@@ -38,7 +47,9 @@ export class PgSession implements MigrationSession {
   #status = 'I';
   #lost: Error | undefined;
   #ended: Promise<void> | undefined;
-  #batch: PgBatch | undefined;
+  /** What is with the server: one packet, or two of which the second was sent ahead. */
+  #inFlight: readonly PgBatch[] = [];
+  #packets = 0;
   #deferred: readonly DeferredStatement[] = [];
 
   private constructor(client: PgClient, connection: PgConnection, parts: PgSessionParts) {
@@ -88,9 +99,7 @@ export class PgSession implements MigrationSession {
     const before = this.#takeDeferred();
     const own = before.length === 0 ? { text, values } : together([...before, { text, values }]);
     try {
-      const result = await this.native.query({ ...own, types: pgValues });
-      const last = Array.isArray(result) ? result.at(-1)! : result;
-      return last.rows as Row[];
+      return (await this.#query(own.text, own.values)) as Row[];
     } catch (error) {
       await this.#ready();
       this.#deferAgain(before);
@@ -116,14 +125,15 @@ export class PgSession implements MigrationSession {
 
   async runWith(
     statements: readonly Statement[],
-    behind: () => Promise<void>,
+    { defer, onSent }: Behind,
   ): Promise<readonly StatementOutcome[]> {
-    return this.#run(statements, await this.#deferredBy(behind));
+    return this.#run(statements, await this.#deferredBy(defer), onSent);
   }
 
   async #run(
     statements: readonly Statement[],
     behind: readonly DeferredStatement[],
+    onSent?: Behind['onSent'],
   ): Promise<readonly StatementOutcome[]> {
     const outcomes: StatementOutcome[] = [];
     while (outcomes.length < statements.length) {
@@ -135,13 +145,14 @@ export class PgSession implements MigrationSession {
       const chunk = takeChunk(statements, outcomes.length, limits).statements;
       const isLast = outcomes.length + chunk.length === statements.length;
       const after = isLast && next.kind !== 'copy' ? behind : [];
+      const whenSent = isLast ? onSent : undefined;
       const batch =
         next.kind === 'copy'
           ? new PgCopy(next)
-          : new PgBatch(chunk, { before: before.map(textOf), behind: after.map(textOf) });
-      const failure = await this.#send(batch);
+          : new PgBatch(chunk, this.#companions(before, after, whenSent !== undefined));
+      const failure = await this.#send(batch, whenSent);
       if (failure) {
-        if (batch.answered === 0) this.#deferAgain(before);
+        if (batch.answered === 0 && !failure.isOfPrevious) this.#deferAgain(before);
         const explained = explainDeferred([...before, ...after], failure.error);
         // Of what is behind them it is no statement of the migration that failed.
         if (explained !== failure.error || (after.length > 0 && failure.at === chunk.length)) throw explained;
@@ -160,6 +171,11 @@ export class PgSession implements MigrationSession {
   end(): Promise<void> {
     this.#ended ??= this.#discard();
     return this.#ended;
+  }
+
+  async #query(text: string, values: readonly unknown[] = []): Promise<object[]> {
+    const result = await this.native.query({ text, values, types: pgValues });
+    return [...(Array.isArray(result) ? result.at(-1)! : result).rows];
   }
 
   async #introduce(): Promise<void> {
@@ -214,17 +230,53 @@ export class PgSession implements MigrationSession {
     if (this.#status === 'I' && before.some(({ begins }) => begins)) this.#deferred = before;
   }
 
-  async #send(batch: PgBatch): Promise<BatchFailure | undefined> {
-    if (this.#lost) return { error: this.#lost, at: 0, offset: undefined };
-    this.#batch = batch;
-    try {
-      this.native.query(batch);
-      const failure = await batch.done;
-      if (failure) await this.#ready();
-      return failure;
-    } finally {
-      this.#batch = undefined;
+  /**
+   * What is sent ahead looks first whether what it was sent behind was committed: a setting that is made with each COMMIT
+   * says so, and a transaction that failed takes it back. Inside one that has failed the server refuses everything anyway.
+   */
+  #companions(
+    before: readonly DeferredStatement[],
+    after: readonly DeferredStatement[],
+    mayBeFollowed: boolean,
+  ): Companions {
+    const isAhead = this.#inFlight.length > 0;
+    const guard = `SELECT CASE WHEN current_setting('${PACKET}', true) = '${this.#packets}' THEN 0 ELSE ('holdfast: not committed by session ' || pg_backend_pid())::int END`;
+    const mark = `SET ${PACKET} = '${++this.#packets}'`;
+    return {
+      before: before.flatMap((each) => (each.begins && isAhead ? [textOf(each), guard] : [textOf(each)])),
+      behind: after.flatMap((each) =>
+        each.commits && mayBeFollowed ? [mark, textOf(each)] : [textOf(each)],
+      ),
+    };
+  }
+
+  async #send(batch: PgBatch, onSent?: Behind['onSent']): Promise<SendFailure | undefined> {
+    if (this.#lost) return { error: this.#lost, at: 0, offset: undefined, isOfPrevious: false };
+    const previous = this.#inFlight.at(-1);
+    this.#inFlight = [...this.#inFlight, batch];
+    // The client takes it up when the previous one is answered, and must find it with the server then.
+    this.native.query(batch);
+    if (previous) {
+      batch.submit(this.#connection);
+      previous.ahead = batch;
     }
+    onSent?.(batch);
+    const failure = await batch.done;
+    if (failure === undefined) return undefined;
+    await batch.over;
+    const isOfPrevious = previous !== undefined && (await previous.done) !== undefined;
+    if (!isOfPrevious) await this.#withdrawAhead(batch);
+    return { ...failure, isOfPrevious };
+  }
+
+  /** Has what was sent ahead of a packet that failed come to its end, of which the server runs nothing. */
+  async #withdrawAhead(failed: PgBatch): Promise<void> {
+    const { ahead } = failed;
+    if (ahead === undefined) return;
+    const status = await failed.over;
+    await ahead.over;
+    // Where COMMIT failed, or not even BEGIN was run, it has begun a transaction of its own, to be refused in it.
+    if (status === 'I' && this.#status !== 'I' && !this.#lost) await this.#query('ROLLBACK');
   }
 
   #failed({ error, at, offset }: BatchFailure, before: number, batch: PgBatch): StatementFailedError {
@@ -263,18 +315,23 @@ export class PgSession implements MigrationSession {
 
   readonly #onReady = ({ status }: { status: string }): void => {
     this.#status = status;
+    const [answered, ...ahead] = this.#inFlight;
+    this.#inFlight = ahead;
+    answered?.endWith(status);
   };
 
   readonly #onNotice = (notice: PgNotice): void => {
-    this.#batch?.addNotice(notice);
+    this.#inFlight[0]?.addNotice(notice);
   };
 
   readonly #onError = (error: Error): void => {
     this.#lost ??= error;
+    for (const packet of this.#inFlight) packet.endWith(undefined);
+    this.#inFlight = [];
   };
 
   readonly #onEnd = (): void => {
-    this.#lost ??= new Error('The connection was closed.');
+    this.#onError(new Error('The connection was closed.'));
   };
 }
 
