@@ -14,6 +14,7 @@ import { HiddenValues } from './hide-values.js';
 import type { RunContext } from './run-context.js';
 import { scriptValues } from './script-values.js';
 import { UnprotectedTables } from './unprotected-tables.js';
+import { whileWaiting } from './while-waiting.js';
 
 /**
  * Makes a migrator of one database. Opens nothing yet: every method opens a session of its own and closes it.
@@ -31,7 +32,9 @@ export function createMigrator(options: MigratorOptions): Migrator {
   return new DatabaseMigrator(readMigratorOptions(options));
 }
 
-/** A command is loaded when it is called: `status` does not wait for what only `up` needs. */
+type LoadWork<T> = () => Promise<(context: RunContext) => Promise<T>>;
+
+/** A command is loaded when it is called, while its session is opened: `status` does not wait for what only `up` needs. */
 class DatabaseMigrator implements Migrator {
   readonly #options: ParsedMigratorOptions;
   readonly #emit: MigrationListener;
@@ -43,32 +46,44 @@ class DatabaseMigrator implements Migrator {
   }
 
   up: Migrator['up'] = (options) =>
-    this.#with(async (context) => (await import('./commands/up.js')).up(context, options));
+    this.#with(async () => {
+      const { up } = await import('./commands/up.js');
+      return (context) => up(context, options);
+    });
   undo: Migrator['undo'] = (options) =>
-    this.#with(async (context) => (await import('./commands/undo.js')).undo(context, options));
-  status: Migrator['status'] = () =>
-    this.#reading(async (context) => (await import('./commands/status.js')).status(context));
+    this.#with(async () => {
+      const { undo } = await import('./commands/undo.js');
+      return (context) => undo(context, options);
+    });
+  status: Migrator['status'] = () => this.#reading(async () => (await import('./commands/status.js')).status);
   validate: Migrator['validate'] = () =>
-    this.#with(async (context) => (await import('./commands/validate.js')).validate(context));
-  repair: Migrator['repair'] = () =>
-    this.#with(async (context) => (await import('./commands/repair.js')).repair(context));
+    this.#with(async () => (await import('./commands/validate.js')).validate);
+  repair: Migrator['repair'] = () => this.#with(async () => (await import('./commands/repair.js')).repair);
   baseline: Migrator['baseline'] = (options) =>
-    this.#with(async (context) => (await import('./commands/baseline.js')).baseline(context, options));
+    this.#with(async () => {
+      const { baseline } = await import('./commands/baseline.js');
+      return (context) => baseline(context, options);
+    });
   adopt: Migrator['adopt'] = (options) =>
-    this.#with(async (context) => (await import('./commands/adopt.js')).adopt(context, options));
+    this.#with(async () => {
+      const { adopt } = await import('./commands/adopt.js');
+      return (context) => adopt(context, options);
+    });
   dryRun: Migrator['dryRun'] = (options) =>
-    this.#with(async (context) => (await import('./commands/dry-run.js')).dryRun(context, options));
+    this.#with(async () => {
+      const { dryRun } = await import('./commands/dry-run.js');
+      return (context) => dryRun(context, options);
+    });
   lockHolder: Migrator['lockHolder'] = () =>
-    this.#reading(async (context) => (await import('./commands/unlock.js')).lockHolder(context));
-  unlock: Migrator['unlock'] = () =>
-    this.#reading(async (context) => (await import('./commands/unlock.js')).unlock(context));
+    this.#reading(async () => (await import('./commands/unlock.js')).lockHolder);
+  unlock: Migrator['unlock'] = () => this.#reading(async () => (await import('./commands/unlock.js')).unlock);
 
   async doctor(): ReturnType<Migrator['doctor']> {
     const { doctor } = await import('./commands/doctor.js');
     return doctor({
       options: this.#options,
       openDatabase: () => this.#open(),
-      with: (work) => this.#reading(work),
+      with: (work) => this.#reading(() => Promise.resolve(work)),
     });
   }
 
@@ -79,22 +94,28 @@ class DatabaseMigrator implements Migrator {
   }
 
   /** For what may run files: they find their search path. */
-  #with<T>(work: (context: RunContext) => Promise<T>): Promise<T> {
-    return this.#reading(async (context) => {
-      await takeSearchPath(context);
-      return work(context);
+  #with<T>(load: LoadWork<T>): Promise<T> {
+    return this.#reading(async () => {
+      const work = await load();
+      return async (context) => {
+        await takeSearchPath(context);
+        return work(context);
+      };
     });
   }
 
-  async #reading<T>(work: (context: RunContext) => Promise<T>): Promise<T> {
+  async #reading<T>(load: LoadWork<T>): Promise<T> {
     const database = await this.#open();
-    const session = await database.open();
+    const opening = database.open();
+    const loading = whileWaiting(load);
+    const session = await opening;
     let history: History | undefined;
     try {
       const { product, version } = session.server;
       this.#emit({ kind: 'connected', database: database.description, server: `${product} ${version}` });
       const { options, home, place } = await placed(this.#options, database, session);
       history = await openHistory(session, options.history, place);
+      const work = await loading;
       return await work({
         options,
         database,

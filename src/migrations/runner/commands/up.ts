@@ -5,11 +5,13 @@ import type { Problem, UpOptions, UpResult } from '../../migrator.js';
 import type { MigrationTask } from '../apply-migration.js';
 import { highestOf } from '../../planning/runs.js';
 import { createHome, createOwn } from '../create-own.js';
+import { loadRunTasks } from '../load-run-tasks.js';
 import { requireAdoptedSchema } from '../foreign-schema.js';
 import type { RunContext } from '../run-context.js';
-import { type RunMoments, runTasks } from '../run-tasks.js';
+import type { RunMoments } from '../run-tasks.js';
 import { RunSignals } from '../signals.js';
 import { readSources, type Survey, survey } from '../survey.js';
+import { whileWaiting } from '../while-waiting.js';
 import { withLock } from '../with-lock.js';
 
 const MOMENTS: RunMoments = {
@@ -46,6 +48,7 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
   if (isIdle(before)) return { applied: [], version: before.found.plan.version?.text };
   if (!before.found.hasHistory) await requireAdoptedSchema(context);
   requireWritable(context);
+  const loading = whileWaiting(() => loadRunTasks(context.session));
   return withLock(context, signals, async (lock) => {
     // Whoever held the lock may have applied them.
     const now = await look(lock);
@@ -56,6 +59,7 @@ export async function up(context: RunContext, options: UpOptions = {}): Promise<
       await createOwn(context);
     }
     await createHome(context);
+    const runTasks = await loading;
     const applied = await runTasks(
       { context, lock, signals, callbacks: sources.callbacks, rank: lastRank(found) },
       { tasks, step: options.step, moments: MOMENTS, verb: 'applied', owed: found.owed },
