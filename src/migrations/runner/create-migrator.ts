@@ -8,6 +8,7 @@ import { Journal } from '../history/journal.js';
 import { openHistory } from '../history/open-history.js';
 import type { Migrator } from '../migrator.js';
 import { type MigratorOptions, type ParsedMigratorOptions, readMigratorOptions } from '../options.js';
+import { resolveMigrations } from '../sources/resolve-migrations.js';
 import { placed, takeSearchPath } from './search-path.js';
 import { explainOwnError } from './explain-own-error.js';
 import { HiddenValues } from './hide-values.js';
@@ -55,7 +56,8 @@ class DatabaseMigrator implements Migrator {
       const { undo } = await import('./commands/undo.js');
       return (context) => undo(context, options);
     });
-  status: Migrator['status'] = () => this.#reading(async () => (await import('./commands/status.js')).status);
+  status: Migrator['status'] = () =>
+    this.#comparing(async () => (await import('./commands/status.js')).status);
   validate: Migrator['validate'] = () =>
     this.#with(async () => (await import('./commands/validate.js')).validate);
   repair: Migrator['repair'] = () => this.#with(async () => (await import('./commands/repair.js')).repair);
@@ -95,12 +97,21 @@ class DatabaseMigrator implements Migrator {
 
   /** For what may run files: they find their search path. */
   #with<T>(load: LoadWork<T>): Promise<T> {
-    return this.#reading(async () => {
+    return this.#comparing(async () => {
       const work = await load();
       return async (context) => {
         await takeSearchPath(context);
         return work(context);
       };
+    });
+  }
+
+  /** For what compares the files with the history: they are read while the session is opened. */
+  #comparing<T>(load: LoadWork<T>): Promise<T> {
+    return this.#reading(async () => {
+      const work = await load();
+      const sources = whileWaiting(() => resolveMigrations(this.#options));
+      return (context) => work({ ...context, sources });
     });
   }
 

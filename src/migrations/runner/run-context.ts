@@ -3,6 +3,7 @@ import type { MigrationListener } from '../events.js';
 import type { History } from '../history/history.js';
 import type { Journal } from '../history/journal.js';
 import type { ParsedMigratorOptions } from '../options.js';
+import type { MigrationSources } from '../sources/sources.js';
 import type { ValuesFor } from './script-values.js';
 import type { UnprotectedTables } from './unprotected-tables.js';
 
@@ -14,6 +15,8 @@ export interface RunContext {
   readonly history: History;
   /** The schema that is named for what migrations create, which need not exist; absent: the server finds one. */
   readonly home?: string | undefined;
+  /** What the directories hold, where that is read already. */
+  readonly sources?: Promise<MigrationSources> | undefined;
   readonly journal: Journal;
   readonly unprotected: UnprotectedTables;
   /** What placeholders stand for. */

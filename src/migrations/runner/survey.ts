@@ -29,9 +29,10 @@ export interface Survey {
 }
 
 /** Reads the directories. Throws `InvalidMigrationsError`. */
-export async function readSources({ options, valuesFor }: RunContext): Promise<MigrationSources> {
-  const sources = await resolveMigrations(options);
-  return { ...sources, migrations: await withRepeatableChecksums(sources.migrations, valuesFor) };
+export async function readSources(context: RunContext): Promise<MigrationSources> {
+  const sources = await (context.sources ?? resolveMigrations(context.options));
+  const migrations = await withRepeatableChecksums(sources.migrations, context.valuesFor);
+  return { ...sources, migrations };
 }
 
 export interface SurveyOptions extends PlanOptions {
