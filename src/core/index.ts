@@ -1,6 +1,7 @@
 export { HoldfastError, InvalidOptionsError, isHoldfastErrorClass, messageOf } from './errors.js';
 export type { HoldfastErrorDetails } from './errors.js';
 export { bindContext } from './bind-context.js';
+export { cancelUntil } from './cancel-until.js';
 export { CallSite } from './call-site.js';
 export { codeOf, errorChain, memberOf } from './error-chain.js';
 export { describeError } from './describe-error.js';

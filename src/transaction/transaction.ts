@@ -1,4 +1,4 @@
-import { type IsolationLevel, processGlobal, settledWithin, systemClock } from '../core/index.js';
+import { cancelUntil, type IsolationLevel, processGlobal, settledWithin, systemClock } from '../core/index.js';
 import {
   type CommitAnswer,
   type Frame,
@@ -17,7 +17,6 @@ import { DueControl } from './due-control.js';
 import { CommitFailedError, UnexpectedRollbackError } from './errors.js';
 import { giveBack } from './give-back.js';
 import type { Completion, ScopeEnd } from './hooks.js';
-import { cancelUntil } from './cancel-until.js';
 import { commitBefore } from './implicit-commit.js';
 import type { Opening, TransactionOpening } from './opening.js';
 import { Participants } from './participants.js';

@@ -46,6 +46,11 @@ export class FaultProxy implements ProxyHost {
     private readonly Connection: new (id: number, client: Socket, host: ProxyHost) => ProxiedSockets,
   ) {}
 
+  /** How many connections were accepted so far, and how many of them are open. */
+  get connectionCounts(): { readonly accepted: number; readonly open: number } {
+    return { accepted: this.connectionCount, open: this.connections.size };
+  }
+
   /** The same database as `databaseUrl`, through this proxy. */
   url(databaseUrl: string): string {
     const url = new URL(databaseUrl);

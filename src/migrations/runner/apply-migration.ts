@@ -57,9 +57,9 @@ export class MigrationApplier {
     this.callbacks = new Callbacks(parts);
   }
 
-  /** Whether it is with the server already, so that it can only be waited for. */
-  isSent(task: MigrationTask): boolean {
-    return this.#sendAhead.has(task);
+  /** What is with the server before its turn, so that it can only be waited for. */
+  get sentAhead(): string | undefined {
+    return this.#sendAhead.task?.migration.script;
   }
 
   /** `next` is what will be applied after it. Throws `ScriptFailure`. */

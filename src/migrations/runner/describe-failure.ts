@@ -18,6 +18,8 @@ export interface RunStory {
   readonly applied: readonly Pick<AppliedScript, 'script'>[];
   /** What it did not come to. */
   readonly left: readonly string[];
+  /** What was sent while the script ran, of which nobody knows either where nobody knows what became of the script. */
+  readonly ahead?: string | undefined;
   readonly verb: 'applied' | 'undone' | 'tried';
   /** Whether it was asked to stop at the boundary before the script, which is no failure of that. Default: false. */
   readonly stoppedBefore?: boolean;
@@ -39,7 +41,7 @@ export function describeFailure(failure: ScriptFailure, story: RunStory): Holdfa
       : `${story.script}${where}: ${sentence(hidden.in(problem.message))}`,
     ...(place?.text ? [`  ${abridge(hidden.in(place.text))}`] : []),
     story.stoppedBefore ? '' : ofCommand(failure.left.trim(), story),
-    runSentence(story),
+    runSentence(story, effect),
     `Next: ${hidden.in(ofCommand(failure.next ?? problem.next ?? defaultNext(failure), story))}`,
   ];
   const message = lines.filter((line) => line !== '').join('\n');
@@ -74,12 +76,20 @@ function defaultNext({ problem, effect }: ScriptFailure): string {
     : 'Correct the failed statement (or what it met in the database) and run `up` again.';
 }
 
-function runSentence({ applied, left, verb }: RunStory): string {
+function runSentence(
+  { script, applied, left, ahead, verb }: RunStory,
+  effect: ScriptFailure['effect'],
+): string {
   const done =
     applied.length === 0
       ? `Nothing else was ${verb} in this run.`
       : `This run had ${verb} before: ${list(applied.map(({ script }) => script))}.`;
-  return left.length === 0 ? done : `${done} Not ${verb}: ${list(left)}.`;
+  const isUnknown = effect === 'unknown' && ahead !== undefined;
+  const both = isUnknown
+    ? ` ${ahead} was with the server, too: where ${script} is ${verb}, it may be as well.`
+    : '';
+  const not = isUnknown ? left.filter((each) => each !== ahead) : left;
+  return not.length === 0 ? `${done}${both}` : `${done}${both} Not ${verb}: ${list(not)}.`;
 }
 
 /** The first few names: `V1__a.sql, V2__b.sql and 498 more`. */

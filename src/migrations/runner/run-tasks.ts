@@ -61,7 +61,7 @@ export async function runTasks(
         path: task.migration.body.path,
         run: async () => {
           const { script, body } = task.migration;
-          if (!applier.isSent(task)) refuseToStart(parts);
+          if (applier.sentAhead !== script) refuseToStart(parts);
           current = script;
           emit({ kind: 'started', script, number: applied.length + 1, of: scripts.length });
           await callbacks.run(moments.beforeEach);
@@ -94,7 +94,8 @@ export async function runTasks(
       await callbacks.runAfterError(moments.afterEachError);
     await callbacks.runAfterError(moments.afterError);
     const left = scripts.slice(applied.length).filter((each) => stoppedBefore || each !== script);
-    throw describeFailure(failure, { script, applied, left, verb, hidden, stoppedBefore });
+    const ahead = applier.sentAhead;
+    throw describeFailure(failure, { script, applied, left, ahead, verb, hidden, stoppedBefore });
   } finally {
     await applier.end();
     release();

@@ -40,9 +40,9 @@ export class SendAhead {
     this.#send();
   }
 
-  /** Whether it is with the server, so that it can be waited for and not be left out any more. */
-  has(task: MigrationTask): boolean {
-    return this.#sent?.task === task;
+  /** What is with the server before its turn. */
+  get task(): MigrationTask | undefined {
+    return this.#sent?.task;
   }
 
   /** It is the turn of a task. Where it was sent ahead, resolves to what `applyScript()` does; what it was sent behind is over. */

@@ -1,3 +1,4 @@
+import { cancelUntil } from '../../core/index.js';
 import type { MigrationSession } from '../database/session.js';
 import { ScriptProblem } from './script-problem.js';
 
@@ -5,6 +6,7 @@ import { ScriptProblem } from './script-problem.js';
 export class RunSignals {
   readonly #stop: AbortSignal | undefined;
   readonly #cancel: AbortSignal | undefined;
+  #isEnding = false;
 
   constructor({ stop, cancel }: { stop?: AbortSignal | undefined; cancel?: AbortSignal | undefined }) {
     this.#stop = stop;
@@ -40,9 +42,32 @@ export class RunSignals {
   cancels(session: MigrationSession): () => void {
     const cancel = this.#cancel;
     if (cancel === undefined) return () => {};
-    const onAbort = (): void => void session.cancel();
+    const onAbort = (): void => {
+      if (!this.#isEnding) void session.cancel();
+    };
     cancel.addEventListener('abort', onAbort);
     return () => cancel.removeEventListener('abort', onAbort);
+  }
+
+  /**
+   * Settles as `running` does, which the session runs; once the run is cancelled the server is asked to end it, until it has.
+   * Nothing that is sent after it is hit by a request that came too late.
+   */
+  async ending<T>(running: Promise<T>, session: MigrationSession): Promise<T> {
+    const cancel = this.#cancel;
+    if (cancel === undefined) return running;
+    let cancelling: Promise<void> | undefined;
+    const onAbort = (): void => void (cancelling = cancelUntil(running, session));
+    this.#isEnding = true;
+    cancel.addEventListener('abort', onAbort);
+    if (cancel.aborted) onAbort();
+    try {
+      return await running;
+    } finally {
+      cancel.removeEventListener('abort', onAbort);
+      await cancelling;
+      this.#isEnding = false;
+    }
   }
 }
 

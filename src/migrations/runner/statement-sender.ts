@@ -88,9 +88,11 @@ export class StatementSender {
   }
 
   async #run(group: readonly Statement[], behind: Behind | undefined): Promise<readonly StatementOutcome[]> {
-    const { session } = this.#options;
+    const { session, signals, turn } = this.#options;
     try {
-      return await (behind ? session.runWith!(group, behind) : session.run(group));
+      const running = behind ? session.runWith!(group, behind) : session.run(group);
+      if (turn !== undefined) await Promise.race([turn, running]).catch(() => undefined);
+      return await signals.ending(running, session);
     } catch (error) {
       if (!(error instanceof StatementFailedError)) throw error;
       this.#options.signals.checkCancelled(error);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationFailedError, MigrationInterruptedError } from '../../../src/migrations/index.js';
+import { ManualClock } from '../../../src/testing/index.js';
 import type { TestDatabase } from '../../harness/database.js';
 import type { FaultProxy } from '../../harness/fault-proxy.js';
 import { failureOf, notesOf, usePostgres, useWorkspace } from './workspace.js';
@@ -128,6 +129,27 @@ describe('a small file that is sent while the one before it runs, on PostgreSQL'
     expect(notesOf(files.events).filter((note) => note.endsWith('it is applied.'))).toHaveLength(2);
     expect(await scripts()).toEqual(['1 V1__a.sql', '2 V2__b.sql']);
     expect((await files.migrator().up()).applied.map(({ script }) => script)).toEqual(['V3__c.sql']);
+  });
+
+  test('is as unknown as the one before it where the server cannot be asked after the connection is lost', async () => {
+    files.write({ 'V1__a.sql': `${waits}\n${table('a')}`, 'V2__b.sql': table('b'), 'V3__c.sql': table('c') });
+    await closed(async (proxy, open) => {
+      const clock = new ManualClock();
+      const running = failureOf(files.migrator({ url: proxy.url(engine.url), clock }).up());
+      await sent(proxy, /CREATE TABLE b/);
+      proxy.refuse();
+      await proxy.cut();
+      await open();
+      while (!notesOf(files.events).some((note) => note.includes('cannot be asked yet'))) await sleep(5);
+      await clock.advance(60_000);
+      expect((await running).message.split('\n').slice(1, 3)).toEqual([
+        'Either all of it is applied, with its row in the history, or nothing.',
+        'Nothing else was applied in this run. V2__b.sql was with the server, too: where V1__a.sql is applied, it may be as well. Not applied: V3__c.sql.',
+      ]);
+      await proxy.heal();
+    });
+    while ((await scripts()).length < 2) await sleep(5);
+    expect(await scripts()).toEqual(['1 V1__a.sql', '2 V2__b.sql']);
   });
 
   test('is not run where the run is cancelled before', async () => {

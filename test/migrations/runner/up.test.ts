@@ -274,6 +274,29 @@ describe.each(engines)('up by %s', (_, use) => {
     },
   );
 
+  test('cancels a statement, too, that comes to the server after the request to end it', async () => {
+    const seconds = 60;
+    files.write({
+      'V1__a.sql': engine.driver === 'pg' ? `SELECT pg_sleep(${seconds})` : `DO SLEEP(${seconds})`,
+    });
+    const proxy = await engine.db.proxy();
+    const armed = proxy.once(/sleep\(60\)/i, { action: 'hold' });
+    const cancel = new AbortController();
+    const running = failureOf<MigrationInterruptedError>(
+      files.migrator({ url: proxy.url(engine.url) }).up({ cancelSignal: cancel.signal }),
+    );
+    await armed.fired;
+    const before = proxy.connectionCounts;
+    cancel.abort();
+    const isAsked = (): boolean => {
+      const { accepted, open } = proxy.connectionCounts;
+      return accepted > before.accepted && open === before.open;
+    };
+    while (!isAsked()) await new Promise((resolve) => setTimeout(resolve, 5));
+    armed.release();
+    expect(await running).toBeInstanceOf(MigrationInterruptedError);
+  });
+
   test('refuses a schema with tables and without a history, and names what to do', async () => {
     await engine.query('CREATE TABLE customers (n INT)');
     files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT)' });
