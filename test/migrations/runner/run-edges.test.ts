@@ -1,4 +1,4 @@
-import { MigrationInterruptedError } from '../../../src/migrations/index.js';
+import { DatabaseUnreachableError, MigrationInterruptedError } from '../../../src/migrations/index.js';
 import type { TestDatabase } from '../../harness/database.js';
 import { failureOf, notesOf, usePostgres, useWorkspace } from './workspace.js';
 
@@ -29,6 +29,14 @@ describe('a run', () => {
     expect(kinds).toContain('started V1__a.sql');
     expect(kinds).not.toContain('started V2__b.sql');
     expect(kinds).not.toContain('failed');
+  });
+
+  test('that reaches no database says so, whatever the directories are', async () => {
+    const nowhere = { url: 'postgres://nobody@127.0.0.1:1/nothing', directories: ['no such folder'] };
+    expect(await failureOf(files.migrator(nowhere).up())).toBeInstanceOf(DatabaseUnreachableError);
+    const { message } = await failureOf(files.migrator({ directories: ['no such folder'] }).up());
+    expect(message).toMatch(/^There is no directory .*no such folder/);
+    expect(files.events.map(({ kind }) => kind)).toContain('connected');
   });
 
   test.each(['', '-- to be written\n'])(
