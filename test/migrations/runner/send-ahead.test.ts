@@ -141,7 +141,7 @@ describe('a small file that is sent while the one before it runs, on PostgreSQL'
       await proxy.cut();
       await open();
       while (!notesOf(files.events).some((note) => note.includes('cannot be asked yet'))) await sleep(5);
-      await clock.advance(60_000);
+      clock.advance(60_000);
       expect((await running).message.split('\n').slice(1, 3)).toEqual([
         'Either all of it is applied, with its row in the history, or nothing.',
         'Nothing else was applied in this run. V2__b.sql was with the server, too: where V1__a.sql is applied, it may be as well. Not applied: V3__c.sql.',
