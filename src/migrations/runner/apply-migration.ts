@@ -48,16 +48,22 @@ export class MigrationApplier {
   readonly callbacks: Callbacks;
   readonly #parts: ApplierParts;
   readonly #readAhead = new ReadAhead();
-  readonly #sendAhead = new SendAhead();
+  readonly #sendAhead: SendAhead;
   #rank: number;
 
   constructor(parts: ApplierParts) {
     this.#parts = parts;
     this.#rank = parts.rank;
+    this.#sendAhead = new SendAhead(parts.signals);
     this.callbacks = new Callbacks(parts);
   }
 
-  /** What is with the server before its turn, so that it can only be waited for. */
+  /** Takes back what was sent ahead. Resolves to whether nothing is left of it; else it has to be applied as any other. */
+  recall(): Promise<boolean> {
+    return this.#sendAhead.recall();
+  }
+
+  /** What is with the server before its turn. */
   get sentAhead(): string | undefined {
     return this.#sendAhead.task?.migration.script;
   }

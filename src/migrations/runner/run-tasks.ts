@@ -61,7 +61,9 @@ export async function runTasks(
         path: task.migration.body.path,
         run: async () => {
           const { script, body } = task.migration;
-          if (applier.sentAhead !== script) refuseToStart(parts);
+          const isSent =
+            applier.sentAhead === script && !(parts.signals.isAborted && (await applier.recall()));
+          if (!isSent) refuseToStart(parts);
           current = script;
           emit({ kind: 'started', script, number: applied.length + 1, of: scripts.length });
           await callbacks.run(moments.beforeEach);

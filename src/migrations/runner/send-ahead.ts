@@ -1,10 +1,12 @@
 import type { InFlight } from '../database/session.js';
 import type { MigrationTask } from './apply-migration.js';
 import { applyInTransaction, isOnePacket } from './apply-in-transaction.js';
+import { ScriptFailure } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
+import type { RunSignals } from './signals.js';
 
 /** What a run that is sent ahead has in place of its own. */
-export type AheadRun = Required<Pick<ScriptRun, 'turn' | 'onSent'>>;
+export type AheadRun = Required<Pick<ScriptRun, 'turn' | 'onSent' | 'signals'>>;
 
 interface Sent {
   readonly task: MigrationTask;
@@ -14,6 +16,7 @@ interface Sent {
   readonly begin: () => void;
   /** It never comes. */
   readonly abandon: () => void;
+  readonly recall: AbortController;
 }
 
 /**
@@ -21,12 +24,17 @@ interface Sent {
  * third of the time of many small ones. The server runs nothing of it where the one before it fails. One is ahead at most.
  */
 export class SendAhead {
+  readonly #signals: RunSignals;
   /** Of what runs now. */
   #packet: InFlight | undefined;
   /** Of what was sent ahead. */
   #packetAhead: InFlight | undefined;
   #offer: { readonly task: MigrationTask; readonly runFor: (ahead: AheadRun) => ScriptRun } | undefined;
   #sent: Sent | undefined;
+
+  constructor(signals: RunSignals) {
+    this.#signals = signals;
+  }
 
   /** What runs now has sent all of itself. */
   follow(packet: InFlight | undefined): void {
@@ -57,6 +65,24 @@ export class SendAhead {
     return sent.statements;
   }
 
+  /**
+   * It would be the turn of what was sent ahead, and the run was asked to stop before: the server is asked to end it. Resolves
+   * to whether it is as if it had never been sent; else its outcome is there for {@link take}.
+   */
+  async recall(): Promise<boolean> {
+    const sent = this.#sent;
+    if (sent === undefined) return true;
+    sent.recall.abort();
+    sent.begin();
+    const isUndone = await sent.statements.then(
+      () => false,
+      (error: unknown) =>
+        error instanceof ScriptFailure && error.effect === 'rolled back' && !error.problem.isLost,
+    );
+    if (isUndone) this.#sent = undefined;
+    return isUndone;
+  }
+
   /** What was sent ahead is not waited for: what is before it has failed. Resolves when nothing of it is left. */
   async abandon(): Promise<void> {
     this.#sent?.abandon();
@@ -74,12 +100,17 @@ export class SendAhead {
       abandon = () => reject(new Error(`${task.migration.script} was not begun.`));
     });
     turn.catch(() => undefined);
+    const recall = new AbortController();
     this.#packetAhead = undefined;
-    const run = runFor({ turn, onSent: (packet) => void (this.#packetAhead = packet) });
+    const run = runFor({
+      turn,
+      onSent: (packet) => void (this.#packetAhead = packet),
+      signals: this.#signals.recalledBy(recall.signal),
+    });
     if (run.signals.isAborted || run.session.lost || !isOnePacket(run)) return;
     // From here to the packet it waits for nothing but itself, so that nobody else's statement comes between.
     const statements = applyInTransaction(run);
     statements.catch(() => undefined);
-    this.#sent = { task, statements, begin, abandon };
+    this.#sent = { task, statements, begin, abandon, recall };
   }
 }

@@ -2,15 +2,31 @@ import { cancelUntil } from '../../core/index.js';
 import type { MigrationSession } from '../database/session.js';
 import { ScriptProblem } from './script-problem.js';
 
+interface Signals {
+  /** At the boundary of a statement. */
+  readonly stop?: AbortSignal | undefined;
+  /** At once. */
+  readonly cancel?: AbortSignal | undefined;
+  /** At once, and of one script alone. */
+  readonly recall?: AbortSignal | undefined;
+}
+
 /** How a run is asked to stop. */
 export class RunSignals {
   readonly #stop: AbortSignal | undefined;
   readonly #cancel: AbortSignal | undefined;
+  readonly #recall: AbortSignal | undefined;
   #isEnding = false;
 
-  constructor({ stop, cancel }: { stop?: AbortSignal | undefined; cancel?: AbortSignal | undefined }) {
+  constructor({ stop, cancel, recall }: Signals) {
     this.#stop = stop;
     this.#cancel = cancel;
+    this.#recall = recall;
+  }
+
+  /** Those of one script that can be cancelled by itself. */
+  recalledBy(recall: AbortSignal): RunSignals {
+    return new RunSignals({ stop: this.#stop, cancel: this.#cancel, recall });
   }
 
   /** Aborted as soon as the run is asked to end, one way or the other. */
@@ -29,7 +45,7 @@ export class RunSignals {
 
   /** What an error is that came of the run being cancelled; `undefined` where it was not. */
   cancelled(cause?: unknown): ScriptProblem | undefined {
-    return this.#cancel?.aborted === true ? interrupted(cause) : undefined;
+    return this.#isCancelled ? interrupted(cause) : undefined;
   }
 
   /** Throws where a statement was ended since the run was cancelled. */
@@ -54,20 +70,23 @@ export class RunSignals {
    * Nothing that is sent after it is hit by a request that came too late.
    */
   async ending<T>(running: Promise<T>, session: MigrationSession): Promise<T> {
-    const cancel = this.#cancel;
-    if (cancel === undefined) return running;
+    const signals = [this.#cancel, this.#recall].filter((signal) => signal !== undefined);
     let cancelling: Promise<void> | undefined;
-    const onAbort = (): void => void (cancelling = cancelUntil(running, session));
+    const onAbort = (): void => void (cancelling ??= cancelUntil(running, session));
     this.#isEnding = true;
-    cancel.addEventListener('abort', onAbort);
-    if (cancel.aborted) onAbort();
+    for (const signal of signals) signal.addEventListener('abort', onAbort);
+    if (this.#isCancelled) onAbort();
     try {
       return await running;
     } finally {
-      cancel.removeEventListener('abort', onAbort);
+      for (const signal of signals) signal.removeEventListener('abort', onAbort);
       await cancelling;
       this.#isEnding = false;
     }
+  }
+
+  get #isCancelled(): boolean {
+    return this.#cancel?.aborted === true || this.#recall?.aborted === true;
   }
 }
 

@@ -171,7 +171,33 @@ describe('a small file that is sent while the one before it runs, on PostgreSQL'
     expect(await engine.tables()).toEqual([]);
   });
 
-  test('is finished where the run is asked to stop, and what is next is not begun', async () => {
+  test('is taken back where the run is asked to stop before its turn', async () => {
+    files.write({
+      'V1__a.sql': `${waits}\n${table('a')}`,
+      'V2__b.sql': `${table('b')}\nSELECT pg_sleep(600);`,
+      'V3__c.sql': table('c'),
+    });
+    const stop = new AbortController();
+    await closed(async (proxy, open) => {
+      const running = failureOf<MigrationInterruptedError>(
+        files.migrator({ url: proxy.url(engine.url) }).up({ signal: stop.signal }),
+      );
+      await sent(proxy, /CREATE TABLE b/);
+      stop.abort();
+      await open();
+      expect((await running).message.split('\n').slice(0, 2)).toEqual([
+        'Interrupted before V2__b.sql: the run was asked to stop.',
+        'This run had applied before: V1__a.sql. Not applied: V2__b.sql, V3__c.sql.',
+      ]);
+    });
+    expect(files.events.map(({ kind }) => kind).filter((kind) => /started|failed/.test(kind))).toEqual([
+      'started',
+    ]);
+    expect(await scripts()).toEqual(['1 V1__a.sql']);
+    expect(await engine.tables()).toEqual(['a']);
+  });
+
+  test('is applied where the server was faster than the request to stop', async () => {
     files.write({ 'V1__a.sql': `${waits}\n${table('a')}`, 'V2__b.sql': table('b'), 'V3__c.sql': table('c') });
     const stop = new AbortController();
     await closed(async (proxy, open) => {
@@ -179,6 +205,8 @@ describe('a small file that is sent while the one before it runs, on PostgreSQL'
         files.migrator({ url: proxy.url(engine.url) }).up({ signal: stop.signal }),
       );
       await sent(proxy, /CREATE TABLE b/);
+      // Both are done before the client hears of the first.
+      proxy.delay({ toClientMs: 200 });
       stop.abort();
       await open();
       expect((await running).message.split('\n').slice(0, 2)).toEqual([
