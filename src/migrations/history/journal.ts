@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { MigrationSession, WhenSent } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
-import type { LockHolder } from '../locks/lock.js';
+import type { LockHolder, MigrationLock } from '../locks/lock.js';
 import { lockLost } from '../locks/lock-lost.js';
 import type { CallbackMoment } from '../events.js';
-import type { History } from './history.js';
 import type { Fingerprint } from '../sql/landed.js';
-import { parameters, TABLE_DIALECTS, tableExists } from './table-dialect.js';
+import { parameters, TABLE_DIALECTS, tableExists, type TablePlace } from './table-dialect.js';
 
 /** A statement, or a run of statements in one transaction, of a migration that no single transaction can hold. */
 export interface JournalEntry {
@@ -94,6 +93,8 @@ export class Journal {
   readonly schema: string;
   readonly name = JOURNAL_TABLE;
   readonly table: string;
+  /** The lock that it is written under, while this run has it. */
+  lock: Pick<MigrationLock, 'announceStarted'> | undefined;
   readonly #history: string;
   #isThere = false;
   /** The scripts that have rows, once that was asked: of others none are read. */
@@ -101,7 +102,7 @@ export class Journal {
   /** Of the script that was asked for last. */
   #last: { readonly script: string; readonly id: string } | undefined;
 
-  constructor(history: History, dialect: MigrationSession['dialect']) {
+  constructor(history: TablePlace, dialect: MigrationSession['dialect']) {
     const { quote } = TABLE_DIALECTS[dialect];
     this.schema = history.schema;
     this.table = `${quote(history.schema)}.${quote(JOURNAL_TABLE)}`;
@@ -142,7 +143,7 @@ export class Journal {
     if (this.#scripts?.has(script) === false) return [];
     const rows = await session.query<Row>(
       `SELECT first_statement, last_statement, sha256, line, statement, fingerprint, backend_id, warnings,
-              ${TABLE_DIALECTS[session.dialect].epochOf('started_at')} AS started_at_ms,
+              ${TABLE_DIALECTS[session.dialect].epochOfServerTime('started_at')} AS started_at_ms,
               finished_at IS NOT NULL AS finished
          FROM ${this.table} WHERE script_id = ${session.placeholder(1)} ORDER BY first_statement`,
       [this.#idOf(script)],
@@ -157,7 +158,7 @@ export class Journal {
       Omit<Row, 'sha256' | 'statement' | 'fingerprint' | 'backend_id' | 'warnings'> & { script: string }
     >(
       `SELECT j.script, j.first_statement, j.last_statement, j.line,
-              ${TABLE_DIALECTS[session.dialect].epochOf('j.started_at')} AS started_at_ms,
+              ${TABLE_DIALECTS[session.dialect].epochOfServerTime('j.started_at')} AS started_at_ms,
               j.finished_at IS NOT NULL AS finished
          FROM ${this.table} j
          JOIN (SELECT script_id, MAX(first_statement) AS first_statement FROM ${this.table}
@@ -183,6 +184,24 @@ export class Journal {
       };
     });
     return { begun, owed: new Set(owed) };
+  }
+
+  /**
+   * The script that a session of MySQL is at, or failed at: its rows are there until it is in the history. Those from before
+   * `since`, a time of the server, are of another session that had the same id, or of what this one did under the lock before.
+   */
+  async scriptOf(
+    session: MigrationSession,
+    { backendId, since }: { readonly backendId: number; readonly since: string },
+  ): Promise<string | undefined> {
+    const [one, two, three] = [1, 2, 3].map((number) => session.placeholder(number));
+    const [newest] = await session.query<{ script: string }>(
+      `SELECT script FROM ${this.table}
+        WHERE history = ${one} AND backend_id = ${two} AND started_at >= ${three} AND script NOT LIKE '${CALLBACKS}%'
+        ORDER BY started_at DESC LIMIT 1`,
+      [this.#history, backendId, since],
+    );
+    return newest?.script;
   }
 
   /** What {@link known} says where there is no table yet. */
@@ -219,10 +238,10 @@ export class Journal {
     script: string,
     entry: JournalEntry & { readonly when: WhenSent },
   ): Promise<void> {
-    const { currentTime } = TABLE_DIALECTS[session.dialect];
+    const { serverTime } = TABLE_DIALECTS[session.dialect];
     return this.#insert(session, script, {
       entry: { ...entry, fingerprint: undefined },
-      finishedAt: currentTime,
+      finishedAt: serverTime,
     });
   }
 
@@ -235,7 +254,7 @@ export class Journal {
     const [one, two, three] = [1, 2, 3].map((number) => session.placeholder(number));
     const codes = warnings.length === 0 ? null : [...new Set(warnings)].join(',').slice(0, 200);
     await session.query(
-      `UPDATE ${this.table} SET finished_at = ${TABLE_DIALECTS[session.dialect].currentTime}, warnings = ${one}
+      `UPDATE ${this.table} SET finished_at = ${TABLE_DIALECTS[session.dialect].serverTime}, warnings = ${one}
         WHERE script_id = ${two} AND first_statement = ${three}`,
       [codes, this.#idOf(script), first],
     );
@@ -262,7 +281,7 @@ export class Journal {
     script: string,
     { entry, finishedAt }: { readonly entry: NewEntry; readonly finishedAt: string },
   ): Promise<void> {
-    const { currentTime } = TABLE_DIALECTS[session.dialect];
+    const { serverTime } = TABLE_DIALECTS[session.dialect];
     this.#scripts?.add(script);
     const { fingerprint, when } = entry;
     const isAsked = typeof fingerprint === 'object';
@@ -270,7 +289,7 @@ export class Journal {
     if (isAsked) session.defer({ text: `SET ${ANSWER} = (${fingerprint.sql})`, values: fingerprint.values });
     const text = `INSERT INTO ${this.table} (script_id, first_statement, last_statement, history, script, sha256, line, statement,
                                   backend_id, started_at, finished_at, fingerprint)
-       VALUES (${parameters(session, { count: 9 })}, ${currentTime}, ${finishedAt}, ${isAsked ? ANSWER : session.placeholder(10)})`;
+       VALUES (${parameters(session, { count: 9 })}, ${serverTime}, ${finishedAt}, ${isAsked ? ANSWER : session.placeholder(10)})`;
     const values: unknown[] = [
       this.#idOf(script),
       entry.first,

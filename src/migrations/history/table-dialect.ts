@@ -5,6 +5,8 @@ export interface TableDialect {
   /** A {@link SessionPlace}. */
   readonly whereAmI: string;
   readonly currentTime: string;
+  /** The server's clock, which is the same for every session, whatever its time zone is. */
+  readonly serverTime: string;
   /** The type of a point in time with microseconds. */
   readonly timeType: string;
   /** Options after the closing bracket of CREATE TABLE. */
@@ -13,6 +15,8 @@ export interface TableDialect {
   readonly epochOf: (column: string) => string;
   /** The reverse: what such a column holds for milliseconds since 1970. */
   readonly timestampOf: (epochMs: string) => string;
+  /** Milliseconds since 1970 of a column that `serverTime` was written in. */
+  readonly epochOfServerTime: (column: string) => string;
   /** How many tables of that schema and name there are. */
   readonly countTables: (schema: string, name: string) => string;
   readonly quote: (name: string) => string;
@@ -22,6 +26,7 @@ const postgres: TableDialect = {
   whereAmI: `SELECT current_schema()::text AS "schema", current_user::text AS "user",
     current_user::text AS "login", current_database()::text AS "database"`,
   currentTime: 'clock_timestamp()',
+  serverTime: 'clock_timestamp()',
   timeType: 'timestamptz',
   tableOptions: '',
   // Flyway's column has no time zone: what stands in it is the time of the zone that the writing session had.
@@ -29,6 +34,7 @@ const postgres: TableDialect = {
     `(extract(epoch FROM (${column})::timestamp AT TIME ZONE current_setting('TimeZone')) * 1000)::float8`,
   timestampOf: (epochMs) =>
     `to_timestamp(${epochMs}::float8 / 1000) AT TIME ZONE current_setting('TimeZone')`,
+  epochOfServerTime: (column) => `(extract(epoch FROM ${column}) * 1000)::float8`,
   countTables: (schema, name) =>
     `SELECT count(*)::int FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = ${schema} AND c.relname = ${name} AND c.relkind IN ('r', 'p')`,
@@ -39,10 +45,12 @@ const mysql: TableDialect = {
   whereAmI: `SELECT DATABASE() AS \`schema\`, SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS \`user\`,
     SUBSTRING_INDEX(USER(), '@', 1) AS \`login\`, DATABASE() AS \`database\``,
   currentTime: 'CURRENT_TIMESTAMP(6)',
+  serverTime: 'UTC_TIMESTAMP(6)',
   timeType: 'DATETIME(6)',
   tableOptions: ' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
   epochOf: (column) => `(UNIX_TIMESTAMP(${column}) * 1000)`,
   timestampOf: (epochMs) => `FROM_UNIXTIME(${epochMs} / 1000)`,
+  epochOfServerTime: (column) => `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) / 1000)`,
   countTables: (schema, name) =>
     `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ${schema} AND table_name = ${name}`,
   quote: (name) => `\`${name.replaceAll('`', '``')}\``,

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../core/index.js';
 import type { Database, MigrationSession } from '../database/session.js';
+import { Journal } from '../history/journal.js';
 import type { ParsedHistoryOptions } from '../options.js';
 import { thisDeployer } from './deployer.js';
 import type { MigrationLock } from './lock.js';
@@ -42,7 +43,9 @@ export async function createLock(options: CreateLockOptions): Promise<MigrationL
   const deployer = thisDeployer();
   const table = new LockTable(session, { schema: name.schema, name: name.lease });
   if (kind === 'lease') return new LeaseLock(session, { database, label, clock, deployer, table, leaseMs });
-  if (session.dialect === 'mysql')
-    return new MysqlSessionLock(session, { name: name.named, label, clock, deployer, table });
+  if (session.dialect === 'mysql') {
+    const journal = new Journal({ schema: name.schema, name: history.table }, session.dialect);
+    return new MysqlSessionLock(session, { name: name.named, label, clock, deployer, table, journal });
+  }
   return new PgSessionLock(session, { database, id: name.advisoryId, label, clock, deployer });
 }

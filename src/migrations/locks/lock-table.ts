@@ -42,6 +42,8 @@ const WORDS: Readonly<Record<MigrationSession['dialect'], Words>> = {
 /** A row that is somebody's. */
 export interface LockRow {
   readonly owner: string;
+  /** The time of `holder.since`, as the server writes it, to the microsecond. */
+  readonly since: string;
   readonly isExpired: boolean;
   readonly holder: LockHolder;
   /** The session that works under it, where it is nobody else's. */
@@ -55,6 +57,13 @@ export interface Claim {
   /** How long it is theirs, in milliseconds by the server's clock. */
   readonly leaseMs: number;
   readonly session: SessionMark | undefined;
+}
+
+/** What the row of a session says. */
+export interface Inscription extends Pick<Claim, 'owner' | 'deployer'> {
+  readonly migration: string | undefined;
+  /** Whether the session has only now got the lock. */
+  readonly since: 'now' | 'as it is';
 }
 
 /**
@@ -123,21 +132,16 @@ export class LockTable {
   }
 
   /** Makes the row that of a session, whoever wrote it last: the session has the lock, the row only says so. */
-  async inscribe(
-    {
-      owner,
-      deployer,
-      migration,
-    }: Pick<Claim, 'owner' | 'deployer'> & { readonly migration: string | undefined },
-    when: WhenSent = 'now',
-  ): Promise<void> {
+  async inscribe({ owner, deployer, migration, since }: Inscription, when: WhenSent = 'now'): Promise<void> {
+    // A session that ended without a word may have had the same id, before the server was restarted.
+    const kept = since === 'as it is' ? owner : null;
     const text = this.#numbered(
       `UPDATE ${this.#table}
           SET since = CASE WHEN owner = ? THEN since ELSE ${this.#words.now} END,
               owner = ?, host = ?, pid = ?, migration = ?, expires = NULL, backend_id = NULL, backend_mark = NULL
         WHERE name = ?`,
     );
-    const values = [owner, owner, deployer.host, deployer.pid, migration ?? null, this.#name];
+    const values = [kept, owner, deployer.host, deployer.pid, migration ?? null, this.#name];
     if (when === 'now') await this.#session.query(text, values);
     else this.#session.defer({ text, values });
   }
@@ -184,22 +188,25 @@ export class LockTable {
       pid: number;
       migration: string | null;
       age: number;
+      taken_at: string;
       backend_id: number | string | null;
       backend_mark: string | null;
       expired: number | boolean | null;
     }>(
-      `SELECT owner, host, pid, migration, backend_id, backend_mark, ${this.#words.secondsSince('since')} AS age, expires < ${this.#words.now} AS expired
+      `SELECT owner, host, pid, migration, backend_id, backend_mark, ${this.#words.secondsSince('since')} AS age,
+              CAST(since AS char(32)) AS taken_at, expires < ${this.#words.now} AS expired
          FROM ${this.#table} WHERE name = ? AND owner IS NOT NULL`,
       [this.#name],
     );
     if (!row) return undefined;
-    const { owner, host, pid, migration, age, expired, backend_id, backend_mark } = row;
+    const { owner, host, pid, migration, age, taken_at, expired, backend_id, backend_mark } = row;
     const session =
       backend_id === null || backend_mark === null
         ? undefined
         : { backendId: Number(backend_id), mark: backend_mark };
     return {
       owner,
+      since: taken_at,
       isExpired: Boolean(expired),
       session,
       holder: {

@@ -28,6 +28,11 @@ export interface MigrationLock {
   assertHeld(when?: WhenSent): Promise<void>;
   /** Lets other deployers see what is applied now; where the session says it, maybe with its next statement. Never rejects. */
   announce(migration: string | undefined, when?: WhenSent): Promise<void>;
+  /**
+   * In place of {@link announce} where the session of the run writes a started row of the journal right behind it. Absent where
+   * {@link holder} does not look there. Never rejects.
+   */
+  announceStarted?(when: WhenSent): Promise<void>;
   /** Never rejects. */
   release(): Promise<void>;
   /** Who has it now, this run included. `{}` where the database user may not see who. */

@@ -2,11 +2,12 @@ import type { Clock } from '../../core/index.js';
 import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { LockLostError } from '../errors.js';
+import type { Journal } from '../history/journal.js';
 import type { Deployer } from './deployer.js';
 import { refuseUnlock } from './force-unlock.js';
 import type { AcquireLockOptions, LockHolder, MigrationLock, TakenLock } from './lock.js';
 import { lockLost } from './lock-lost.js';
-import type { LockTable } from './lock-table.js';
+import type { Inscription, LockRow, LockTable } from './lock-table.js';
 import { pollLock } from './poll-lock.js';
 
 export interface MysqlSessionLockOptions {
@@ -15,8 +16,10 @@ export interface MysqlSessionLockOptions {
   readonly label: string;
   readonly clock: Clock;
   readonly deployer: Deployer;
-  /** Where it is said who has the lock, and what runs. */
+  /** Where it is said who has the lock, and what runs that writes no row of the journal before. */
   readonly table: LockTable;
+  /** Where it is said what runs else. */
+  readonly journal: Journal;
 }
 
 /** `GET_LOCK` on the session of the run. The server frees it when the session ends, however it ends. */
@@ -26,6 +29,8 @@ export class MysqlSessionLock implements MigrationLock {
   readonly #options: MysqlSessionLockOptions;
   /** Whether the row is there that says who has the lock: without the right to create tables it is not. */
   #hasTable = false;
+  /** Whether that row names what runs, or ran last. */
+  #isNamed = false;
 
   constructor(session: MigrationSession, options: MysqlSessionLockOptions) {
     this.#session = session;
@@ -43,7 +48,7 @@ export class MysqlSessionLock implements MigrationLock {
       () => true,
       () => false,
     );
-    await this.announce(undefined);
+    await this.#inscribe({ migration: undefined, since: 'now' }, 'now');
   }
 
   async assertHeld(when: WhenSent = 'now'): Promise<void> {
@@ -67,16 +72,13 @@ export class MysqlSessionLock implements MigrationLock {
     if (row?.held !== 1) throw this.#gone();
   }
 
-  async announce(migration: string | undefined, when: WhenSent = 'now'): Promise<void> {
-    const { table, deployer } = this.#options;
-    const inscription = { owner: this.#owner(this.#session.backendId), deployer, migration };
-    if (when === 'with what is next') {
-      if (this.#hasTable) await table.inscribe(inscription, when);
-      return;
-    }
-    // It would become a part of the migration's transaction, and nobody else would see it.
-    if (this.#session.inTransaction) return;
-    await table.inscribe(inscription).catch(() => undefined);
+  announce(migration: string | undefined, when: WhenSent = 'now'): Promise<void> {
+    return this.#inscribe({ migration, since: 'as it is' }, when);
+  }
+
+  async announceStarted(when: WhenSent): Promise<void> {
+    // The name of what ran before would be shown again once the rows of the journal are gone.
+    if (this.#isNamed) await this.announce(undefined, when);
   }
 
   async release(): Promise<void> {
@@ -92,7 +94,9 @@ export class MysqlSessionLock implements MigrationLock {
     ]);
     if (used?.id == null) return undefined;
     const backendId = used.id;
+    // What a session wrote that has ended since says nothing of the one that has the lock.
     const row = await this.#options.table.row().catch(() => undefined);
+    const said = row?.owner === this.#owner(backendId) ? await this.#saidBy(row, backendId) : undefined;
     const [process] = await this.#session
       .query<{ user: string; address: string }>(
         'SELECT user AS user, host AS address FROM information_schema.processlist WHERE id = ?',
@@ -102,8 +106,7 @@ export class MysqlSessionLock implements MigrationLock {
     return {
       backendId,
       ...(process && { user: process.user, host: process.address.replace(/:\d+$/, '') }),
-      // What a session wrote that has ended since says nothing of the one that has the lock.
-      ...(row?.owner === this.#owner(backendId) && row.holder),
+      ...said,
     };
   }
 
@@ -129,6 +132,27 @@ export class MysqlSessionLock implements MigrationLock {
     if (row?.got === null)
       throw this.#lost('GET_LOCK answered NULL: the server has no memory for it, or ended the statement');
     return row?.got === 1;
+  }
+
+  async #inscribe(
+    { migration, since }: Pick<Inscription, 'migration' | 'since'>,
+    when: WhenSent,
+  ): Promise<void> {
+    const { table, deployer } = this.#options;
+    const inscription = { owner: this.#owner(this.#session.backendId), deployer, migration, since };
+    // It would become a part of the migration's transaction, and nobody else would see it.
+    if (when === 'now' && this.#session.inTransaction) return;
+    this.#isNamed = migration !== undefined;
+    if (when === 'now') await table.inscribe(inscription).catch(() => undefined);
+    else if (this.#hasTable) await table.inscribe(inscription, when);
+  }
+
+  /** What the row says; where the journal is there and may be read, its word on what runs is the later one. */
+  async #saidBy({ holder, since }: LockRow, backendId: number): Promise<LockHolder> {
+    const started = await this.#options.journal
+      .scriptOf(this.#session, { backendId, since })
+      .catch(() => undefined);
+    return started === undefined ? holder : { ...holder, migration: started };
   }
 
   #owner(backendId: number): string {

@@ -221,7 +221,7 @@ export class JournaledScript {
     const isCommittedByIt = !session.server.supportsTransactionalDdl && COMMITS_FIRST.test(traits.command);
     await this.#run.assertHeld('with what is next');
     if (isCommittedByIt) beginWithNext(session);
-    await this.#announce('with what is next');
+    await this.#announce('with what is next', journal);
     await journal.started(session, profile.script, {
       ...entryOf({ first: statement, last: statement, hash: hashOf(statement) }),
       fingerprint,
@@ -235,10 +235,11 @@ export class JournaledScript {
     if (session.inTransaction) await session.query('COMMIT');
   }
 
-  async #announce(when: WhenSent): Promise<void> {
+  /** Under some locks the row of the journal that is written right behind it says it. */
+  async #announce(when: WhenSent, started?: ScriptRun['journal']): Promise<void> {
     if (this.#isAnnounced) return;
     this.#isAnnounced = true;
-    await this.#run.announce(when);
+    await (started?.lock?.announceStarted?.(when) ?? this.#run.announce(when));
   }
 
   async #runInSegment(statement: Statement, traits: StatementTraits): Promise<void> {
