@@ -12,7 +12,10 @@ export interface UpOptions {
   readonly step?: number;
   /** Default: as the migrator's options say. */
   readonly outOfOrder?: boolean;
-  /** Ends the run at the boundary of a statement. */
+  /**
+   * Ends the run at the boundary of a statement. A small file that PostgreSQL was sent ahead is taken back, or applied where
+   * the server was faster.
+   */
   readonly signal?: AbortSignal;
   /** Ends the run now: the running statement is cancelled on the server. */
   readonly cancelSignal?: AbortSignal;

@@ -34,7 +34,12 @@ export async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptP
     const other = await openAgain(run);
     try {
       const backend = { backendId: run.session.backendId, at: begun };
-      const isIdle = await whenIdle(other, backend, { signals: run.signals, limitMs: SETTLE_LIMIT_MS });
+      const isIdle = await whenIdle(other, backend, {
+        signals: run.signals,
+        limitMs: SETTLE_LIMIT_MS,
+        // What was sent ahead is read when the one before it is done.
+        hasMore: run.turn !== undefined,
+      });
       if (!isIdle) throw new Error('The session of the lost connection did not end.');
       isDone = await run.isFinished(other);
     } finally {
