@@ -83,8 +83,10 @@ export interface AppliedMigration {
   readonly success: boolean;
 }
 
-/** What the runner writes into the history; the rank is the database's, and so is the time of what is applied now. */
+/** What the runner writes into the history; the time of what is applied now is the database's. */
 export type NewHistoryRow = Omit<AppliedMigration, 'installedRank' | 'installedOn' | 'executionTimeMs'> & {
+  /** Where it is known. Default: the database looks for the highest one, a tenth of the time of a small migration. */
+  readonly installedRank?: number | undefined;
   /** Milliseconds, or what the server measures of the transaction that the row is written in (PostgreSQL). */
   readonly executionTimeMs: number | 'since the transaction began';
   /** When another tool applied it. Default: now. */

@@ -126,7 +126,9 @@ export const migrationProvocations: Provocations = {
     return project.migrator().up();
   },
   MigrationInterruptedError: async (db) => {
-    const project = await Project.on(db, { ...ORDERS, 'V2__add_items.sql': 'CREATE TABLE items (id int);' });
+    // What sets something first is not sent ahead.
+    const items = '-- lock-timeout: 30s\nCREATE TABLE items (id int);';
+    const project = await Project.on(db, { ...ORDERS, 'V2__add_items.sql': items });
     const stop = new AbortController();
     const onEvent: MigratorOptions['onEvent'] = ({ kind }) => {
       if (kind === 'applied') stop.abort();

@@ -1,4 +1,6 @@
+import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession, WhenSent } from '../database/session.js';
+import { lockLost } from '../locks/lock-lost.js';
 import type { AppliedMigration, HistoryType, NewHistoryRow } from '../migration.js';
 import { parseVersion } from '../version.js';
 import type { History, HistoryChange } from './history.js';
@@ -113,7 +115,7 @@ export class RankedHistory implements History {
 
   async add(session: MigrationSession, row: NewHistoryRow, when: WhenSent = 'now'): Promise<void> {
     // A derived table, for MySQL lets no statement read the table that it writes.
-    const rank = `(SELECT r FROM (SELECT COALESCE(MAX(installed_rank), 0) + 1 AS r FROM ${this.table}) AS next_rank)`;
+    const highest = `(SELECT r FROM (SELECT COALESCE(MAX(installed_rank), 0) + 1 AS r FROM ${this.table}) AS next_rank)`;
     const values: unknown[] = [
       row.version?.text ?? null,
       shorten(row.description, 200),
@@ -125,7 +127,7 @@ export class RankedHistory implements History {
     ];
     if (this.format === 'holdfast') values.push(row.sha256 ?? null);
     const columns = ['installed_rank', ...this.#columns, 'execution_time'];
-    const expressions = [rank, parameters(session, { count: values.length })];
+    const expressions = [row.installedRank ?? highest, parameters(session, { count: values.length })];
     const { executionTimeMs } = row;
     expressions.push(
       typeof executionTimeMs === 'number'
@@ -140,7 +142,7 @@ export class RankedHistory implements History {
     }
     const text = `INSERT INTO ${this.table} (${columns.join(', ')}) VALUES (${expressions.join(', ')})`;
     if (when === 'now') await session.query(text, values);
-    else session.defer({ text, values });
+    else session.defer({ text, values, explain: (error) => this.#explain(error, row) });
   }
 
   async update(session: MigrationSession, installedRank: number, change: HistoryChange): Promise<void> {
@@ -156,6 +158,17 @@ export class RankedHistory implements History {
     await session.query(
       `UPDATE ${this.table} SET ${assignments.join(', ')} WHERE installed_rank = ${session.placeholder(changes.length + 1)}`,
       [...values, installedRank],
+    );
+  }
+
+  #explain(error: Error, { installedRank, script }: NewHistoryRow): Error | undefined {
+    const { table } = error as { readonly table?: string };
+    if (installedRank === undefined || table !== this.name || databaseCodeOf(error) !== '23505')
+      return undefined;
+    return lockLost(
+      'the migration lock',
+      `somebody else has written the row ${installedRank} of ${this.table}, which was to be that of ${script}`,
+      error,
     );
   }
 

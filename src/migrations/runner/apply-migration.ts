@@ -43,6 +43,9 @@ export interface ApplierParts {
 /** The row of what is applied now. */
 type RowOf = (success: boolean, time?: FinishTime) => NewHistoryRow;
 
+/** How many rows a task adds. */
+const rowsOf = ({ failedRow }: MigrationTask): number => (failedRow === undefined ? 1 : 0);
+
 /** Applies one migration after the other, each with its row of the history. */
 export class MigrationApplier {
   readonly callbacks: Callbacks;
@@ -50,6 +53,9 @@ export class MigrationApplier {
   readonly #readAhead = new ReadAhead();
   readonly #sendAhead: SendAhead;
   #rank: number;
+  /** Whether nothing but this run has written to the history since. */
+  #isRankKnown = true;
+  #current: MigrationTask | undefined;
 
   constructor(parts: ApplierParts) {
     this.#parts = parts;
@@ -72,6 +78,7 @@ export class MigrationApplier {
   async apply(task: MigrationTask, next?: NextTask): Promise<AppliedScript> {
     const { migration } = task;
     const begun = systemClock.now();
+    this.#current = task;
     const row: RowOf = (success, time = 'until now') =>
       this.#rowOf(task, {
         success,
@@ -79,7 +86,7 @@ export class MigrationApplier {
       });
     try {
       const statements = await this.#run(task, { row, next });
-      this.#rank++;
+      this.#rank += rowsOf(task);
       return {
         script: migration.script,
         version: migration.version?.text,
@@ -104,6 +111,7 @@ export class MigrationApplier {
       return sent;
     }
     if (body.kind === 'code') {
+      this.#isRankKnown = false;
       await lock.announce(script);
       await lock.assertHeld();
       return applyCode({ context, script, body, signals, finish: this.#finishOf(task, row) });
@@ -111,7 +119,8 @@ export class MigrationApplier {
     const source = await this.#readAhead.open({ context, script, body });
     this.#lookAhead(next);
     const onSent = (packet: InFlight): void => this.#sendAhead.follow(packet);
-    return applyScript({ ...this.#scriptRun(task, source, row), ...(next?.mayGoAhead && { onSent }) });
+    const run = this.#scriptRun(task, { source, row, rank: this.#rank + 1 });
+    return applyScript({ ...run, ...(next?.mayGoAhead && { onSent }) });
   }
 
   /** Reads what is next, and has it sent behind what runs now. */
@@ -124,13 +133,23 @@ export class MigrationApplier {
       if (!mayGoAhead) return;
       const row: RowOf = (success) =>
         this.#rowOf(task, { success, executionTimeMs: 'since the transaction began' });
-      this.#sendAhead.offer(task, (ahead) => ({ ...this.#scriptRun(task, source, row), ...ahead }));
+      const rank = this.#rank + rowsOf(this.#current!) + 1;
+      this.#sendAhead.offer(task, (ahead) => ({ ...this.#scriptRun(task, { source, row, rank }), ...ahead }));
     });
   }
 
-  #scriptRun(task: MigrationTask, source: Script, row: RowOf): ScriptRun {
+  #scriptRun(
+    task: MigrationTask,
+    { source, row, rank }: { readonly source: Script; readonly row: RowOf; readonly rank: number },
+  ): ScriptRun {
     const { context, signals, lock } = this.#parts;
     const { script } = task.migration;
+    this.#isRankKnown &&= source.names(context.history.name) === false;
+    const isKnown = this.#isRankKnown;
+    const rowWithRank: RowOf = (success, time) => ({
+      ...row(success, time),
+      ...(time === 'by the server' && isKnown && { installedRank: rank }),
+    });
     return {
       ...context,
       script: source,
@@ -139,7 +158,7 @@ export class MigrationApplier {
       signals,
       announce: (when) => lock.announce(script, when),
       assertHeld: (when) => lock.assertHeld(when),
-      finish: this.#finishOf(task, row),
+      finish: this.#finishOf(task, rowWithRank),
       // A lease is a row that is locked and looked at; of an undo Prisma's history asks which row it takes back.
       canFinishBehind:
         lock.kind === 'session' && task.failedRow === undefined && !task.type.startsWith('UNDO'),
@@ -209,7 +228,7 @@ export class MigrationApplier {
 
   #rowOf(
     { migration, type }: MigrationTask,
-    { success, executionTimeMs }: Pick<NewHistoryRow, 'success' | 'executionTimeMs'>,
+    known: Pick<NewHistoryRow, 'success' | 'executionTimeMs'>,
   ): NewHistoryRow {
     const { options, history } = this.#parts.context;
     return {
@@ -220,8 +239,7 @@ export class MigrationApplier {
       checksum: migration.checksum,
       sha256: migration.sha256,
       installedBy: options.installedBy ?? history.user,
-      executionTimeMs,
-      success,
+      ...known,
     };
   }
 }

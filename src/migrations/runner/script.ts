@@ -92,6 +92,11 @@ export class Script {
     }
   }
 
+  /** Whether the word stands anywhere in it; undefined where not all of it was kept. */
+  names(word: string): boolean | undefined {
+    return this.kept?.some(({ statement }) => statement.text.includes(word));
+  }
+
   /** Its statements in their order, in groups: to wait for each by itself takes longer than to read it. */
   async *groups(): AsyncGenerator<readonly ScriptStatement[], void, undefined> {
     if (this.kept !== undefined) {

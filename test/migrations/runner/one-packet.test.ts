@@ -34,6 +34,41 @@ describe('a file of PostgreSQL that is sent whole, with its row and its COMMIT',
     ]);
   });
 
+  test('takes the rank behind the last one, also where it writes to the history itself', async () => {
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT);',
+      'V2__b.sql': `INSERT INTO holdfast_schema_history SELECT installed_rank + 6, '1.5', description, type, script,
+        checksum, installed_by, installed_on, execution_time, success FROM holdfast_schema_history WHERE version = '1';`,
+      'V3__c.sql': 'CREATE TABLE c (n INT);',
+    });
+    await files.migrator().up();
+    expect(
+      await engine.query('SELECT installed_rank AS rank, version FROM holdfast_schema_history ORDER BY 1'),
+    ).toEqual([
+      { rank: 1, version: '1' },
+      { rank: 7, version: '1.5' },
+      { rank: 8, version: '2' },
+      { rank: 9, version: '3' },
+    ]);
+  });
+
+  test('is rolled back where somebody else has written the row that was to be its own', async () => {
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT);',
+      'V2__b.sql': 'SELECT pg_sleep(1);\nCREATE TABLE b (n INT);',
+    });
+    await files.migrator().up({ to: '1' });
+    const failing = failureOf(files.migrator().up());
+    await asleep();
+    await engine.query(
+      "INSERT INTO holdfast_schema_history SELECT 2, '7', 'by hand', type, 'V7__by_hand.sql', checksum, installed_by, installed_on, 0, true FROM holdfast_schema_history",
+    );
+    expect((await failing).message).toMatch(
+      /Lost the migration lock: somebody else has written the row 2 of "public"\."holdfast_schema_history", which was to be that of V2__b\.sql/,
+    );
+    expect(await engine.tables()).toEqual(['a']);
+  });
+
   test('is brought to its end by the server when its deployer is killed, and found by the next one', async () => {
     files.write({
       'V1__a.sql': 'CREATE TABLE a (n INT);\nSELECT pg_sleep(1);\nINSERT INTO a VALUES (1);',
