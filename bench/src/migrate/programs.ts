@@ -115,15 +115,20 @@ function umzug(database: DatabaseKind, driver: 'pg' | 'mysql2'): Program {
 }
 
 /** Not a peer: what Node and the driver take by themselves. */
-function bare(database: DatabaseKind, driver: 'pg' | 'mysql2'): Program {
+function bare(database: DatabaseKind, driver: 'pg' | 'mysql2', journal?: 'journal'): Program {
   return {
-    title: `${driver} alone`,
+    title: `${driver} alone${journal ? ', journaled' : ''}`,
     database,
     jobs: ['small'],
     layout: plain,
     prepare: ({ url, folder }) => ({
       file: process.execPath,
-      args: [join(bench, 'dist/bench/src/migrate/bare-runner.js'), driver, folder],
+      args: [
+        join(bench, 'dist/bench/src/migrate/bare-runner.js'),
+        driver,
+        folder,
+        ...(journal ? [journal] : []),
+      ],
       env: { DATABASE_URL: url },
       cwd: bench,
     }),
@@ -176,6 +181,7 @@ export const PROGRAMS: readonly Program[] = [
   umzug('mysql', 'mysql2'),
   dbmate('mysql'),
   bare('mysql', 'mysql2'),
+  bare('mysql', 'mysql2', 'journal'),
 ];
 
 /** Writes the files that the program reads. */
