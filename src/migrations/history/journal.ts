@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MigrationSession, WhenSent } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
-import type { LockHolder, MigrationLock } from '../locks/lock.js';
+import type { LockHolder } from '../locks/lock.js';
 import { lockLost } from '../locks/lock-lost.js';
 import type { CallbackMoment } from '../events.js';
 import type { Fingerprint } from '../sql/landed.js';
@@ -93,8 +93,6 @@ export class Journal {
   readonly schema: string;
   readonly name = JOURNAL_TABLE;
   readonly table: string;
-  /** The lock that it is written under, while this run has it. */
-  lock: Pick<MigrationLock, 'announceStarted'> | undefined;
   readonly #history: string;
   #isThere = false;
   /** The scripts that have rows, once that was asked: of others none are read. */

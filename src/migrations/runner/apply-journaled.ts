@@ -221,7 +221,7 @@ export class JournaledScript {
     const isCommittedByIt = !session.server.supportsTransactionalDdl && COMMITS_FIRST.test(traits.command);
     await this.#run.assertHeld('with what is next');
     if (isCommittedByIt) beginWithNext(session);
-    await this.#announce('with what is next', journal);
+    await this.#announce('with what is next', 'announceStarted');
     await journal.started(session, profile.script, {
       ...entryOf({ first: statement, last: statement, hash: hashOf(statement) }),
       fingerprint,
@@ -235,11 +235,10 @@ export class JournaledScript {
     if (session.inTransaction) await session.query('COMMIT');
   }
 
-  /** Under some locks the row of the journal that is written right behind it says it. */
-  async #announce(when: WhenSent, started?: ScriptRun['journal']): Promise<void> {
+  async #announce(when: WhenSent, how: 'announce' | 'announceStarted' = 'announce'): Promise<void> {
     if (this.#isAnnounced) return;
     this.#isAnnounced = true;
-    await (started?.lock?.announceStarted?.(when) ?? this.#run.announce(when));
+    await this.#run[how](when);
   }
 
   async #runInSegment(statement: Statement, traits: StatementTraits): Promise<void> {

@@ -157,6 +157,7 @@ export class MigrationApplier {
       settings: settingsFor(context.session, context.options.schema),
       signals,
       announce: (when) => lock.announce(script, when),
+      announceStarted: (when) => lock.announceStarted?.(when) ?? lock.announce(script, when),
       assertHeld: (when) => lock.assertHeld(when),
       finish: this.#finishOf(task, rowWithRank),
       // A lease is a row that is locked and looked at; of an undo Prisma's history asks which row it takes back.

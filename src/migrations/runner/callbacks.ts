@@ -95,6 +95,7 @@ export class Callbacks {
       signals,
       journal: undefined,
       announce: () => Promise.resolve(),
+      announceStarted: () => Promise.resolve(),
       assertHeld: () => Promise.resolve(),
       finish,
       canFinishBehind: false,

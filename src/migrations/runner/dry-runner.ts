@@ -113,6 +113,7 @@ export class DryRunner {
       settings: settingsFor(context.session, context.options.schema),
       signals: this.#signals,
       announce: () => Promise.resolve(),
+      announceStarted: () => Promise.resolve(),
       assertHeld: () => Promise.resolve(),
       finish: () => Promise.resolve(),
       canFinishBehind: false,

@@ -26,6 +26,8 @@ export interface ScriptRun {
   readonly unprotected: UnprotectedTables;
   /** Lets other deployers see that it is applied now, at once or with what is sent next. */
   announce(when?: WhenSent): Promise<void>;
+  /** In place of {@link announce} where the row of the journal that is written right behind it says so, too. */
+  announceStarted(when: WhenSent): Promise<void>;
   /** Throws `LockLostError` where the migration lock is no longer ours, at once or with what is sent next. */
   assertHeld(when?: WhenSent): Promise<void>;
   /** Writes the row of the history, with what is sent next in the transaction that makes it true. */

@@ -21,7 +21,7 @@ export async function withLock<T>(
   work: (lock: MigrationLock) => Promise<T>,
 ): Promise<T> {
   const lock = await lockOf(context);
-  const { emit, options, journal } = context;
+  const { emit, options } = context;
   const begun = options.clock.now();
   await lock.acquire({
     waitMs: options.lock.waitMs,
@@ -30,10 +30,8 @@ export async function withLock<T>(
   });
   try {
     emit({ kind: 'lock acquired', waitedMs: Math.round(options.clock.now() - begun) });
-    journal.lock = lock;
     return await work(lock);
   } finally {
-    journal.lock = undefined;
     await lock.release();
   }
 }
