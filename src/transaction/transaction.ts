@@ -1,4 +1,10 @@
-import { cancelUntil, type IsolationLevel, processGlobal, settledWithin, systemClock } from '../core/index.js';
+import {
+  cancelUntil,
+  type IsolationLevel,
+  processGlobal,
+  settledWithin,
+  systemClock,
+} from '../core/index.js';
 import {
   type CommitAnswer,
   type Frame,

@@ -46,10 +46,6 @@ export class HumanReporter implements Reporter {
           this.#aside(`${count(event.scripts.length, 'migration')} to ${event.to}.`);
         break;
       case 'started':
-        // Migrations in code may write to the same place.
-        if (!event.script.endsWith('.sql')) this.#terminal.out.flush();
-        this.#progress.update(event);
-        break;
       case 'progress':
         this.#progress.update(event);
         break;

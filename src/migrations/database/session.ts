@@ -59,6 +59,13 @@ export function explainDeferred(deferred: readonly DeferredStatement[], error: E
   return error;
 }
 
+/** Nothing of what was sent ahead was run: what it was sent behind was not committed, or the session does not know that it was. */
+export class NotRunError extends Error {
+  constructor() {
+    super('Nothing of it was run: what was sent before it was not seen to commit.');
+  }
+}
+
 /** What is with the server. */
 export interface InFlight {
   /** Whether its answer, or an error of it, has come. */
@@ -120,7 +127,8 @@ export interface MigrationSession {
    * where the warnings of a migration are read before anything is made of it.
    *
    * Between `onSent` and the answer it may be called for one packet more, a transaction from its beginning to its COMMIT. It
-   * is sent at once, and the server runs nothing of it unless it has committed what it was sent behind.
+   * is sent at once, and the server runs nothing of it unless it has committed what it was sent behind: else it rejects with
+   * {@link NotRunError}, in no transaction of its own.
    */
   runWith?(statements: readonly Statement[], behind: Behind): Promise<readonly StatementOutcome[]>;
 

@@ -1,6 +1,5 @@
 import { databaseCodeOf } from '../database/explain-error.js';
 import type { MigrationSession, WhenSent } from '../database/session.js';
-import { lockLost } from '../locks/lock-lost.js';
 import type { AppliedMigration, HistoryType, NewHistoryRow } from '../migration.js';
 import { parseVersion } from '../version.js';
 import type { History, HistoryChange } from './history.js';
@@ -31,6 +30,9 @@ export interface HistoryPlace {
   readonly name: string;
   readonly user: string;
 }
+
+/** The rank that a row brought is that of another one. */
+export class RankTakenError extends Error {}
 
 /** Column of each thing that can be changed. */
 const CHANGEABLE = {
@@ -145,6 +147,14 @@ export class RankedHistory implements History {
     else session.defer({ text, values, explain: (error) => this.#explain(error, row) });
   }
 
+  #explain(error: Error, { installedRank }: NewHistoryRow): Error | undefined {
+    const { table } = error as { readonly table?: string };
+    const isOwn = installedRank !== undefined && table === this.name && databaseCodeOf(error) === '23505';
+    return isOwn
+      ? new RankTakenError(`${this.table} has a row ${installedRank} already`, { cause: error })
+      : undefined;
+  }
+
   async update(session: MigrationSession, installedRank: number, change: HistoryChange): Promise<void> {
     const changes = Object.entries(change).filter(
       ([key]) => key !== 'sha256' || this.format === 'holdfast',
@@ -158,17 +168,6 @@ export class RankedHistory implements History {
     await session.query(
       `UPDATE ${this.table} SET ${assignments.join(', ')} WHERE installed_rank = ${session.placeholder(changes.length + 1)}`,
       [...values, installedRank],
-    );
-  }
-
-  #explain(error: Error, { installedRank, script }: NewHistoryRow): Error | undefined {
-    const { table } = error as { readonly table?: string };
-    if (installedRank === undefined || table !== this.name || databaseCodeOf(error) !== '23505')
-      return undefined;
-    return lockLost(
-      'the migration lock',
-      `somebody else has written the row ${installedRank} of ${this.table}, which was to be that of ${script}`,
-      error,
     );
   }
 

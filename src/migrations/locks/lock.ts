@@ -1,4 +1,4 @@
-import type { WhenSent } from '../database/session.js';
+import type { MigrationSession, WhenSent } from '../database/session.js';
 
 /** Who holds the lock of a history table. */
 export interface LockHolder {
@@ -37,6 +37,11 @@ export interface MigrationLock {
   release(): Promise<void>;
   /** Who has it now, this run included. `{}` where the database user may not see who. */
   holder(): Promise<LockHolder | undefined>;
+  /**
+   * Ends, over another session, the one that a lost connection of ours had, where it still has the lock. Resolves to whether
+   * it has let go of it, so that it runs nothing any more; rejects where we may not. Absent where sessions do not have it.
+   */
+  endFormer?(session: MigrationSession, backendId: number): Promise<boolean>;
   /** Takes it away from whoever has it: ends that session, and frees the lease. */
   forceUnlock(): Promise<TakenLock | undefined>;
 }

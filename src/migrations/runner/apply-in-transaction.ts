@@ -1,5 +1,5 @@
 import { databaseCodeOf } from '../database/explain-error.js';
-import type { MigrationSession } from '../database/session.js';
+import { type MigrationSession, NotRunError } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
 import { committedProblem, CommitWitness } from './commit-witness.js';
 import { problemOf } from './problem-of.js';
@@ -59,6 +59,7 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     await session.query('COMMIT');
     return sender.sent;
   } catch (error) {
+    if (error instanceof NotRunError) throw error;
     await run.turn;
     const problem = problemOf(session, cancelledBy(run, error));
     if (isCommitting && session.lost && !wasEnded(error)) {

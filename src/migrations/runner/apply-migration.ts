@@ -1,6 +1,7 @@
 import { systemClock } from '../../core/index.js';
 import type { ResolvedCallback } from '../events.js';
-import type { InFlight, MigrationSession } from '../database/session.js';
+import { type InFlight, type MigrationSession, NotRunError } from '../database/session.js';
+import { RankTakenError } from '../history/ranked-history.js';
 import type { MigrationLock } from '../locks/lock.js';
 import type { AppliedMigration, HistoryType, NewHistoryRow, ResolvedMigration } from '../migration.js';
 import type { AppliedScript } from '../migrator.js';
@@ -42,6 +43,12 @@ export interface ApplierParts {
 
 /** The row of what is applied now. */
 type RowOf = (success: boolean, time?: FinishTime) => NewHistoryRow;
+
+/** A file that writes to the history by a function, or in other words than ours, took the rank that was to be its own. */
+const isRankTaken = (error: unknown): boolean =>
+  error instanceof ScriptFailure &&
+  error.effect === 'rolled back' &&
+  error.problem.cause instanceof RankTakenError;
 
 /** How many rows a task adds. */
 const rowsOf = ({ failedRow }: MigrationTask): number => (failedRow === undefined ? 1 : 0);
@@ -85,7 +92,13 @@ export class MigrationApplier {
         executionTimeMs: time === 'until now' ? systemClock.now() - begun : 'since the transaction began',
       });
     try {
-      const statements = await this.#run(task, { row, next });
+      const statements = await this.#run(task, { row, next }).catch(async (error: unknown) => {
+        if (!isRankTaken(error)) throw error;
+        // By the migration itself, as far as is known; should the lock be lost, the second try says so.
+        this.#isRankKnown = false;
+        await this.#sendAhead.abandon();
+        return this.#run(task, { row, next });
+      });
       this.#rank += rowsOf(task);
       return {
         script: migration.script,
@@ -108,7 +121,12 @@ export class MigrationApplier {
     const sent = this.#sendAhead.take(task);
     if (sent !== undefined) {
       this.#lookAhead(next);
-      return sent;
+      try {
+        return await sent;
+      } catch (error) {
+        if (!(error instanceof NotRunError)) throw error;
+        await this.#sendAhead.abandon();
+      }
     }
     if (body.kind === 'code') {
       this.#isRankKnown = false;
@@ -164,6 +182,7 @@ export class MigrationApplier {
       canFinishBehind:
         lock.kind === 'session' && task.failedRow === undefined && !task.type.startsWith('UNDO'),
       isFinished: (session) => this.#isWritten(session, task),
+      endFormer: (session) => lock.endFormer?.(session, context.session.backendId) ?? Promise.resolve(true),
     };
   }
 

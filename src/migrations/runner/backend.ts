@@ -32,8 +32,6 @@ export interface WaitOptions {
   readonly signals: RunSignals;
   /** Milliseconds. Default: as long as it takes. */
   readonly limitMs?: number;
-  /** Whether it may have another packet to read: it is idle for a moment between two. Default: false. */
-  readonly hasMore?: boolean;
   /** Called once, when it has to be waited for. */
   readonly onWaiting?: () => void;
 }
@@ -45,16 +43,15 @@ export interface WaitOptions {
 export async function whenIdle(
   session: MigrationSession,
   backend: FormerBackend,
-  { signals, limitMs = Infinity, hasMore = false, onWaiting }: WaitOptions,
+  { signals, limitMs = Infinity, onWaiting }: WaitOptions,
 ): Promise<boolean> {
   const begun = systemClock.now();
-  let told = false;
-  for (let asked = hasMore ? 2 : 1; ;) {
-    if (!(await isBusy(session, backend)) && --asked === 0) return true;
+  for (let told = false; await isBusy(session, backend);) {
     if (systemClock.now() - begun > limitMs) return false;
     signals.check();
     if (!told) onWaiting?.();
     told = true;
     await delay(systemClock, POLL_MS);
   }
+  return true;
 }

@@ -96,6 +96,7 @@ export class Callbacks {
       journal: undefined,
       announce: () => Promise.resolve(),
       announceStarted: () => Promise.resolve(),
+      endFormer: () => Promise.resolve(true),
       assertHeld: () => Promise.resolve(),
       finish,
       canFinishBehind: false,

@@ -114,6 +114,7 @@ export class DryRunner {
       signals: this.#signals,
       announce: () => Promise.resolve(),
       announceStarted: () => Promise.resolve(),
+      endFormer: () => Promise.resolve(true),
       assertHeld: () => Promise.resolve(),
       finish: () => Promise.resolve(),
       canFinishBehind: false,

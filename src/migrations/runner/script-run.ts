@@ -46,4 +46,9 @@ export interface ScriptRun {
    * script that has no row.
    */
   isFinished(session: MigrationSession): Promise<boolean | undefined>;
+  /**
+   * Has the session of the run end, over another one, once its connection was lost, where it still has the lock. Resolves to
+   * whether it runs nothing any more.
+   */
+  endFormer(session: MigrationSession): Promise<boolean>;
 }

@@ -92,9 +92,10 @@ export class Script {
     }
   }
 
-  /** Whether the word stands anywhere in it; undefined where not all of it was kept. */
+  /** Whether the word stands anywhere in it, in whatever case; undefined where not all of it was kept. */
   names(word: string): boolean | undefined {
-    return this.kept?.some(({ statement }) => statement.text.includes(word));
+    const lower = word.toLowerCase();
+    return this.kept?.some(({ statement }) => statement.text.toLowerCase().includes(lower));
   }
 
   /** Its statements in their order, in groups: to wait for each by itself takes longer than to read it. */

@@ -1,4 +1,4 @@
-import type { InFlight } from '../database/session.js';
+import { type InFlight, NotRunError } from '../database/session.js';
 import type { MigrationTask } from './apply-migration.js';
 import { applyInTransaction, isOnePacket } from './apply-in-transaction.js';
 import { ScriptFailure } from './script-problem.js';
@@ -53,7 +53,10 @@ export class SendAhead {
     return this.#sent?.task;
   }
 
-  /** It is the turn of a task. Where it was sent ahead, resolves to what `applyScript()` does; what it was sent behind is over. */
+  /**
+   * It is the turn of a task: what it was sent behind is applied. Where it was sent ahead, settles as `applyScript()` does, or
+   * rejects with `NotRunError`.
+   */
   take(task: MigrationTask): Promise<number> | undefined {
     const sent = this.#sent?.task === task ? this.#sent : undefined;
     this.#offer = undefined;
@@ -77,7 +80,8 @@ export class SendAhead {
     const isUndone = await sent.statements.then(
       () => false,
       (error: unknown) =>
-        error instanceof ScriptFailure && error.effect === 'rolled back' && !error.problem.isLost,
+        error instanceof NotRunError ||
+        (error instanceof ScriptFailure && error.effect === 'rolled back' && !error.problem.isLost),
     );
     if (isUndone) this.#sent = undefined;
     return isUndone;
@@ -87,12 +91,17 @@ export class SendAhead {
   async abandon(): Promise<void> {
     this.#sent?.abandon();
     await this.#sent?.statements.catch(() => undefined);
+    this.#sent = undefined;
+    this.#offer = undefined;
+    this.#packet = undefined;
   }
 
   #send(): void {
     if (this.#offer === undefined || this.#packet === undefined || this.#packet.isAnswered) return;
     const { task, runFor } = this.#offer;
     this.#offer = undefined;
+    // One goes behind each.
+    this.#packet = undefined;
     let begin!: () => void;
     let abandon!: () => void;
     const turn = new Promise<void>((resolve, reject) => {

@@ -34,13 +34,10 @@ export async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptP
     const other = await openAgain(run);
     try {
       const backend = { backendId: run.session.backendId, at: begun };
-      const isIdle = await whenIdle(other, backend, {
-        signals: run.signals,
-        limitMs: SETTLE_LIMIT_MS,
-        // What was sent ahead is read when the one before it is done.
-        hasMore: run.turn !== undefined,
-      });
-      if (!isIdle) throw new Error('The session of the lost connection did not end.');
+      const isIdle = await whenIdle(other, backend, { signals: run.signals, limitMs: SETTLE_LIMIT_MS });
+      // What is still on its way to a session that lives would be run by it later.
+      if (!isIdle || !(await run.endFormer(other)))
+        throw new Error('The session of the lost connection did not end.');
       isDone = await run.isFinished(other);
     } finally {
       await other.end();

@@ -16,17 +16,19 @@ export class RunSignals {
   readonly #stop: AbortSignal | undefined;
   readonly #cancel: AbortSignal | undefined;
   readonly #recall: AbortSignal | undefined;
-  #isEnding = false;
+  /** How many statements are being waited for by {@link ending}, in all of the run. */
+  readonly #ended: { waiting: number };
 
-  constructor({ stop, cancel, recall }: Signals) {
+  constructor({ stop, cancel, recall }: Signals, ended = { waiting: 0 }) {
     this.#stop = stop;
     this.#cancel = cancel;
     this.#recall = recall;
+    this.#ended = ended;
   }
 
   /** Those of one script that can be cancelled by itself. */
   recalledBy(recall: AbortSignal): RunSignals {
-    return new RunSignals({ stop: this.#stop, cancel: this.#cancel, recall });
+    return new RunSignals({ stop: this.#stop, cancel: this.#cancel, recall }, this.#ended);
   }
 
   /** Aborted as soon as the run is asked to end, one way or the other. */
@@ -59,7 +61,7 @@ export class RunSignals {
     const cancel = this.#cancel;
     if (cancel === undefined) return () => {};
     const onAbort = (): void => {
-      if (!this.#isEnding) void session.cancel();
+      if (this.#ended.waiting === 0) void session.cancel();
     };
     cancel.addEventListener('abort', onAbort);
     return () => cancel.removeEventListener('abort', onAbort);
@@ -73,7 +75,7 @@ export class RunSignals {
     const signals = [this.#cancel, this.#recall].filter((signal) => signal !== undefined);
     let cancelling: Promise<void> | undefined;
     const onAbort = (): void => void (cancelling ??= cancelUntil(running, session));
-    this.#isEnding = true;
+    this.#ended.waiting++;
     for (const signal of signals) signal.addEventListener('abort', onAbort);
     if (this.#isCancelled) onAbort();
     try {
@@ -81,7 +83,7 @@ export class RunSignals {
     } finally {
       for (const signal of signals) signal.removeEventListener('abort', onAbort);
       await cancelling;
-      this.#isEnding = false;
+      this.#ended.waiting--;
     }
   }
 

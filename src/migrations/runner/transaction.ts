@@ -34,6 +34,8 @@ export async function begin(session: MigrationSession): Promise<void> {
   await session.query(BEGIN[session.dialect]);
 }
 
+const ROLLBACK_TRIES = 3;
+
 /** What a rollback achieved. */
 export type RolledBack = 'all' | 'not all' | 'ended before';
 
@@ -45,12 +47,15 @@ export type RolledBack = 'all' | 'not all' | 'ended before';
 export async function rollBack(session: MigrationSession): Promise<RolledBack> {
   if (session.lost) return 'all';
   if (!session.inTransaction) return 'ended before';
-  try {
-    const warnings = await runOwn(session, ['ROLLBACK']);
-    return warnings.some(({ code }) => code === '1196') ? 'not all' : 'all';
-  } catch {
-    return 'all';
+  for (let tries = 0; tries < ROLLBACK_TRIES && session.inTransaction; tries++) {
+    try {
+      const warnings = await runOwn(session, ['ROLLBACK']);
+      return warnings.some(({ code }) => code === '1196') ? 'not all' : 'all';
+    } catch {
+      // A request to cancel what ran before it may have come late.
+    }
   }
+  return 'all';
 }
 
 /** Runs `work` in a transaction of its own. */

@@ -80,7 +80,9 @@ describe('what travels behind the statements of a migration, on PostgreSQL', () 
 
   test('is run behind the last of them, and answered by none', async () => {
     const session = await begun();
-    const outcomes = await session.runWith!(statements(item(1), item(2)), { defer: commit(session, item(3)) });
+    const outcomes = await session.runWith!(statements(item(1), item(2)), {
+      defer: commit(session, item(3)),
+    });
     expect(outcomes.map(({ rowCount }) => rowCount)).toEqual([1, 1]);
     expect(session.inTransaction).toBe(false);
     expect(await ids()).toEqual([1, 2, 3]);
@@ -89,7 +91,9 @@ describe('what travels behind the statements of a migration, on PostgreSQL', () 
   test('travels with the last packet of many', async () => {
     const session = await begun();
     const many = Array.from({ length: 450 }, (_, index) => item(index + 10));
-    expect(await session.runWith!(statements(...many), { defer: commit(session, item(1)) })).toHaveLength(450);
+    expect(await session.runWith!(statements(...many), { defer: commit(session, item(1)) })).toHaveLength(
+      450,
+    );
     expect(await ids()).toHaveLength(451);
   });
 

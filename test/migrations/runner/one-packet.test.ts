@@ -34,6 +34,9 @@ describe('a file of PostgreSQL that is sent whole, with its row and its COMMIT',
     ]);
   });
 
+  const ranks = () =>
+    engine.query('SELECT installed_rank AS rank, version FROM holdfast_schema_history ORDER BY 1');
+
   test('takes the rank behind the last one, also where it writes to the history itself', async () => {
     files.write({
       'V1__a.sql': 'CREATE TABLE a (n INT);',
@@ -42,9 +45,7 @@ describe('a file of PostgreSQL that is sent whole, with its row and its COMMIT',
       'V3__c.sql': 'CREATE TABLE c (n INT);',
     });
     await files.migrator().up();
-    expect(
-      await engine.query('SELECT installed_rank AS rank, version FROM holdfast_schema_history ORDER BY 1'),
-    ).toEqual([
+    expect(await ranks()).toEqual([
       { rank: 1, version: '1' },
       { rank: 7, version: '1.5' },
       { rank: 8, version: '2' },
@@ -52,21 +53,51 @@ describe('a file of PostgreSQL that is sent whole, with its row and its COMMIT',
     ]);
   });
 
-  test('is rolled back where somebody else has written the row that was to be its own', async () => {
+  test('takes the next rank where somebody has written the row that was to be its own', async () => {
     files.write({
       'V1__a.sql': 'CREATE TABLE a (n INT);',
       'V2__b.sql': 'SELECT pg_sleep(1);\nCREATE TABLE b (n INT);',
+      'V3__c.sql': 'CREATE TABLE c (n INT);',
     });
     await files.migrator().up({ to: '1' });
-    const failing = failureOf(files.migrator().up());
+    const running = files.migrator().up();
     await asleep();
     await engine.query(
-      "INSERT INTO holdfast_schema_history SELECT 2, '7', 'by hand', type, 'V7__by_hand.sql', checksum, installed_by, installed_on, 0, true FROM holdfast_schema_history",
+      "INSERT INTO holdfast_schema_history SELECT 2, NULL, 'by hand', type, 'R__by_hand.sql', checksum, installed_by, installed_on, 0, true FROM holdfast_schema_history",
     );
-    expect((await failing).message).toMatch(
-      /Lost the migration lock: somebody else has written the row 2 of "public"\."holdfast_schema_history", which was to be that of V2__b\.sql/,
-    );
-    expect(await engine.tables()).toEqual(['a']);
+    expect((await running).applied.map(({ script }) => script)).toEqual(['V2__b.sql', 'V3__c.sql']);
+    expect(await ranks()).toEqual([
+      { rank: 1, version: '1' },
+      { rank: 2, version: null },
+      { rank: 3, version: '2' },
+      { rank: 4, version: '3' },
+    ]);
+    expect(await engine.tables()).toEqual(['a', 'b', 'c']);
+  });
+
+  test.each([
+    ['in other letters', 'SELECT 1', 'INSERT INTO HOLDFAST_SCHEMA_HISTORY SELECT max(installed_rank) + 1'],
+    [
+      'by a function',
+      `CREATE FUNCTION note() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('INSERT INTO holdfast_%s_history SELECT max(installed_rank) + 1, NULL, %L, %L, %L, NULL, %L, now(), 0, true FROM holdfast_%s_history', 'schema', 'x', 'SQL', 'R__x.sql', 'me', 'schema'); END $$`,
+      'SELECT note()',
+    ],
+  ])('may write to the history itself %s', async (_, first, second) => {
+    const rest = second.startsWith('INSERT')
+      ? ", NULL, 'x', 'SQL', 'R__x.sql', NULL, 'me', now(), 0, true FROM HOLDFAST_SCHEMA_HISTORY"
+      : '';
+    files.write({
+      'V1__a.sql': first,
+      'V2__b.sql': `${second}${rest};`,
+      'V3__c.sql': 'CREATE TABLE c (n INT);',
+    });
+    expect((await files.migrator().up()).applied).toHaveLength(3);
+    expect(await ranks()).toEqual([
+      { rank: 1, version: '1' },
+      { rank: 2, version: null },
+      { rank: 3, version: '2' },
+      { rank: 4, version: '3' },
+    ]);
   });
 
   test('is brought to its end by the server when its deployer is killed, and found by the next one', async () => {

@@ -217,6 +217,43 @@ describe('a small file that is sent while the one before it runs, on PostgreSQL'
     expect(await scripts()).toEqual(['1 V1__a.sql', '2 V2__b.sql']);
   });
 
+  test('is sent again where the COMMIT before it took away what says that it came', async () => {
+    const inserts = [2, 3, 4, 5, 6].map((n) => [`V${n}__x.sql`, `INSERT INTO a VALUES (${n});`] as const);
+    files.write({
+      'V1__a.sql': `CREATE TABLE a (n INT);
+        CREATE FUNCTION forgets() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RESET ALL; PERFORM pg_sleep(0.05); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER t AFTER INSERT ON a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION forgets();`,
+      ...Object.fromEntries(inserts),
+    });
+    expect((await files.migrator().up()).applied).toHaveLength(6);
+    expect(await engine.query('SELECT n FROM a ORDER BY 1')).toEqual([2, 3, 4, 5, 6].map((n) => ({ n })));
+    expect(await scripts()).toHaveLength(6);
+  });
+
+  test('is cancelled once, and what runs after the failure is left alone', async () => {
+    files.write({
+      'V1__a.sql': `${waits}\n${table('a')}`,
+      'V2__b.sql': `${table('b')}\nSELECT pg_sleep(600);`,
+      'afterMigrateError.sql':
+        'CREATE TABLE told (n INT);\nSELECT pg_sleep(0.2);\nINSERT INTO told VALUES (1);',
+    });
+    const cancel = new AbortController();
+    await closed(async (proxy, open) => {
+      const running = failureOf<MigrationInterruptedError>(
+        files.migrator({ url: proxy.url(engine.url) }).up({ cancelSignal: cancel.signal }),
+      );
+      await sent(proxy, /CREATE TABLE b/);
+      await open();
+      while (files.events.filter(({ kind }) => kind === 'started').length < 2) await sleep(5);
+      proxy.delay({ toServerMs: 20 });
+      cancel.abort();
+      expect((await running).message).toMatch(/^V2__b\.sql: the run was asked to stop/);
+    });
+    expect(notesOf(files.events)).not.toContainEqual(expect.stringContaining('The callback failed'));
+    expect(await engine.query('SELECT n FROM told')).toEqual([{ n: 1 }]);
+    expect(await scripts()).toEqual(['1 V1__a.sql']);
+  });
+
   test.each([
     ['a step ends the run', { step: 1 }, {}],
     ['a callback comes between', {}, { 'afterEachMigrate.sql': 'SELECT 1' }],

@@ -7,6 +7,7 @@ import {
   type DeferredStatement,
   explainDeferred,
   type MigrationSession,
+  NotRunError,
   type ServerFacts,
   type StatementOutcome,
 } from '../session.js';
@@ -20,6 +21,8 @@ const CHUNK = { statements: 200, length: 256 * 1024 };
 
 /** A setting of the session: which packet was committed last. */
 const PACKET = 'holdfast.packet';
+/** What the server is made to say where it was another one. */
+const NOT_COMMITTED = 'holdfast: the packet before was not committed by session ';
 
 interface SendFailure extends BatchFailure {
   /** Whether it is that of what it was sent behind. */
@@ -152,7 +155,8 @@ export class PgSession implements MigrationSession {
           : new PgBatch(chunk, this.#companions(before, after, whenSent !== undefined));
       const failure = await this.#send(batch, whenSent);
       if (failure) {
-        if (batch.answered === 0 && !failure.isOfPrevious) this.#deferAgain(before);
+        if (!this.#lost && wasNotRun(failure)) throw await this.#notRun(failure);
+        if (batch.answered === 0) this.#deferAgain(before);
         const explained = explainDeferred([...before, ...after], failure.error);
         // Of what is behind them it is no statement of the migration that failed.
         if (explained !== failure.error || (after.length > 0 && failure.at === chunk.length)) throw explained;
@@ -240,7 +244,7 @@ export class PgSession implements MigrationSession {
     mayBeFollowed: boolean,
   ): Companions {
     const isAhead = this.#inFlight.length > 0;
-    const guard = `SELECT CASE WHEN current_setting('${PACKET}', true) = '${this.#packets}' THEN 0 ELSE ('holdfast: not committed by session ' || pg_backend_pid())::int END`;
+    const guard = `SELECT CASE WHEN current_setting('${PACKET}', true) = '${this.#packets}' THEN 0 ELSE ('${NOT_COMMITTED}' || pg_backend_pid())::int END`;
     const mark = `SET ${PACKET} = '${++this.#packets}'`;
     return {
       before: before.flatMap((each) => (each.begins && isAhead ? [textOf(each), guard] : [textOf(each)])),
@@ -267,6 +271,12 @@ export class PgSession implements MigrationSession {
     const isOfPrevious = previous !== undefined && (await previous.done) !== undefined;
     if (!isOfPrevious) await this.#withdrawAhead(batch);
     return { ...failure, isOfPrevious };
+  }
+
+  /** A trigger that COMMIT runs may reset the setting that says that it came. */
+  async #notRun({ isOfPrevious }: SendFailure): Promise<NotRunError> {
+    if (!isOfPrevious && this.#status !== 'I') await this.#query('ROLLBACK');
+    return new NotRunError();
   }
 
   /** Has what was sent ahead of a packet that failed come to its end, of which the server runs nothing. */
@@ -333,6 +343,10 @@ export class PgSession implements MigrationSession {
   readonly #onEnd = (): void => {
     this.#onError(new Error('The connection was closed.'));
   };
+}
+
+function wasNotRun({ error, isOfPrevious }: SendFailure): boolean {
+  return isOfPrevious || error.message.includes(NOT_COMMITTED);
 }
 
 function textOf({ text, values = [] }: DeferredStatement): string {
