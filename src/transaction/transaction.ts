@@ -1,10 +1,5 @@
-import {
-  cancelUntil,
-  type IsolationLevel,
-  processGlobal,
-  settledWithin,
-  systemClock,
-} from '../core/index.js';
+import { cancelUntil, processGlobal, settledWithin, systemClock } from '../core/index.js';
+import type { IsolationLevel } from '../core/index.js';
 import {
   type CommitAnswer,
   type Frame,
