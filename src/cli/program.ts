@@ -28,6 +28,8 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
       exitCode = await runCommand(command, parsed, { host, terminal, clock: systemClock });
     },
   });
+  const flush = (): void => terminal.out.flush();
+  process.once('exit', flush);
   let typed = '';
   program.hook('preSubcommand', (_, command) => void (typed = command.name()));
   try {
@@ -51,6 +53,9 @@ export async function runProgram(invocation: Invocation, host: Host): Promise<Ex
     const code = exitCodeOf(problem);
     reporter.failure(problem, code);
     return code;
+  } finally {
+    flush();
+    process.off('exit', flush);
   }
 }
 

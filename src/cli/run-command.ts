@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Clock } from '../core/index.js';
+import type { MigrationEvent } from '../migrations/index.js';
 import type { CliCommand, Task } from './command.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
 import { Interrupts } from './interrupts.js';
@@ -33,7 +34,7 @@ export async function runCommand(
       ...task,
       args: task.args.filter((argument) => argument !== undefined),
       flags: parsed.opts(),
-      ...migratorsFor(settings, reporter),
+      ...migratorsFor(settings, reporter, terminal),
     });
     reporter.outcome(outcome);
     return outcome.exitCode;
@@ -47,6 +48,7 @@ export async function runCommand(
 function migratorsFor(
   settings: Settings,
   reporter: Reporter,
+  { out }: Terminal,
 ): Pick<Task, 'withMigrator' | 'withInterruptibleMigrator'> {
   const withMigrator: Task['withMigrator'] = async (use) => {
     const { options } = settings;
@@ -56,7 +58,13 @@ function migratorsFor(
           'holdfast.config.ts.',
       );
     const { createMigrator } = await import('../migrations/index.js');
-    const migrator = createMigrator({ ...options, onEvent: (event) => reporter.event(event) });
+    const onEvent = (event: MigrationEvent): void => {
+      reporter.event(event);
+      // It may write to the same place, and may keep the process from writing anything for a while.
+      if ((event.kind === 'started' || event.kind === 'progress') && !event.script.endsWith('.sql'))
+        out.flush();
+    };
+    const migrator = createMigrator({ ...options, onEvent });
     try {
       return await use(migrator);
     } finally {

@@ -1,5 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import picocolors from 'picocolors';
+import { systemClock, type Timer } from '../core/index.js';
+
+/** How long what is written to no terminal may wait for more of it. */
+const GATHERED_MS = 50;
 
 /** `process`, as far as the program knows it. Tests hand in their own. */
 export interface Host {
@@ -23,10 +27,13 @@ export class Output {
   readonly colours: Colours;
   readonly isTerminal: boolean;
   readonly stream: OutputStream;
+  readonly #before: Output | undefined;
   #isClosed = false;
 
-  constructor(stream: OutputStream, env: Host['env']) {
+  /** What was written to `before` earlier is seen earlier, too. */
+  constructor(stream: OutputStream, env: Host['env'], before?: Output) {
     this.stream = stream;
+    this.#before = before;
     this.isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb';
     this.colours = picocolors.createColors(hasColours(env, this.isTerminal));
     // `| head` ends before we do. The work goes on, for stopping a migration half-way is worse than not being heard.
@@ -39,11 +46,43 @@ export class Output {
   }
 
   write(text: string): void {
+    this.#before?.flush();
     if (!this.#isClosed) this.stream.write(text);
   }
 
+  /** Writes what still waits. */
+  flush(): void {}
+
   line(text = ''): void {
     this.write(`${text}\n`);
+  }
+}
+
+/**
+ * An output that writes the first line at once and gathers those that follow within moments: 500 small migrations took 8 %
+ * of their time to write a line each into a pipe. A terminal has each at once.
+ */
+class GatheringOutput extends Output {
+  #waiting = '';
+  #timer: Timer | undefined;
+  #wroteAt = -Infinity;
+
+  override write(text: string): void {
+    if (this.isTerminal) return super.write(text);
+    this.#waiting += text;
+    if (this.#timer !== undefined) return;
+    if (systemClock.now() - this.#wroteAt >= GATHERED_MS) this.flush();
+    else this.#timer = systemClock.setTimer(() => this.flush(), GATHERED_MS);
+  }
+
+  override flush(): void {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    if (this.#waiting === '') return;
+    const text = this.#waiting;
+    this.#waiting = '';
+    this.#wroteAt = systemClock.now();
+    super.write(text);
   }
 }
 
@@ -62,5 +101,6 @@ export interface Terminal {
 }
 
 export function terminalOf(host: Host): Terminal {
-  return { out: new Output(host.stdout, host.env), err: new Output(host.stderr, host.env) };
+  const out = new GatheringOutput(host.stdout, host.env);
+  return { out, err: new Output(host.stderr, host.env, out) };
 }

@@ -14,7 +14,10 @@ export type MigrationEvent =
       readonly scripts: readonly string[];
     }
   | { readonly kind: 'started'; readonly script: string; readonly number: number; readonly of: number }
-  /** `bytes` of the file were sent so far, of `totalBytes`. At most a few times a second. */
+  /**
+   * `bytes` of the file were sent so far, of `totalBytes`. At most a few times a second; and all of them 0 when a callback in
+   * code begins.
+   */
   | {
       readonly kind: 'progress';
       readonly script: string;

@@ -81,6 +81,7 @@ export class Callbacks {
     const { context } = this.#parts;
     const finish = (): Promise<void> => Promise.resolve();
     if (body.kind === 'code') {
+      context.emit({ kind: 'progress', script, statements: 0, bytes: 0, totalBytes: 0 });
       await applyCode({ context, script, body, signals, finish });
       return;
     }
