@@ -10,10 +10,9 @@ interface Cancellable {
 const AGAIN_MS = 250;
 
 /**
- * Has the server end what runs, and asks again until it has `ended`, or the session is lost or no longer held: a pooler
- * drops a request for a statement that waits for one of its sessions, and runs that statement a moment later; and a request may
- * overtake the statement on its way to the server. Resolves when
- * no request is on its way any more. Never rejects.
+ * Has the server end what runs, and asks again until it has `ended`, or the session is lost or no longer held. A request may
+ * overtake the statement on its way to the server; and a pooler drops one for a statement that waits for one of its sessions,
+ * and runs that statement a moment later. Resolves when no request is on its way any more. Never rejects.
  */
 export async function cancelUntil(
   ended: Promise<unknown>,

@@ -4,7 +4,6 @@ import type { MigrationSession } from '../database/session.js';
 export interface TableDialect {
   /** A {@link SessionPlace}. */
   readonly whereAmI: string;
-  readonly currentTime: string;
   /** The server's clock, which is the same for every session, whatever its time zone is. */
   readonly serverTime: string;
   /** The type of a point in time with microseconds. */
@@ -25,7 +24,6 @@ export interface TableDialect {
 const postgres: TableDialect = {
   whereAmI: `SELECT current_schema()::text AS "schema", current_user::text AS "user",
     current_user::text AS "login", current_database()::text AS "database"`,
-  currentTime: 'clock_timestamp()',
   serverTime: 'clock_timestamp()',
   timeType: 'timestamptz',
   tableOptions: '',
@@ -44,7 +42,6 @@ const postgres: TableDialect = {
 const mysql: TableDialect = {
   whereAmI: `SELECT DATABASE() AS \`schema\`, SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS \`user\`,
     SUBSTRING_INDEX(USER(), '@', 1) AS \`login\`, DATABASE() AS \`database\``,
-  currentTime: 'CURRENT_TIMESTAMP(6)',
   serverTime: 'UTC_TIMESTAMP(6)',
   timeType: 'DATETIME(6)',
   tableOptions: ' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',

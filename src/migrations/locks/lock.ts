@@ -39,7 +39,7 @@ export interface MigrationLock {
   holder(): Promise<LockHolder | undefined>;
   /**
    * Ends, over another session, the one that a lost connection of ours had, where it still has the lock. Resolves to whether
-   * it has let go of it, so that it runs nothing any more; rejects where we may not. Absent where sessions do not have it.
+   * it has let go of it, so that it runs nothing any more; rejects where we may not. Absent where no session has it, but a lease.
    */
   endFormer?(session: MigrationSession, backendId: number): Promise<boolean>;
   /** Takes it away from whoever has it: ends that session, and frees the lease. */

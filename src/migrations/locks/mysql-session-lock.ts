@@ -9,6 +9,7 @@ import type { AcquireLockOptions, LockHolder, MigrationLock, TakenLock } from '.
 import { lockLost } from './lock-lost.js';
 import type { Inscription, LockRow, LockTable } from './lock-table.js';
 import { pollLock } from './poll-lock.js';
+import { untilEnded } from './until-ended.js';
 
 export interface MysqlSessionLockOptions {
   /** For `GET_LOCK`. */
@@ -108,6 +109,22 @@ export class MysqlSessionLock implements MigrationLock {
       ...(process && { user: process.user, host: process.address.replace(/:\d+$/, '') }),
       ...said,
     };
+  }
+
+  endFormer(session: MigrationSession, backendId: number): Promise<boolean> {
+    return untilEnded(async () => {
+      const [row] = await session.query<{ held: number | null }>('SELECT IS_USED_LOCK(?) = ? AS held', [
+        this.#options.name,
+        backendId,
+      ]);
+      const isHeld = row?.held === 1;
+      // ER_NO_SUCH_THREAD: it has ended in between.
+      if (isHeld)
+        await session.query(`KILL CONNECTION ${backendId}`).catch((error: unknown) => {
+          if (databaseCodeOf(error) !== '1094') throw error;
+        });
+      return !isHeld;
+    });
   }
 
   async forceUnlock(): Promise<TakenLock | undefined> {

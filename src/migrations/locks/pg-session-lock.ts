@@ -1,4 +1,4 @@
-import { type Clock, delay, systemClock } from '../../core/index.js';
+import type { Clock } from '../../core/index.js';
 import type { Database, MigrationSession, WhenSent } from '../database/session.js';
 import type { LockLostError } from '../errors.js';
 import { type Deployer, deployerLabel, readDeployerLabel } from './deployer.js';
@@ -7,6 +7,7 @@ import { refuseUnlock } from './force-unlock.js';
 import type { AcquireLockOptions, LockHolder, MigrationLock, TakenLock } from './lock.js';
 import { lockLost } from './lock-lost.js';
 import { pollLock } from './poll-lock.js';
+import { untilEnded } from './until-ended.js';
 
 /** How `pg_locks` shows an advisory lock of one bigint. https://www.postgresql.org/docs/current/view-pg-locks.html */
 const HELD = `l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
@@ -26,10 +27,6 @@ const GIVE_BACK = 'SELECT pg_advisory_unlock($1::bigint), pg_advisory_unlock($1:
 
 /** What the server is made to say where the lock is not ours. */
 const NOT_HELD = 'holdfast: the migration lock is not held by session ';
-
-/** A session that is told to end takes a moment. */
-const END_TRIES = 100;
-const END_EVERY_MS = 100;
 
 /** An advisory lock on the session of the run. The server frees it when the session ends, however it ends. */
 export class PgSessionLock implements MigrationLock {
@@ -123,16 +120,14 @@ export class PgSessionLock implements MigrationLock {
     };
   }
 
-  async endFormer(session: MigrationSession, backendId: number): Promise<boolean> {
-    for (let asked = 0; asked < END_TRIES; asked++) {
+  endFormer(session: MigrationSession, backendId: number): Promise<boolean> {
+    return untilEnded(async () => {
       const held = await session.query(
         `SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE ${HELD} AND l.pid = $2::int`,
         [this.#id, backendId],
       );
-      if (held.length === 0) return true;
-      await delay(systemClock, END_EVERY_MS);
-    }
-    return false;
+      return held.length === 0;
+    });
   }
 
   async forceUnlock(): Promise<TakenLock | undefined> {

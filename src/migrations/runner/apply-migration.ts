@@ -62,7 +62,6 @@ export class MigrationApplier {
   #rank: number;
   /** Whether nothing but this run has written to the history since. */
   #isRankKnown = true;
-  #current: MigrationTask | undefined;
 
   constructor(parts: ApplierParts) {
     this.#parts = parts;
@@ -85,7 +84,6 @@ export class MigrationApplier {
   async apply(task: MigrationTask, next?: NextTask): Promise<AppliedScript> {
     const { migration } = task;
     const begun = systemClock.now();
-    this.#current = task;
     const row: RowOf = (success, time = 'until now') =>
       this.#rowOf(task, {
         success,
@@ -120,7 +118,7 @@ export class MigrationApplier {
     const { body, script } = task.migration;
     const sent = this.#sendAhead.take(task);
     if (sent !== undefined) {
-      this.#lookAhead(next);
+      this.#lookAhead(task, next);
       try {
         return await sent;
       } catch (error) {
@@ -135,14 +133,14 @@ export class MigrationApplier {
       return applyCode({ context, script, body, signals, finish: this.#finishOf(task, row) });
     }
     const source = await this.#readAhead.open({ context, script, body });
-    this.#lookAhead(next);
+    this.#lookAhead(task, next);
     const onSent = (packet: InFlight): void => this.#sendAhead.follow(packet);
     const run = this.#scriptRun(task, { source, row, rank: this.#rank + 1 });
     return applyScript({ ...run, ...(next?.mayGoAhead && { onSent }) });
   }
 
   /** Reads what is next, and has it sent behind what runs now. */
-  #lookAhead(next: NextTask | undefined): void {
+  #lookAhead(current: MigrationTask, next: NextTask | undefined): void {
     if (next === undefined) return;
     const { task, mayGoAhead } = next;
     const { script, body } = task.migration;
@@ -151,7 +149,7 @@ export class MigrationApplier {
       if (!mayGoAhead) return;
       const row: RowOf = (success) =>
         this.#rowOf(task, { success, executionTimeMs: 'since the transaction began' });
-      const rank = this.#rank + rowsOf(this.#current!) + 1;
+      const rank = this.#rank + rowsOf(current) + 1;
       this.#sendAhead.offer(task, (ahead) => ({ ...this.#scriptRun(task, { source, row, rank }), ...ahead }));
     });
   }

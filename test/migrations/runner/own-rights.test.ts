@@ -1,16 +1,10 @@
 import { HoldfastError } from '../../../src/core/index.js';
 import { MissingRightsError } from '../../../src/migrations/index.js';
-import { failureOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+import { ENGINES, failureOf, usePostgres, useWorkspace } from './workspace.js';
 
 const HISTORY = 'holdfast_schema_history';
 
-const engines = [
-  ['pg', usePostgres],
-  ['mysql2', () => useMariadb('mysql2')],
-  ['mariadb', () => useMariadb('mariadb')],
-] as const;
-
-describe.each(engines)('a user of %s without a right on the history', (driver, use) => {
+describe.each(ENGINES)('a user of %s without a right on the history', (driver, use) => {
   const engine = use();
   const files = useWorkspace(engine);
   const user = `lacking_${driver}_${process.pid}`;

@@ -1,20 +1,14 @@
 import { inspect } from 'node:util';
 import type { MigrationFailedError } from '../../../src/migrations/index.js';
-import { failureOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+import { ENGINES, failureOf, usePostgres, useWorkspace } from './workspace.js';
 
 const SECRET = 'hunter2secret';
 const placeholders = { pw: SECRET };
 
-const engines = [
-  ['pg', usePostgres],
-  ['mysql2', () => useMariadb('mysql2')],
-  ['mariadb', () => useMariadb('mariadb')],
-] as const;
-
 /** All that a caller could print or log of an error: message, stack, causes and their members. */
 const everythingOf = (error: unknown): string => inspect(error, { depth: 10, showHidden: true });
 
-describe.each(engines)('the value of a placeholder is not shown by %s', (_, use) => {
+describe.each(ENGINES)('the value of a placeholder is not shown by %s', (_, use) => {
   const engine = use();
   const files = useWorkspace(engine);
 

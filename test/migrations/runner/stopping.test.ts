@@ -1,13 +1,7 @@
 import { MigrationInterruptedError } from '../../../src/migrations/index.js';
-import { failureOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+import { ENGINES, failureOf, useWorkspace } from './workspace.js';
 
-const engines = [
-  ['pg', usePostgres],
-  ['mysql2', () => useMariadb('mysql2')],
-  ['mariadb', () => useMariadb('mariadb')],
-] as const;
-
-describe.each(engines)('a run by %s', (_, use) => {
+describe.each(ENGINES)('a run by %s', (_, use) => {
   const engine = use();
   const files = useWorkspace(engine);
 

@@ -3,15 +3,9 @@ import {
   ValidationFailedError,
   VerifyFailedError,
 } from '../../../src/migrations/index.js';
-import { failureOf, notesOf, useMariadb, usePostgres, useWorkspace } from './workspace.js';
+import { ENGINES, failureOf, notesOf, useWorkspace } from './workspace.js';
 
-const engines = [
-  ['pg', usePostgres],
-  ['mysql2', () => useMariadb('mysql2')],
-  ['mariadb', () => useMariadb('mariadb')],
-] as const;
-
-describe.each(engines)('up by %s', (_, use) => {
+describe.each(ENGINES)('up by %s', (_, use) => {
   const engine = use();
   const files = useWorkspace(engine);
 

@@ -61,6 +61,13 @@ export function useMariadb(driver: 'mysql2' | 'mariadb'): Engine {
   };
 }
 
+/** For `describe.each`: every driver that migrations run by. */
+export const ENGINES = [
+  ['pg', usePostgres],
+  ['mysql2', () => useMariadb('mysql2')],
+  ['mariadb', () => useMariadb('mariadb')],
+] as const;
+
 function namesOf(rows: Record<string, unknown>[]): string[] {
   return rows
     .map(({ name }) => String(name))
