@@ -87,8 +87,8 @@ export interface AppliedMigration {
 export type NewHistoryRow = Omit<AppliedMigration, 'installedRank' | 'installedOn' | 'executionTimeMs'> & {
   /** Where it is known. Default: the database looks for the highest one, a tenth of the time of a small migration. */
   readonly installedRank?: number | undefined;
-  /** Milliseconds, or what the server measures of the transaction that the row is written in (PostgreSQL). */
-  readonly executionTimeMs: number | 'since the transaction began';
+  /** Milliseconds, or what the server measures of the transaction (PostgreSQL) or the packet (MySQL) that the row is in. */
+  readonly executionTimeMs: number | 'since it began';
   /** When another tool applied it. Default: now. */
   readonly installedOn?: Date;
 };

@@ -1,4 +1,4 @@
-import type { Statement } from '../sql/statement.js';
+import type { SqlStatement, Statement } from '../sql/statement.js';
 import type { UrlPlace } from './url-place.js';
 
 /** The products that are told apart. */
@@ -48,6 +48,8 @@ export interface DeferredStatement {
   readonly commits?: boolean;
   /** What the error means that it fails with; `undefined` for one that may be of another statement. */
   readonly explain?: (error: Error) => Error | undefined;
+  /** The statement of a migration that it is, in what is sent by {@link MigrationSession.sendTogether} alone. */
+  readonly statement?: SqlStatement;
 }
 
 /** The error of what a deferred statement travelled in front of: its own, where one of them says so. */
@@ -78,6 +80,30 @@ export interface Behind {
   readonly defer: () => Promise<void>;
   /** Told when all of it is with the server and the answer has yet to come. */
   readonly onSent?: ((packet: InFlight) => void) | undefined;
+}
+
+/** Statements of a migration that would be sent in one packet with all that is ours around them. */
+export interface Together {
+  /** Each commits by itself. */
+  readonly alone: readonly SqlStatement[];
+  /** In a transaction, behind those. */
+  readonly inTransaction: readonly SqlStatement[];
+}
+
+/** The variable of the session that says when what was sent together began, by the clock of UTC_TIMESTAMP(6). */
+export const PACKET_BEGAN = '@holdfast_began';
+
+/** What became of what was sent together. */
+export interface TogetherAnswer {
+  /** Of the statements of the migration that took effect, unless the transaction around them is rolled back. */
+  readonly outcomes: ReadonlyMap<Statement, StatementOutcome>;
+  /** Where the server stopped; absent where it ran everything. */
+  readonly stop?: {
+    /** The statement of the migration; absent for one of ours. */
+    readonly statement: Statement | undefined;
+    /** What it failed with; absent where it took effect with warnings. */
+    readonly error: Error | undefined;
+  };
 }
 
 /** Whether a statement of ours is sent at once, or {@link MigrationSession.defer deferred}. */
@@ -131,6 +157,20 @@ export interface MigrationSession {
    * {@link NotRunError}, in no transaction of its own.
    */
   runWith?(statements: readonly Statement[], behind: Behind): Promise<readonly StatementOutcome[]>;
+
+  /** Whether {@link sendTogether} takes these: their warnings can be told, and they are few. Absent where there is none. */
+  takesTogether?(statements: Together): boolean;
+  /**
+   * Sends what was deferred, statements of a migration among it, in one packet, in which the server stops at whatever fails,
+   * and behind a statement of the migration that warns. Never rejects, but with {@link NotRunError}.
+   *
+   * Between `onSent` and the answer it may be called once more, with `isAhead`: the server then runs nothing of it unless it
+   * has run all of what was sent before.
+   */
+  sendTogether?(options: {
+    readonly isAhead: boolean;
+    readonly onSent?: ((packet: InFlight) => void) | undefined;
+  }): Promise<TogetherAnswer>;
 
   /** Asks the server, over a second connection, to end what runs now. Never rejects. */
   cancel(): Promise<void>;

@@ -5,6 +5,7 @@ import type { LockHolder } from '../locks/lock.js';
 import { lockLost } from '../locks/lock-lost.js';
 import type { CallbackMoment } from '../events.js';
 import type { Fingerprint } from '../sql/landed.js';
+import { RowsAhead } from './rows-ahead.js';
 import { parameters, TABLE_DIALECTS, tableExists, type TablePlace } from './table-dialect.js';
 
 /** A statement, or a run of statements in one transaction, of a migration that no single transaction can hold. */
@@ -20,7 +21,7 @@ export interface JournalEntry {
 }
 
 /** An entry that is to be written. */
-interface NewEntry extends JournalEntry {
+export interface NewEntry extends JournalEntry {
   /** What the server's catalogue says of its target before it is sent; see {@link LandedCheck.fingerprint}. */
   readonly fingerprint: Fingerprint | undefined;
   readonly when: WhenSent;
@@ -93,6 +94,7 @@ export class Journal {
   readonly schema: string;
   readonly name = JOURNAL_TABLE;
   readonly table: string;
+  readonly ahead = new RowsAhead(this);
   readonly #history: string;
   #isThere = false;
   /** The scripts that have rows, once that was asked: of others none are read. */
@@ -134,6 +136,26 @@ export class Journal {
       warnings VARCHAR(200),
       PRIMARY KEY (script_id, first_statement)
     )${tableOptions}`);
+  }
+
+  /** Whether the table is there, and known to have no rows of a script, but for one that was written {@link ahead}. */
+  isNewTo(script: string): boolean {
+    return this.#isThere && (this.ahead.has(script) || this.#scripts?.has(script) === false);
+  }
+
+  /** It is known that nothing that was written of the script is in the table. */
+  forgetAll(script: string): void {
+    this.#scripts?.delete(script);
+  }
+
+  /** Takes back the row of a script that is about to begin, where this session wrote it. */
+  async withdraw(session: MigrationSession, script: string): Promise<void> {
+    const [one, two] = [1, 2].map((number) => session.placeholder(number));
+    await session.query(
+      `DELETE FROM ${this.table} WHERE script_id = ${one} AND backend_id = ${two} AND finished_at IS NULL`,
+      [this.#idOf(script), session.backendId],
+    );
+    this.forgetAll(script);
   }
 
   /** What was recorded of a script, in the order of its statements. */
@@ -284,7 +306,7 @@ export class Journal {
     const { fingerprint, when } = entry;
     const isAsked = typeof fingerprint === 'object';
     // Not by the row's own statement: that takes MariaDB twice as long.
-    if (isAsked) session.defer({ text: `SET ${ANSWER} = (${fingerprint.sql})`, values: fingerprint.values });
+    if (isAsked) session.defer({ text: `SET ${ANSWER} = ${fingerprint.sql}`, values: fingerprint.values });
     const text = `INSERT INTO ${this.table} (script_id, first_statement, last_statement, history, script, sha256, line, statement,
                                   backend_id, started_at, finished_at, fingerprint)
        VALUES (${parameters(session, { count: 9 })}, ${serverTime}, ${finishedAt}, ${isAsked ? ANSWER : session.placeholder(10)})`;

@@ -22,6 +22,8 @@ interface PrismaDialect {
   readonly count: string;
   readonly options: string;
   readonly now: string;
+  /** When what the row travels with began. */
+  readonly began: string;
   readonly epochOf: (column: string) => string;
   /** A time so many microseconds before another. */
   readonly before: (time: string, microseconds: string) => string;
@@ -35,6 +37,7 @@ const DIALECTS: Readonly<Record<MigrationSession['dialect'], PrismaDialect>> = {
     count: 'INTEGER',
     options: '',
     now: 'clock_timestamp()',
+    began: TABLE_DIALECTS.postgres.began,
     epochOf: (column) => `(extract(epoch FROM ${column}) * 1000)::float8`,
     before: (time, microseconds) => `${time} - ${microseconds} * interval '1 microsecond'`,
     timeOf: (epochMs) => `to_timestamp(${epochMs}::float8 / 1000)`,
@@ -45,14 +48,12 @@ const DIALECTS: Readonly<Record<MigrationSession['dialect'], PrismaDialect>> = {
     options: ' DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci',
     // Prisma writes UTC into a column that knows no time zone.
     now: 'UTC_TIMESTAMP(3)',
+    began: `CAST(${TABLE_DIALECTS.mysql.began} AS DATETIME(3))`,
     epochOf: (column) => `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) / 1000)`,
     before: (time, microseconds) => `${time} - INTERVAL ${microseconds} MICROSECOND`,
     timeOf: (epochMs) => `TIMESTAMP('1970-01-01') + INTERVAL ${epochMs * 1000} MICROSECOND`,
   },
 };
-
-/** PostgreSQL's. */
-const TRANSACTION_BEGIN = 'now()';
 
 const FOLDER_FILE = '/migration.sql';
 
@@ -125,7 +126,7 @@ export class PrismaHistory implements History {
     const begin =
       typeof executionTimeMs === 'number'
         ? before(end, parameter(Math.round(executionTimeMs * 1000)))
-        : TRANSACTION_BEGIN;
+        : this.#dialect.began;
     const text = `INSERT INTO ${this.table} (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
        VALUES (${parameters(session, { count: 3 })}, ${begin}, ${row.success ? end : 'NULL'}, ${parameter(row.success ? 1 : 0)})`;
     if (when === 'now') await session.query(text, values);

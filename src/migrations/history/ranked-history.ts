@@ -44,9 +44,6 @@ const CHANGEABLE = {
   success: 'success',
 } as const satisfies Record<keyof HistoryChange, string>;
 
-/** PostgreSQL's: `now()` is the time of BEGIN. */
-const SINCE_BEGIN_MS = '(extract(epoch FROM clock_timestamp() - now()) * 1000)::int';
-
 /**
  * `flyway_schema_history`, as Flyway creates it (`createSchemaHistory` of its database classes), so that Flyway goes on
  * with it; and holdfast's own table, which is the same with one column more, `sha256`.
@@ -134,7 +131,7 @@ export class RankedHistory implements History {
     expressions.push(
       typeof executionTimeMs === 'number'
         ? session.placeholder(values.push(Math.round(executionTimeMs)))
-        : SINCE_BEGIN_MS,
+        : this.#dialect.msSinceBegan,
     );
     if (row.installedOn !== undefined) {
       columns.push('installed_on');

@@ -1,4 +1,4 @@
-import type { MigrationSession } from '../database/session.js';
+import { type MigrationSession, PACKET_BEGAN } from '../database/session.js';
 
 /** What differs between databases in the tables that holdfast keeps. */
 export interface TableDialect {
@@ -10,6 +10,10 @@ export interface TableDialect {
   readonly timeType: string;
   /** Options after the closing bracket of CREATE TABLE. */
   readonly tableOptions: string;
+  /** When what the row of the history travels with began, as {@link serverTime} writes it. */
+  readonly began: string;
+  /** The milliseconds since. */
+  readonly msSinceBegan: string;
   /** Milliseconds since 1970 of a `timestamp` column that was written in the session's time zone. */
   readonly epochOf: (column: string) => string;
   /** The reverse: what such a column holds for milliseconds since 1970. */
@@ -27,6 +31,9 @@ const postgres: TableDialect = {
   serverTime: 'clock_timestamp()',
   timeType: 'timestamptz',
   tableOptions: '',
+  // The time of BEGIN.
+  began: 'now()',
+  msSinceBegan: '(extract(epoch FROM clock_timestamp() - now()) * 1000)::int',
   // Flyway's column has no time zone: what stands in it is the time of the zone that the writing session had.
   epochOf: (column) =>
     `(extract(epoch FROM (${column})::timestamp AT TIME ZONE current_setting('TimeZone')) * 1000)::float8`,
@@ -45,6 +52,8 @@ const mysql: TableDialect = {
   serverTime: 'UTC_TIMESTAMP(6)',
   timeType: 'DATETIME(6)',
   tableOptions: ' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
+  began: PACKET_BEGAN,
+  msSinceBegan: `TIMESTAMPDIFF(MICROSECOND, ${PACKET_BEGAN}, UTC_TIMESTAMP(6)) DIV 1000`,
   epochOf: (column) => `(UNIX_TIMESTAMP(${column}) * 1000)`,
   timestampOf: (epochMs) => `FROM_UNIXTIME(${epochMs} / 1000)`,
   epochOfServerTime: (column) => `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) / 1000)`,

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/index.js';
 import { databaseCodeOf } from '../database/explain-error.js';
+import { FAILED, FAILS } from '../database/mysql/failing.js';
 import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { LockLostError } from '../errors.js';
 import type { Journal } from '../history/journal.js';
@@ -57,12 +58,11 @@ export class MysqlSessionLock implements MigrationLock {
     if (lost) throw this.#lost(`its session is gone (${lost.message})`, lost);
     const { name } = this.#options;
     if (when === 'with what is next') {
-      // Two rows are no value, and that is an error wherever it is asked. A SELECT sends a result, and takes the server twice
-      // as long.
+      // A SELECT sends a result, and takes the server twice as long.
       this.#session.defer({
-        text: 'SET @holdfast_held = IF(IS_USED_LOCK(?) = CONNECTION_ID(), 0, (SELECT 1 UNION SELECT 2))',
+        text: `SET @holdfast_held = IF(IS_USED_LOCK(?) = CONNECTION_ID(), 0, ${FAILS})`,
         values: [name],
-        explain: (error) => (databaseCodeOf(error) === '1242' ? this.#gone(error) : undefined),
+        explain: (error) => (databaseCodeOf(error) === FAILED ? this.#gone(error) : undefined),
       });
       return;
     }

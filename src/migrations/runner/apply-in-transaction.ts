@@ -63,7 +63,12 @@ export async function applyInTransaction(run: ScriptRun): Promise<number> {
     await run.turn;
     const problem = problemOf(session, cancelledBy(run, error));
     if (isCommitting && session.lost && !wasEnded(error)) {
-      await settleCommit(run, begun, problem);
+      await settleCommit(run, {
+        begun,
+        problem,
+        leftBehind: () => new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(session) }),
+        inDoubt: 'Either all of it is applied, with its row in the history, or nothing.',
+      });
       return profile.statements;
     }
     // A COMMIT that the server refused has rolled back: a deferred constraint, a conflict between nodes.
@@ -89,11 +94,13 @@ const ONE_PACKET = { statements: 100, bytes: 64 * 1024 };
 
 /** Whether it is sent as one packet, from BEGIN to COMMIT, with nothing to be asked or set before. */
 export function isOnePacket(run: ScriptRun): boolean {
-  const { profile, options, script } = run;
+  return canCommitBehind(run) && run.profile.isTransactional && isSmallAndPlain(run);
+}
+
+/** Whether it is small, and nothing is to be asked or set before it. */
+export function isSmallAndPlain({ profile, options, script }: ScriptRun): boolean {
   const { verifyBefore, lockTimeoutMs, statementTimeoutMs } = profile.directives;
   return (
-    canCommitBehind(run) &&
-    profile.isTransactional &&
     // SET TRANSACTION has to come before any question.
     !profile.changesSession &&
     verifyBefore.length === 0 &&

@@ -1,6 +1,5 @@
 import type { Hash } from 'node:crypto';
 import type { WhenSent } from '../database/session.js';
-import type { Fingerprint } from '../sql/landed.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { applySettings, senderOptions } from './apply-in-transaction.js';
@@ -11,11 +10,14 @@ import { LostWithSession } from './lost-with-session.js';
 import { placeIn } from './place.js';
 import { problemOf } from './problem-of.js';
 import { addTo, entryOf, hashOf } from './statement-hash.js';
+import type { ScriptStatement } from './script.js';
 import { type ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
+import type { SentTogether } from './sent-together.js';
 import { StatementSender } from './statement-sender.js';
 import { beginWithNext, rollBack } from './transaction.js';
 import { verify } from './verify.js';
+import { writeStarted } from './write-started.js';
 
 /** Statements that are in one transaction with their row of the journal. */
 interface Segment {
@@ -28,8 +30,6 @@ interface Segment {
 
 /** They commit as they like, so that no transaction can be around them: also where the server would take it. */
 const COMMITS_INSIDE = /^(?:CALL|DO|EXECUTE)\b/;
-/** What MySQL commits first, and then runs. */
-const COMMITS_FIRST = /^(?:CREATE|ALTER|DROP|RENAME|TRUNCATE)\b/;
 
 /**
  * A script that no single transaction can hold: a sequence of segments. Statements that a transaction can hold run in
@@ -58,10 +58,13 @@ export class JournaledScript {
   /** How many statements took effect for good: in this run, or before it. */
   #kept = 0;
   #isAnnounced = false;
+  readonly #sent: SentTogether | undefined;
 
-  constructor(run: ScriptRun) {
+  /** `sent` is what is known already, of a script without rows in the journal: nothing of it is open any more. */
+  constructor(run: ScriptRun, sent?: SentTogether) {
     this.#run = run;
-    this.#sender = new StatementSender(senderOptions(run));
+    this.#sent = sent;
+    this.#sender = new StatementSender({ ...senderOptions(run), sent });
     this.#witness = new CommitWitness(run.session, this.#sender);
     this.#resume = new JournalResume(run);
     this.#lost = new LostWithSession(run.script.language.readSessionUse);
@@ -70,7 +73,7 @@ export class JournaledScript {
   async apply(): Promise<number> {
     const { session, script, settings, journal, profile } = this.#run;
     try {
-      await this.#resume.load();
+      if (this.#sent === undefined) await this.#resume.load();
       // What an earlier run left is settled and tidied up by itself.
       if (this.#resume.isResuming) await this.#run.assertHeld();
       if (this.#resume.isResuming) await this.#announce('now');
@@ -133,11 +136,10 @@ export class JournaledScript {
   }
 
   async #runAlone(statement: Statement, traits: StatementTraits): Promise<void> {
-    const { session, journal, script, profile, signals } = this.#run;
-    signals.check();
+    const { session, journal, script, profile } = this.#run;
     const { landed } = script.language;
-    const fingerprint = journal && (await landed.fingerprint(session, { statement, traits }));
-    await this.#writeStarted(statement, { traits, fingerprint });
+    const isSent = this.#sent?.has(statement) === true;
+    const isTold = isSent || (await this.#writeStarted({ statement, traits }));
     this.#unmarked = undefined;
     this.#flying = statement;
     try {
@@ -160,7 +162,16 @@ export class JournaledScript {
     this.#kept = statement.index;
     this.#unmarked = statement.index;
     // Nobody could ask later whether it took effect: the time in which only we know is kept short.
-    if (fingerprint === undefined) await this.#mark();
+    if (!isTold) await this.#mark();
+  }
+
+  /** Resolves to whether the catalogue can tell afterwards whether the statement took effect. */
+  async #writeStarted(sent: ScriptStatement): Promise<boolean> {
+    const { session, journal, script, signals } = this.#run;
+    signals.check();
+    const fingerprint = journal && (await script.language.landed.fingerprint(session, sent));
+    await writeStarted(this.#run, { ...sent, fingerprint, announce: this.#announceStarted });
+    return fingerprint !== undefined;
   }
 
   async #keepWithWarning(statement: Statement, { warnings }: ScriptProblem): Promise<void> {
@@ -180,7 +191,12 @@ export class JournaledScript {
   async #runUnprotected(statement: Statement, traits: StatementTraits): Promise<void> {
     const { session, journal, profile, signals } = this.#run;
     signals.check();
-    await this.#writeStarted(statement, { traits, fingerprint: undefined });
+    await writeStarted(this.#run, {
+      statement,
+      traits,
+      fingerprint: undefined,
+      announce: this.#announceStarted,
+    });
     this.#unmarked = undefined;
     this.#flying = statement;
     beginWithNext(session);
@@ -205,30 +221,6 @@ export class JournaledScript {
     if (this.#witness.hasCommitted) throw committedProblem(statement);
   }
 
-  /**
-   * Before it is sent. MySQL commits first what is open, and then runs DDL: the row travels in front of it, in a transaction
-   * that this commit ends. What may roll back by itself, and what PostgreSQL takes by itself alone, is sent after its row.
-   */
-  async #writeStarted(
-    statement: Statement,
-    {
-      traits,
-      fingerprint,
-    }: { readonly traits: StatementTraits; readonly fingerprint: Fingerprint | undefined },
-  ): Promise<void> {
-    const { session, journal, profile } = this.#run;
-    if (journal === undefined) return;
-    const isCommittedByIt = !session.server.supportsTransactionalDdl && COMMITS_FIRST.test(traits.command);
-    await this.#run.assertHeld('with what is next');
-    if (isCommittedByIt) beginWithNext(session);
-    await this.#announce('with what is next', 'announceStarted');
-    await journal.started(session, profile.script, {
-      ...entryOf({ first: statement, last: statement, hash: hashOf(statement) }),
-      fingerprint,
-      when: isCommittedByIt ? 'with what is next' : 'now',
-    });
-  }
-
   /** Where the server did not commit for a statement after all. */
   async #commitWhatIsOpen(): Promise<void> {
     const { session } = this.#run;
@@ -241,11 +233,15 @@ export class JournaledScript {
     await this.#run[how](when);
   }
 
+  readonly #announceStarted = (): Promise<void> => this.#announce('with what is next', 'announceStarted');
+
   async #runInSegment(statement: Statement, traits: StatementTraits): Promise<void> {
     const { session } = this.#run;
     if (this.#segment === undefined) {
-      await this.#announce('with what is next');
-      beginWithNext(session);
+      if (this.#sent?.has(statement) !== true) {
+        await this.#announce('with what is next');
+        beginWithNext(session);
+      }
       this.#segment = { first: statement, last: statement, hash: hashOf(), isOfFile: false };
     }
     this.#segment.last = statement;

@@ -10,7 +10,7 @@ import { applyScript } from './apply-script.js';
 import { Callbacks } from './callbacks.js';
 import { ReadAhead } from './read-ahead.js';
 import type { RunContext } from './run-context.js';
-import type { Script } from './script.js';
+import type { Script, ScriptSource } from './script.js';
 import { ScriptFailure } from './script-problem.js';
 import type { FinishTime, ScriptRun } from './script-run.js';
 import { SendAhead } from './send-ahead.js';
@@ -26,9 +26,10 @@ export interface MigrationTask {
 }
 
 /** What will be applied after a task. */
-export interface NextTask {
-  readonly task: MigrationTask;
-  /** Whether nothing is to happen between the two, so that it may be sent before the first one is answered. */
+export interface NextTasks {
+  /** The next ones, in their order. */
+  readonly tasks: readonly MigrationTask[];
+  /** Whether nothing is to happen between them, so that each may be sent before the one before it is answered. */
   readonly mayGoAhead: boolean;
 }
 
@@ -70,9 +71,13 @@ export class MigrationApplier {
     this.callbacks = new Callbacks(parts);
   }
 
-  /** Takes back what was sent ahead. Resolves to whether nothing is left of it; else it has to be applied as any other. */
+  /**
+   * Takes back what was sent ahead. Resolves to whether nothing is left of it; else it has to be applied as any other. What no
+   * ROLLBACK undoes is brought to its end.
+   */
   recall(): Promise<boolean> {
-    return this.#sendAhead.recall();
+    const { supportsTransactionalDdl } = this.#parts.context.session.server;
+    return supportsTransactionalDdl ? this.#sendAhead.recall() : Promise.resolve(false);
   }
 
   /** What is with the server before its turn. */
@@ -80,14 +85,14 @@ export class MigrationApplier {
     return this.#sendAhead.task?.migration.script;
   }
 
-  /** `next` is what will be applied after it. Throws `ScriptFailure`. */
-  async apply(task: MigrationTask, next?: NextTask): Promise<AppliedScript> {
+  /** `next` is what will be applied after it, as far as that is looked at. Throws `ScriptFailure`. */
+  async apply(task: MigrationTask, next: NextTasks): Promise<AppliedScript> {
     const { migration } = task;
     const begun = systemClock.now();
     const row: RowOf = (success, time = 'until now') =>
       this.#rowOf(task, {
         success,
-        executionTimeMs: time === 'until now' ? systemClock.now() - begun : 'since the transaction began',
+        executionTimeMs: time === 'until now' ? systemClock.now() - begun : 'since it began',
       });
     try {
       const statements = await this.#run(task, { row, next }).catch(async (error: unknown) => {
@@ -110,10 +115,7 @@ export class MigrationApplier {
     }
   }
 
-  async #run(
-    task: MigrationTask,
-    { row, next }: { row: RowOf; next: NextTask | undefined },
-  ): Promise<number> {
+  async #run(task: MigrationTask, { row, next }: { row: RowOf; next: NextTasks }): Promise<number> {
     const { context, signals, lock } = this.#parts;
     const { body, script } = task.migration;
     const sent = this.#sendAhead.take(task);
@@ -126,6 +128,7 @@ export class MigrationApplier {
         await this.#sendAhead.abandon();
       }
     }
+    await context.journal.ahead.withdraw(context.session);
     if (body.kind === 'code') {
       this.#isRankKnown = false;
       await lock.announce(script);
@@ -136,21 +139,32 @@ export class MigrationApplier {
     this.#lookAhead(task, next);
     const onSent = (packet: InFlight): void => this.#sendAhead.follow(packet);
     const run = this.#scriptRun(task, { source, row, rank: this.#rank + 1 });
-    return applyScript({ ...run, ...(next?.mayGoAhead && { onSent }) });
+    return applyScript({ ...run, ...(next.mayGoAhead && { onSent }) });
   }
 
-  /** Reads what is next, and has it sent behind what runs now. */
-  #lookAhead(current: MigrationTask, next: NextTask | undefined): void {
-    if (next === undefined) return;
-    const { task, mayGoAhead } = next;
-    const { script, body } = task.migration;
-    if (body.kind !== 'sql') return;
-    this.#readAhead.begin({ context: this.#parts.context, script, body }, (source) => {
+  /** Reads what is next and what comes after that, and has the next one sent behind what runs now. */
+  #lookAhead(current: MigrationTask, { tasks, mayGoAhead }: NextTasks): void {
+    const { context } = this.#parts;
+    const sources: ScriptSource[] = [];
+    for (const { migration } of tasks) {
+      if (migration.body.kind !== 'sql') break;
+      sources.push({ context, script: migration.script, body: migration.body });
+    }
+    if (sources.length === 0) return;
+    this.#readAhead.begin(sources, (scripts) => {
       if (!mayGoAhead) return;
-      const row: RowOf = (success) =>
-        this.#rowOf(task, { success, executionTimeMs: 'since the transaction began' });
-      const rank = this.#rank + rowsOf(current) + 1;
-      this.#sendAhead.offer(task, (ahead) => ({ ...this.#scriptRun(task, { source, row, rank }), ...ahead }));
+      let rank = this.#rank + rowsOf(current);
+      const [first, second] = scripts.map((source, index) => {
+        const task = tasks[index]!;
+        const row: RowOf = (success) => this.#rowOf(task, { success, executionTimeMs: 'since it began' });
+        const ranked = { source, row, rank: ++rank };
+        return (): ScriptRun => this.#scriptRun(task, ranked);
+      });
+      this.#sendAhead.offer(tasks[0]!, (ahead) => ({
+        ...first!(),
+        ...ahead,
+        ...(second && { following: second }),
+      }));
     });
   }
 
@@ -162,10 +176,16 @@ export class MigrationApplier {
     const { script } = task.migration;
     this.#isRankKnown &&= source.names(context.history.name) === false;
     const isKnown = this.#isRankKnown;
-    const rowWithRank: RowOf = (success, time) => ({
-      ...row(success, time),
-      ...(time === 'by the server' && isKnown && { installedRank: rank }),
-    });
+    let isSecond = false;
+    const rowWithRank: RowOf = (success, time) => {
+      // Somebody else's row may have been in the way of the first.
+      if (isSecond) this.#isRankKnown = false;
+      isSecond = true;
+      return {
+        ...row(success, time),
+        ...(time === 'by the server' && isKnown && { installedRank: rank }),
+      };
+    };
     return {
       ...context,
       script: source,
@@ -191,9 +211,11 @@ export class MigrationApplier {
     };
   }
 
-  /** When no more will be applied. Resolves when nothing that was sent ahead is left. */
-  end(): Promise<void> {
-    return this.#sendAhead.abandon();
+  /** When no more will be applied. Resolves when nothing that was sent ahead is left. Never rejects. */
+  async end(): Promise<void> {
+    const { session, journal } = this.#parts.context;
+    await this.#sendAhead.abandon();
+    if (!session.lost) await journal.ahead.withdraw(session).catch(() => undefined);
   }
 
   async #writeRow({ failedRow }: MigrationTask, row: NewHistoryRow): Promise<void> {

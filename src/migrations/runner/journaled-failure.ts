@@ -20,6 +20,18 @@ export interface JournaledState {
   readonly hasTraces: boolean;
 }
 
+/** Where nothing of it took effect. */
+export const NOTHING_LEFT: JournaledState = {
+  kept: 0,
+  hasLeft: false,
+  staysInTheWay: false,
+  unknown: undefined,
+  halfDone: undefined,
+  isInSegment: false,
+  isUnclear: false,
+  hasTraces: false,
+};
+
 /** What is left in the database, and what to do. */
 export function journaledFailure(problem: ScriptProblem, state: JournaledState): ScriptFailure {
   const kept = keptSentence(state.kept, state);

@@ -30,6 +30,9 @@ export interface TaskOptions {
   readonly owed?: ReadonlySet<CallbackMoment>;
 }
 
+/** How many that are next are looked at: one to be sent, and one to write down with it. */
+const LOOK_AHEAD = 2;
+
 /** Runs the tasks in their order, with the callbacks around them. Throws what `describeFailure()` makes of a failure. */
 export async function runTasks(
   parts: ApplierParts,
@@ -67,8 +70,8 @@ export async function runTasks(
           current = script;
           emit({ kind: 'started', script, number: applied.length + 1, of: scripts.length });
           await callbacks.run(moments.beforeEach);
-          const next = index + 1 < scripts.length ? tasks[index + 1] : undefined;
-          const done = await applier.apply(task, next && { task: next, mayGoAhead });
+          const next = tasks.slice(index + 1, Math.min(index + 1 + LOOK_AHEAD, scripts.length));
+          const done = await applier.apply(task, { tasks: next, mayGoAhead });
           applied.push(done);
           current = undefined;
           emit({ kind: 'applied', ...pick(done) });

@@ -24,6 +24,8 @@ export interface ScriptRun {
   /** Where what was done is kept while no transaction holds all of it; absent for a script that has no row, a callback. */
   readonly journal: Journal | undefined;
   readonly unprotected: UnprotectedTables;
+  /** What will be sent right behind it, where that is known: its first row of the journal may travel with this one's COMMIT. */
+  readonly following?: () => ScriptRun;
   /** Lets other deployers see that it is applied now, at once or with what is sent next. */
   announce(when?: WhenSent): Promise<void>;
   /** In place of {@link announce} where the row of the journal that is written right behind it says so, too. */

@@ -1,6 +1,6 @@
 import { type InFlight, NotRunError } from '../database/session.js';
 import type { MigrationTask } from './apply-migration.js';
-import { applyInTransaction, isOnePacket } from './apply-in-transaction.js';
+import { applyAhead } from './apply-script.js';
 import { ScriptFailure } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import type { RunSignals } from './signals.js';
@@ -116,9 +116,10 @@ export class SendAhead {
       onSent: (packet) => void (this.#packetAhead = packet),
       signals: this.#signals.recalledBy(recall.signal),
     });
-    if (run.signals.isAborted || run.session.lost || !isOnePacket(run)) return;
+    if (run.signals.isAborted || run.session.lost) return;
     // From here to the packet it waits for nothing but itself, so that nobody else's statement comes between.
-    const statements = applyInTransaction(run);
+    const statements = applyAhead(run);
+    if (statements === undefined) return;
     statements.catch(() => undefined);
     this.#sent = { task, statements, begin, abandon, recall };
   }

@@ -26,10 +26,27 @@ export function leftNothing(session: MigrationSession): string {
     : 'It was rolled back: the database is as before it.';
 }
 
-/** The answer of COMMIT was lost: whether the row of the history is there settles it, once the old session is done. */
-export async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptProblem): Promise<void> {
+/** A script whose COMMIT was sent, and the connection lost before its answer. */
+export interface LostCommit {
+  readonly begun: Date;
+  readonly problem: ScriptProblem;
+  /** What is left where it is not applied, asked over another session. */
+  readonly leftBehind: (other: MigrationSession) => ScriptFailure | Promise<ScriptFailure>;
+  /** What may be left, in a sentence, where the server cannot be asked. */
+  readonly inDoubt: string;
+}
+
+/**
+ * The answer of COMMIT was lost: whether the row of the history is there settles it, once the old session is done. Throws
+ * `ScriptFailure` unless it is.
+ */
+export async function settleCommit(
+  run: ScriptRun,
+  { begun, problem, leftBehind, inDoubt }: LostCommit,
+): Promise<void> {
   const { script } = run.profile;
   let isDone: boolean | undefined;
+  let failure: ScriptFailure | undefined;
   try {
     const other = await openAgain(run);
     try {
@@ -39,6 +56,7 @@ export async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptP
       if (!isIdle || !(await run.endFormer(other)))
         throw new Error('The session of the lost connection did not end.');
       isDone = await run.isFinished(other);
+      if (isDone === false) failure = await leftBehind(other);
     } finally {
       await other.end();
     }
@@ -52,7 +70,7 @@ export async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptP
           next: '`status` says whether it is applied; `up` then goes on from there.',
         },
       ),
-      { effect: 'unknown', left: 'Either all of it is applied, with its row in the history, or nothing.' },
+      { effect: 'unknown', left: inDoubt },
     );
   }
   if (isDone === undefined)
@@ -60,7 +78,7 @@ export async function settleCommit(run: ScriptRun, begun: Date, problem: ScriptP
       effect: 'unknown',
       left: 'Either all of it has taken effect, or nothing.',
     });
-  if (!isDone) throw new ScriptFailure(problem, { effect: 'rolled back', left: leftNothing(run.session) });
+  if (failure) throw failure;
   run.emit({
     kind: 'note',
     script,

@@ -7,6 +7,7 @@ import type { StatementTraits } from '../sql/traits.js';
 import { placeIn } from './place.js';
 import { nextAfter } from './problem-of.js';
 import { ScriptProblem } from './script-problem.js';
+import type { SentTogether } from './sent-together.js';
 import type { RunSignals } from './signals.js';
 
 export interface SenderOptions {
@@ -18,6 +19,8 @@ export interface SenderOptions {
   readonly emit: MigrationListener;
   /** Before that nothing of the answers is told. */
   readonly turn?: Promise<void> | undefined;
+  /** Statements that were sent already. */
+  readonly sent?: SentTogether | undefined;
 }
 
 /** What is handed to the session at once; it makes its own packets of it. */
@@ -72,8 +75,9 @@ export class StatementSender {
     if (group.length === 0) return [];
     this.#group = [];
     this.#length = 0;
-    this.#options.signals.check();
-    const outcomes = await this.#run(group, behind);
+    const isSent = this.#options.sent?.has(group[0]!) === true;
+    if (!isSent) this.#options.signals.check();
+    const outcomes = await this.#run(group, { behind, isSent });
     await this.#options.turn;
     this.#sent += group.length;
     this.#tellProgress(group.at(-1)!);
@@ -87,9 +91,13 @@ export class StatementSender {
     this.#length = 0;
   }
 
-  async #run(group: readonly Statement[], behind: Behind | undefined): Promise<readonly StatementOutcome[]> {
-    const { session, signals, turn } = this.#options;
+  async #run(
+    group: readonly Statement[],
+    { behind, isSent }: { readonly behind: Behind | undefined; readonly isSent: boolean },
+  ): Promise<readonly StatementOutcome[]> {
+    const { session, signals, turn, sent } = this.#options;
     try {
+      if (isSent) return sent!.take(group);
       const running = behind ? session.runWith!(group, behind) : session.run(group);
       if (turn !== undefined) await Promise.race([turn, running]).catch(() => undefined);
       return await signals.ending(running, session);

@@ -54,8 +54,13 @@ export class UnprotectedTables {
   /** Takes a statement that is about to be sent by itself: what it may have made is asked for after it. */
   pass({ text }: Statement, { command }: StatementTraits): void {
     if (this.#known === undefined) return;
-    const isOpen = this.#known.byDefault || this.#known.names.size + this.#known.others.length > 0;
-    if (isOpen || OPAQUE.test(command) || namesEngine(text)) this.forget();
+    if (mayHaveSome(this.#known) || OPAQUE.test(command) || namesEngine(text)) this.forget();
+  }
+
+  /** Whether it is known without asking that there are none, and none of these statements makes one. */
+  areSurelyNone(statements: readonly Statement[]): boolean {
+    if (this.#known === undefined || mayHaveSome(this.#known)) return false;
+    return !statements.some(({ text }) => namesEngine(text));
   }
 
   /** Whether a statement that is about to be sent may write to one: it holds its name, or that of a way to it. */
@@ -81,6 +86,10 @@ export class UnprotectedTables {
       byDefault: rows.length > tables.length,
     };
   }
+}
+
+function mayHaveSome({ names, others, byDefault }: Known): boolean {
+  return byDefault || names.size + others.length > 0;
 }
 
 function isNamedIn(text: string, command: string, { names, others }: Known): boolean {

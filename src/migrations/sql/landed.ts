@@ -10,7 +10,7 @@ export interface SentStatement {
 /** Whether a statement whose answer never came took effect. */
 export type Landed = 'landed' | 'not landed' | 'unknown';
 
-/** A question that the server answers while it writes the answer down: its text in SQL, and the values of its parameters. */
+/** A question that the server answers while it writes the answer down: an expression of SQL, and the values of its parameters. */
 export interface AskedOfServer {
   readonly sql: string;
   readonly values: readonly unknown[];
@@ -23,6 +23,11 @@ export type Fingerprint = string | AskedOfServer;
 export interface LandedCheck<Asked extends Fingerprint = Fingerprint> {
   /** What the catalogue says before the statement is sent, or how it is asked; undefined where it could not tell afterwards. */
   fingerprint(session: MigrationSession, sent: SentStatement): Promise<Asked | undefined>;
+  /**
+   * The fingerprint of a statement that commits all that it does, where {@link fingerprint} asks the server nothing before it is
+   * sent.
+   */
+  askedWithIt?(sent: SentStatement): AskedOfServer | undefined;
   /** Held against the fingerprint, once nobody runs the statement any more. `not landed` also means that it may be sent again. */
   landed(
     session: MigrationSession,

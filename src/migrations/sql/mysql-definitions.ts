@@ -77,8 +77,8 @@ export function whetherThere(
   // Of a text, and of DATABASE() as it is, the server knows before it reads the catalogue which table is meant.
   const place = schema === undefined ? 'DATABASE()' : '?';
   return {
-    sql: `SELECT IF(COUNT(*) = 0, ?, ?) FROM information_schema.tables WHERE table_schema = ${place} AND table_name = ?`,
-    values: [absent, there, ...(schema === undefined ? [name] : [schema, name])],
+    sql: `IF(EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = ${place} AND table_name = ?), ?, ?)`,
+    values: [...(schema === undefined ? [name] : [schema, name]), there, absent],
   };
 }
 

@@ -1,5 +1,5 @@
 import type { MigrationSession } from '../database/session.js';
-import type { Landed, LandedCheck, SentStatement } from './landed.js';
+import type { AskedOfServer, Landed, LandedCheck, SentStatement } from './landed.js';
 import { type Definition, nameOf, readDefinitions, readTableIds, whetherThere } from './mysql-definitions.js';
 import { MysqlWords } from './mysql-words.js';
 import type { StatementTarget } from './traits.js';
@@ -19,6 +19,8 @@ const REPEATABLE =
 const ACCOUNTS = /^(?:CREATE|DROP) (?:USER|ROLE|PACKAGE|SERVER)$/;
 /** OR REPLACE may stand behind a comment, and all of it behind SET STATEMENT: of anything else the definition is read. */
 const PLAIN_CREATE = /^CREATE\s+TABLE\b/i;
+/** Of the rows that a new table takes from a query the server commits nothing by itself. */
+const MAY_BE_FILLED = /\b(?:SELECT|VALUES|WITH|TABLE\b[^]*\bTABLE)\b/i;
 const FORGIVING = /^\s*(?:CREATE\s+OR\s+REPLACE|(?:CREATE|DROP)\s+[\w\s]+?\bIF\s+(?:NOT\s+)?EXISTS)\b/i;
 const IF_EXISTS = /\bIF\s+EXISTS\b/i;
 const KEEPS_DEFINITION = /\b(?:EXCHANGE|TRUNCATE)\s+PARTITION\b/i;
@@ -48,7 +50,7 @@ export const mysqlLanded: LandedCheck = {
         return sent.traits.command === 'TRUNCATE TABLE' ? 'rows' : undefined;
       }
       case 'new table':
-        return whetherThere(targets[0]!, { there: THERE, absent: 'definition absent' });
+        return whetherNew(sent);
       case 'definition': {
         const definitions = await readDefinitions(session, targets);
         if (definitions === undefined) return undefined;
@@ -57,6 +59,11 @@ export const mysqlLanded: LandedCheck = {
       }
     }
   },
+
+  askedWithIt: (sent) =>
+    evidenceOf(sent) === 'new table' && !MAY_BE_FILLED.test(sent.statement.text)
+      ? whetherNew(sent)
+      : undefined,
 
   async landed(session, sent): Promise<Landed> {
     const { targets } = sent.traits;
@@ -96,6 +103,10 @@ function evidenceOf({ statement: { text }, traits: { command, targets } }: SentS
   if (command === 'ALTER TABLE' && KEEPS_DEFINITION.test(text)) return 'identity';
   if (command.startsWith('RENAME') && hasRepeated(targets)) return 'identity';
   return 'definition';
+}
+
+function whetherNew({ traits }: SentStatement): AskedOfServer {
+  return whetherThere(traits.targets[0]!, { there: THERE, absent: 'definition absent' });
 }
 
 /** `RENAME TABLE a TO tmp, b TO a, tmp TO b`: the two may have one definition. */

@@ -34,9 +34,9 @@ export const FROM_THE_LOCK_ON = /pg_try_advisory_lock|GET_LOCK/;
 export const FROM_THE_JOURNAL_ON = /CREATE TABLE \S*holdfast_migration_journal/;
 /** The statements of the file itself, wherever they are in a packet. */
 const OF_THE_FILE =
-  /(?:^|\n)(?:CREATE TABLE [ac] |CREATE INDEX|INSERT INTO [ad] |ALTER TABLE [ac]|UPDATE a|RENAME)/;
+  /(?:^|\n)(?:CREATE TABLE [acd]\w? |CREATE INDEX|INSERT INTO [ad] |ALTER TABLE [ac]|UPDATE a|RENAME)/;
 
-export const IN_ONE_TRANSACTION = `
+const TEN = `
   CREATE TABLE a (id INT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n INT);
   INSERT INTO a (n) VALUES (1);
   ALTER TABLE a ADD COLUMN b INT;
@@ -48,14 +48,34 @@ export const IN_ONE_TRANSACTION = `
   ALTER TABLE c RENAME TO d;
   INSERT INTO d VALUES (1);`;
 
-export const WITH_ONE_ALONE = IN_ONE_TRANSACTION.replace('CREATE INDEX', 'CREATE INDEX CONCURRENTLY');
+const AFTER = { 'V2__after.sql': 'INSERT INTO d VALUES (2)' };
 
-export const EACH_ALONE = `-- no-transaction${IN_ONE_TRANSACTION}`;
+export const IN_ONE_TRANSACTION = { 'V1__ten.sql': TEN, ...AFTER };
 
-export const ON_MARIADB = IN_ONE_TRANSACTION.replace(
-  'GENERATED ALWAYS AS IDENTITY',
-  'AUTO_INCREMENT',
-).replace('ALTER TABLE c RENAME TO d', 'RENAME TABLE c TO d');
+export const WITH_ONE_ALONE = {
+  'V1__ten.sql': TEN.replace('CREATE INDEX', 'CREATE INDEX CONCURRENTLY'),
+  ...AFTER,
+};
+
+export const EACH_ALONE = { 'V1__ten.sql': `-- no-transaction${TEN}`, ...AFTER };
+
+export const ON_MARIADB = {
+  'V1__ten.sql': TEN.replace('GENERATED ALWAYS AS IDENTITY', 'AUTO_INCREMENT').replace(
+    'ALTER TABLE c RENAME TO d',
+    'RENAME TABLE c TO d',
+  ),
+  ...AFTER,
+};
+
+/** Small files that are sent whole, each behind the one before it. */
+export const SMALL_ONES = {
+  'V1__a.sql':
+    'CREATE TABLE a (id INT AUTO_INCREMENT PRIMARY KEY, n INT, KEY a_n (n));\nINSERT INTO a (n) VALUES (1 + 1);',
+  'V2__c.sql': 'CREATE TABLE c (n INT);\nINSERT INTO a (n) VALUES (1 + 1);',
+  'V3__d.sql': 'CREATE TABLE d (id INT PRIMARY KEY);\nINSERT INTO d VALUES (1);',
+  'V4__ce.sql': 'CREATE TABLE ce (n INT);\nCREATE TABLE cf (n INT);\nINSERT INTO ce VALUES (1);',
+  'V5__after.sql': 'INSERT INTO d VALUES (2)',
+};
 
 const faults = [
   ['before the server has it', { action: 'cut-before' }],
@@ -63,7 +83,10 @@ const faults = [
 ] as const satisfies readonly (readonly [string, Fault])[];
 
 export interface CrashGrid {
-  readonly sql: string;
+  /** The last one is the only one with VALUES (2). */
+  readonly files: Readonly<Record<string, string>>;
+  /** What else is created than by the file of ten statements. */
+  readonly moreTables?: readonly string[];
   /** Lost connections are counted from the first statement that matches. */
   readonly first: RegExp;
   /** Points at which it has to crash, so that a pattern that matches nothing is met. */
@@ -71,7 +94,10 @@ export interface CrashGrid {
 }
 
 /** Crashes at each point of one kind of file on one database. A test file for each: they are long, and workers share files. */
-export function testCrashes(engine: Engine, { sql, first, atLeast }: CrashGrid): void {
+export function testCrashes(
+  engine: Engine,
+  { files: scripts, moreTables = [], first, atLeast }: CrashGrid,
+): void {
   const files = useWorkspace(engine);
   const program = useChildProgram();
   const options = (url: string): MigratorOptions => ({
@@ -85,7 +111,8 @@ export function testCrashes(engine: Engine, { sql, first, atLeast }: CrashGrid):
   const crashEverywhere = async (
     crash: (number: number, proxy: FaultProxy) => Promise<string | undefined>,
   ): Promise<number> => {
-    files.write({ 'V1__ten.sql': sql, 'V2__after.sql': 'INSERT INTO d VALUES (2)' });
+    files.write(scripts);
+    const tables = [...expected.tables, ...moreTables].sort();
     const proxy = await engine.db.proxy();
     for (let number = 1; ; number++) {
       await reset(engine);
@@ -93,7 +120,7 @@ export function testCrashes(engine: Engine, { sql, first, atLeast }: CrashGrid):
       if (point === undefined || /VALUES \(2\)/.test(point)) return number - 1;
       try {
         await files.migrator().up();
-        expect(await snapshot(engine)).toEqual(expected);
+        expect(await snapshot(engine)).toEqual({ ...expected, tables, history: Object.keys(scripts) });
       } catch (error) {
         throw new Error(`Crashed at statement ${number}, ${point}: ${String(error)}`, { cause: error });
       }
@@ -149,7 +176,6 @@ const expected = {
   a: [2, 2],
   d: [1, 2],
   index: 1,
-  history: ['V1__ten.sql', 'V2__after.sql'],
   journal: 0,
 };
 

@@ -4,7 +4,7 @@ import { usePostgres } from './workspace.js';
 describe('PostgreSQL, in one transaction', () => {
   // What one transaction holds travels together, with the row of the history and COMMIT.
   testCrashes(usePostgres(), {
-    sql: IN_ONE_TRANSACTION,
+    files: IN_ONE_TRANSACTION,
     first: FROM_THE_LOCK_ON,
     atLeast: { kills: 1, losses: 9 },
   });

@@ -3,7 +3,7 @@ import { usePostgres } from './workspace.js';
 
 describe('PostgreSQL, without a transaction', () => {
   testCrashes(usePostgres(), {
-    sql: EACH_ALONE,
+    files: EACH_ALONE,
     first: FROM_THE_JOURNAL_ON,
     atLeast: { kills: 10, losses: 20 },
   });

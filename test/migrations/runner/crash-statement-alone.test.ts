@@ -3,7 +3,7 @@ import { usePostgres } from './workspace.js';
 
 describe('PostgreSQL, with a statement that stands alone', () => {
   testCrashes(usePostgres(), {
-    sql: WITH_ONE_ALONE,
+    files: WITH_ONE_ALONE,
     first: FROM_THE_JOURNAL_ON,
     atLeast: { kills: 3, losses: 8 },
   });

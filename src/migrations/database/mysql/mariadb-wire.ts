@@ -53,10 +53,11 @@ export class MariadbWire implements MysqlWire {
       const results: WireResult[] = [];
       let open: { columns: string[]; rows: unknown[][]; count: number } | undefined;
       // The connector says nowhere how many warnings the end of a result carries.
+      const opened = (): WireResult | undefined =>
+        open && { columns: open.columns, rows: open.rows, rowCount: open.count, warningCount: undefined };
       const finish = (): void => {
-        if (!open) return;
-        const { columns, rows, count } = open;
-        results.push({ columns, rows, rowCount: count, warningCount: undefined });
+        const result = opened();
+        if (result) results.push(result);
         open = undefined;
       };
       // As a stream it keeps no rows, and an OK packet comes as an object between rows that are arrays.
@@ -91,7 +92,7 @@ export class MariadbWire implements MysqlWire {
       stream.once('end', () => {
         if (!failure) finish();
         // The connector tells the beginning of rows, and their end only by what follows.
-        resolve({ results, error: failure, rowsBegan: open !== undefined });
+        resolve({ results, error: failure, open: opened() });
       });
     });
   }

@@ -24,6 +24,11 @@ export interface PacketOutcome {
   readonly warnings: readonly ServerWarning[] | undefined;
 }
 
+/** Whether a statement is silent where it does not fail, in strict mode. */
+export function rarelyWarns(text: string): boolean {
+  return RARELY_WARNS.test(text) && !OFTEN_WARNS.test(text);
+}
+
 export function travelsAlone({ text }: SqlStatement): boolean {
   return ANY_NUMBER_OF_RESULTS.test(text);
 }
@@ -55,7 +60,7 @@ export class MysqlPacket {
       parts.push(text);
       this.#expected.push({ at, is: 'outcome' });
       if (at === statements.length - 1) continue;
-      if (asked === 'those that often warn' && RARELY_WARNS.test(text) && !OFTEN_WARNS.test(text)) {
+      if (asked === 'those that often warn' && rarelyWarns(text)) {
         isEachAsked = false;
         continue;
       }
@@ -81,10 +86,10 @@ export class MysqlPacket {
   }
 
   /** The statement that failed, when `results` came before the error. */
-  failedAt({ results, rowsBegan = false }: WireAnswer): number {
+  failedAt({ results, open }: WireAnswer): number {
     if (this.isSingle) return 0;
     // SHOW WARNINGS does not fail once its rows come: the error followed them. It stands behind whatever else has rows.
-    const isBehind = rowsBegan && this.#expected[results.length]?.is === 'warnings';
+    const isBehind = open !== undefined && this.#expected[results.length]?.is === 'warnings';
     return this.#expected[results.length + (isBehind ? 1 : 0)]?.at ?? this.#statements.length - 1;
   }
 
@@ -105,11 +110,11 @@ export class MysqlPacket {
   }
 }
 
-function outcomeOf(result: WireResult | undefined): PacketOutcome {
+export function outcomeOf(result: WireResult | undefined): PacketOutcome {
   return { rowCount: result?.rowCount, warningCount: result?.warningCount, warnings: undefined };
 }
 
-function withWarnings(outcome: PacketOutcome, warnings: readonly ServerWarning[]): PacketOutcome {
+export function withWarnings(outcome: PacketOutcome, warnings: readonly ServerWarning[]): PacketOutcome {
   return { ...outcome, warningCount: outcome.warningCount ?? warnings.length, warnings };
 }
 

@@ -6,10 +6,14 @@ import { databaseCodeOf, explainDatabaseError } from '../explain-error.js';
 import {
   type DeferredStatement,
   explainDeferred,
+  type InFlight,
   type MigrationSession,
+  NotRunError,
   type ServerFacts,
   type ServerWarning,
   type StatementOutcome,
+  type Together,
+  type TogetherAnswer,
 } from '../session.js';
 import { offsetOfError, withoutFollowing } from './mysql-error-place.js';
 import { isStrictMode, type MysqlFacts, readMysqlFacts, withoutIgnoreSpace } from './mysql-facts.js';
@@ -17,11 +21,13 @@ import {
   type AskedForWarnings,
   MysqlPacket,
   type PacketOutcome,
+  rarelyWarns,
   readWarnings,
   SEPARATOR,
   travelsAlone,
   UNDO_PACKET,
 } from './mysql-packet.js';
+import { MysqlTogether } from './mysql-together.js';
 import { withValues } from './mysql-values.js';
 import { IN_TRANSACTION, type MysqlWire, type WireAnswer } from './mysql-wire.js';
 
@@ -30,6 +36,8 @@ const CHUNK = { statements: 500, length: 512 * 1024 };
 const ONLY_SHOWS = /^SHOW\b[^;]*$/;
 /** For the header of the packet and the separators. */
 const PACKET_MARGIN = 1024;
+/** Of ours, around a statement that is sent together with others. */
+const AROUND_EACH = 8 * 1024;
 /** By itself a server keeps 64 warnings of a statement, or 1024: too few to tell whether one of them is not allowed. */
 const KEPT_WARNINGS = 1024;
 /** ER_SPECIFIC_ACCESS_DENIED_ERROR */
@@ -53,6 +61,8 @@ export class MysqlSession implements MigrationSession {
   #ended: Promise<void> | undefined;
   #inTransaction = false;
   #deferred: readonly DeferredStatement[] = [];
+  /** How many packets were sent together. */
+  #together = 0;
 
   private constructor(wire: MysqlWire, kill: (backendId: number) => Promise<void>) {
     this.#wire = wire;
@@ -131,6 +141,49 @@ export class MysqlSession implements MigrationSession {
     return outcomes;
   }
 
+  takesTogether({ alone, inTransaction }: Together): boolean {
+    const all = [...alone, ...inTransaction];
+    const bytes = all.reduce((sum, { text }) => sum + Buffer.byteLength(text) + AROUND_EACH, PACKET_MARGIN);
+    return (
+      this.#wire.takesSeveral &&
+      this.#isStrict &&
+      bytes <= this.#facts!.maxPacketBytes &&
+      inTransaction.every(({ text }) => rarelyWarns(text) && !/sql_mode/i.test(text)) &&
+      !all.some(travelsAlone)
+    );
+  }
+
+  async sendTogether({
+    isAhead,
+    onSent,
+  }: Parameters<NonNullable<MigrationSession['sendTogether']>>[0]): Promise<TogetherAnswer> {
+    const parts = this.#deferred.map((deferred) => ({
+      deferred,
+      text: this.#textOf(deferred),
+    }));
+    this.#deferred = [];
+    const after = isAhead ? this.#together : undefined;
+    const packet = new MysqlTogether(parts, { number: ++this.#together, after });
+    const inFlight: InFlight & { isAnswered: boolean } = { isAnswered: false };
+    const sending = this.#send(packet.sql, (place) => packet.keepsRows(place));
+    onSent?.(inFlight);
+    const answer = await sending;
+    inFlight.isAnswered = true;
+    const outcomes = new Map(
+      [...packet.outcomes(answer)].map(([of, outcome]) => [of, completeOutcome(outcome)]),
+    );
+    if (answer.error === undefined) return { outcomes };
+    const { part, role } = packet.stoppedAt(answer);
+    if (!this.lost && role === 'mark') return { outcomes };
+    if (!this.lost && role === 'guard' && isAhead) throw new NotRunError();
+    const statement = part?.deferred.statement;
+    if (role === 'stop') return { outcomes, stop: { statement, error: undefined } };
+    const error = statement
+      ? this.#failed(answer.error, 0, { chunk: [statement], before: 0 })
+      : explainDeferred(part ? [part.deferred] : [], answer.error);
+    return { outcomes, stop: { statement, error } };
+  }
+
   async cancel(): Promise<void> {
     if (!this.lost) await this.#kill(this.backendId).catch(() => undefined);
   }
@@ -164,10 +217,14 @@ export class MysqlSession implements MigrationSession {
     return answer;
   }
 
+  #textOf({ text, values = [], statement }: DeferredStatement): string {
+    return statement ? text : withValues(text, values, this.#wire.status);
+  }
+
   /** What is to travel in front of what is sent now. */
   async #takeDeferred(): Promise<Deferred> {
     const deferred = this.#deferred;
-    const texts = deferred.map(({ text, values = [] }) => withValues(text, values, this.#wire.status));
+    const texts = deferred.map((each) => this.#textOf(each));
     this.#deferred = [];
     if (this.#wire.takesSeveral) return { deferred, texts };
     for (const [index, text] of texts.entries()) {

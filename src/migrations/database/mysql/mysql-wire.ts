@@ -19,10 +19,10 @@ export interface WireAnswer {
   readonly results: readonly WireResult[];
   readonly error: Error | undefined;
   /**
-   * Whether rows had begun to come behind the last of the results, and the driver does not say whether the error cut them
-   * off or followed their end.
+   * The rows that had come behind the last of the results, where the driver does not say whether the error cut them off or
+   * followed their end.
    */
-  readonly rowsBegan?: boolean;
+  readonly open?: WireResult | undefined;
 }
 
 /** A connection of a MySQL driver, as a session needs it. */
@@ -36,7 +36,10 @@ export interface MysqlWire {
   readonly status: number;
   /** Why it was lost. */
   readonly lost: Error | undefined;
-  /** Sends `sql` as it is. Rows are kept of the results whose place `keepsRows` names, and thrown away otherwise. Never rejects. */
+  /**
+   * Sends `sql` as it is, behind what was sent before and is not answered. Rows are kept of the results whose place `keepsRows`
+   * names, and thrown away otherwise. Never rejects.
+   */
   send(sql: string, keepsRows: (place: number) => boolean): Promise<WireAnswer>;
   /** Ends the connection. Never rejects. */
   close(): Promise<void>;

@@ -37,8 +37,8 @@ export class Mysql2Wire implements MysqlWire {
   readonly native: Mysql2Connection;
   readonly takesSeveral: boolean;
   readonly #close: (() => void) | undefined;
-  /** Ends what waits for an answer: a command without a callback is not told that the connection was lost. */
-  #endCommand: ((error: Error) => void) | undefined;
+  /** End what waits for an answer: a command without a callback is not told that the connection was lost. */
+  readonly #waiting = new Set<(error: Error) => void>();
   status = 0;
   lost: Error | undefined;
 
@@ -87,13 +87,16 @@ export class Mysql2Wire implements MysqlWire {
         if (serverStatus !== undefined) this.status = serverStatus;
         results.push({ columns: undefined, rows: [], rowCount: affectedRows, warningCount: warningStatus });
       });
-      const fail = (error: Error): void => resolve({ results, error });
-      this.#endCommand = fail;
+      const end = (error?: Error): void => {
+        this.#waiting.delete(end);
+        resolve({ results, error });
+      };
+      this.#waiting.add(end);
       command.on('error', (error: Error & { fatal?: boolean }) => {
         if (error.fatal) this.#lose(error);
-        fail(error);
+        end(error);
       });
-      command.on('end', () => resolve({ results, error: undefined }));
+      command.on('end', () => end());
     });
   }
 
@@ -108,6 +111,6 @@ export class Mysql2Wire implements MysqlWire {
 
   #lose(error: Error): void {
     this.lost ??= error;
-    this.#endCommand?.(this.lost);
+    for (const end of this.#waiting) end(this.lost);
   }
 }
