@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { MigrationSession, WhenSent } from '../database/session.js';
 import { explainDatabaseError } from '../database/explain-error.js';
 import type { LockHolder } from '../locks/lock.js';
@@ -344,7 +344,7 @@ export class Journal {
   #idOf(script: string): string {
     // Asked for several times in a row.
     if (this.#last?.script !== script) {
-      const id = createHash('sha256').update(`${this.#history}\n${script}`).digest('hex');
+      const id = hash('sha256', `${this.#history}\n${script}`);
       this.#last = { script, id };
     }
     return this.#last.id;

@@ -128,7 +128,7 @@ export class MigrationApplier {
         await this.#sendAhead.abandon();
       }
     }
-    await context.journal.ahead.withdraw(context.session);
+    await this.#withdrawRows();
     if (body.kind === 'code') {
       this.#isRankKnown = false;
       await lock.announce(script);
@@ -213,8 +213,13 @@ export class MigrationApplier {
 
   /** When no more will be applied. Resolves when nothing that was sent ahead is left. Never rejects. */
   async end(): Promise<void> {
-    const { session, journal } = this.#parts.context;
     await this.#sendAhead.abandon();
+    await this.#withdrawRows();
+  }
+
+  /** Of what was not sent behind what its row was written with. Where that fails, they are settled as those of an earlier run. */
+  async #withdrawRows(): Promise<void> {
+    const { session, journal } = this.#parts.context;
     if (!session.lost) await journal.ahead.withdraw(session).catch(() => undefined);
   }
 

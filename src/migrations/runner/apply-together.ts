@@ -10,8 +10,9 @@ import type { ScriptFailure, ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
 import { SentTogether } from './sent-together.js';
 import { settleCommit } from './settle-commit.js';
+import { entryOfOne } from './statement-hash.js';
 import { beginWithNext, rollBack } from './transaction.js';
-import { commitsFirst, startedEntry, writeStarted } from './write-started.js';
+import { commitsFirst, writeStarted } from './write-started.js';
 
 /** A statement that commits by itself, and how the server is asked, in front of it, about its target. */
 interface Alone extends ScriptStatement {
@@ -132,7 +133,7 @@ async function defer(run: ScriptRun, { alone, inTransaction }: TogetherPlan): Pr
   const first = next && planTogether(next)?.alone[0];
   if (first)
     await journal?.ahead.write(session, next.profile.script, {
-      ...startedEntry(first.statement),
+      ...entryOfOne(first.statement),
       fingerprint: first.fingerprint,
     });
   session.defer({ text: 'COMMIT', commits: true });

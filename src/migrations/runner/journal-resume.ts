@@ -2,7 +2,7 @@ import type { RecordedEntry } from '../history/journal.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import { whenIdle } from './backend.js';
-import { addTo, hashOf } from './statement-hash.js';
+import { addTo, hashOf, sha256Of } from './statement-hash.js';
 import { placeIn } from './place.js';
 import { ScriptProblem } from './script-problem.js';
 import type { ScriptRun } from './script-run.js';
@@ -112,7 +112,7 @@ export class JournalResume {
       note(`${which} had not taken effect: it is run now.`);
       return false;
     }
-    if (hashOf(statement).digest('hex') !== entry.sha256) throw this.#edited(entry, statement);
+    if (sha256Of(statement) !== entry.sha256) throw this.#edited(entry, statement);
     await journal?.finished(session, profile.script, { first: entry.first });
     note(`${which} had taken effect: it is not run again.`);
     return true;

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { MigrationEvent } from '../events.js';
+import { contentOf } from '../sources/kept-content.js';
 import { Script, type ScriptSource } from './script.js';
 
 /** Of larger files the time goes to the server, and what several of them hold would be kept at once. */
@@ -28,7 +29,7 @@ export class ReadAhead {
       const opened = new Map<string, Opened>();
       for (const source of sources) {
         const { path } = source.body;
-        if (!isSmall(path)) break;
+        if (contentOf(source.body) === undefined && !isSmall(path)) break;
         opened.set(path, this.#opened.get(path) ?? begin(source));
       }
       this.#opened = opened;

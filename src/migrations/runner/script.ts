@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { MigrationBody } from '../migration.js';
+import { contentOf } from '../sources/kept-content.js';
 import { readSqlBody } from '../sources/read-text.js';
 import { replacePlaceholders } from '../sql/placeholders.js';
 import type { ScriptItem, SourcePosition, Statement } from '../sql/statement.js';
@@ -55,7 +56,7 @@ export class Script {
     const { context, script, body } = source;
     const language = await languageOf(context.session);
     try {
-      const { size } = statSync(body.path);
+      const size = contentOf(body)?.length ?? statSync(body.path).size;
       const builder = new ProfileBuilder({ script, bytes: size });
       let kept: ScriptStatement[] | undefined = size <= KEPT_BYTES ? [] : undefined;
       const leftOut = new LeftOut(() => builder.noTransaction);

@@ -1,11 +1,9 @@
 import type { MigrationSession } from '../database/session.js';
-import type { JournalEntry } from '../history/journal.js';
 import type { Fingerprint } from '../sql/landed.js';
-import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
 import type { ScriptStatement } from './script.js';
 import type { ScriptRun } from './script-run.js';
-import { entryOf, hashOf } from './statement-hash.js';
+import { entryOfOne } from './statement-hash.js';
 import { beginWithNext } from './transaction.js';
 
 /** What MySQL commits first, and then runs. */
@@ -21,11 +19,6 @@ export interface Started extends ScriptStatement {
 /** Whether the statement commits what travels in front of it. */
 export function commitsFirst({ server }: MigrationSession, { command }: StatementTraits): boolean {
   return !server.supportsTransactionalDdl && COMMITS_FIRST.test(command);
-}
-
-/** What the journal says of a statement that is about to be sent. */
-export function startedEntry(statement: Statement): JournalEntry {
-  return entryOf({ first: statement, last: statement, hash: hashOf(statement) });
 }
 
 /**
@@ -44,7 +37,7 @@ export async function writeStarted(
   if (isCommittedByIt) beginWithNext(session);
   await announce();
   await journal.started(session, profile.script, {
-    ...startedEntry(statement),
+    ...entryOfOne(statement),
     fingerprint,
     when: isCommittedByIt ? 'with what is next' : 'now',
   });

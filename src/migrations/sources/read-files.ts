@@ -11,6 +11,8 @@ export interface ReadFile extends FoundFile {
   readonly digest: FileDigest;
   /** The directions that it says it holds; none for a file that is one direction. */
   readonly sections: ReadonlySet<Section>;
+  /** Of SQL: its bytes, where it is small. */
+  readonly bytes?: Buffer;
   /** Of code: whom its `down` is written for, where that is not holdfast. */
   readonly downFor?: ForeignTool | undefined;
 }
@@ -21,6 +23,9 @@ type Content = Omit<ReadFile, keyof FoundFile>;
 /** A larger file of SQL is read in pieces: memory does not grow with it. */
 const LARGEST_WHOLE_BYTES = 256 * 1024;
 
+/** What is kept of all of them. */
+const MOST_KEPT_BYTES = 16 * 1024 * 1024;
+
 /** Reads each file once, the beginning of a large one twice. Problems are sentences. */
 export async function readFiles(
   files: readonly FoundFile[],
@@ -28,9 +33,14 @@ export async function readFiles(
   const read: ReadFile[] = [];
   const problems: string[] = [];
   const buffer = Buffer.allocUnsafe(LARGEST_WHOLE_BYTES + 1);
+  let kept = 0;
   for (const file of files) {
     try {
-      read.push({ ...file, ...(readSmall(file, buffer) ?? (await readLarge(file, buffer))) });
+      const content = readSmall(file, buffer) ?? (await readLarge(file, buffer));
+      const { bytes, ...rest } = content;
+      kept += bytes?.length ?? 0;
+      // What is in the buffer goes with the next one.
+      read.push({ ...file, ...rest, ...(bytes && kept <= MOST_KEPT_BYTES && { bytes: Buffer.from(bytes) }) });
     } catch (error) {
       problems.push(explainFile(file.path, error));
     }
@@ -41,7 +51,7 @@ export async function readFiles(
 function readSmall({ path, name }: FoundFile, buffer: Buffer): Content | undefined {
   if (name.language === 'code') return readCode(path);
   const bytes = readWhole(path, buffer);
-  return bytes && { digest: digestOf(bytes), sections: sectionsOf(bytes) };
+  return bytes && { digest: digestOf(bytes), sections: sectionsOf(bytes), bytes };
 }
 
 function readCode(path: string): Content {

@@ -4,10 +4,13 @@ import type { MigrationBody } from '../migration.js';
 import { SourceCursor } from '../sql/source-cursor.js';
 import type { SourcePosition } from '../sql/statement.js';
 import { startsWithBom } from './digest.js';
+import { contentOf } from './kept-content.js';
 import { readChunks } from './read-chunks.js';
 import { readSection } from './sections.js';
 
 export interface ReadTextOptions {
+  /** All of its bytes, where they are known already. */
+  readonly content?: Buffer | undefined;
   /** What the file is called in errors. Default: the path. */
   readonly script?: string | undefined;
   /** Told after each piece how many bytes of the file were read so far. */
@@ -15,6 +18,8 @@ export interface ReadTextOptions {
 }
 
 const CHUNK_BYTES = 64 * 1024;
+
+type Chunks = AsyncIterable<Buffer> | Iterable<Buffer>;
 
 /**
  * The text of a UTF-8 file in pieces of about 64 KB, without its BOM. No piece ends inside a character.
@@ -24,22 +29,28 @@ const CHUNK_BYTES = 64 * 1024;
  */
 export async function* readSqlText(
   path: string,
-  { script = path, onBytes }: ReadTextOptions = {},
+  { script = path, content, onBytes }: ReadTextOptions = {},
 ): AsyncGenerator<string, void, undefined> {
   let bytes = 0;
   let cut = Buffer.alloc(0);
-  for await (const chunk of readChunks(path, Buffer.allocUnsafe(CHUNK_BYTES))) {
+  const read = (): Chunks =>
+    content ? piecesOf(content) : readChunks(path, Buffer.allocUnsafe(CHUNK_BYTES));
+  for await (const chunk of read()) {
     const isFirst = bytes === 0;
     if (isFirst) refuseUtf16(chunk, script);
     const text = Buffer.concat([cut, isFirst && startsWithBom(chunk) ? chunk.subarray(3) : chunk]);
     const end = text.length - lengthOfCutCharacter(text);
-    if (!isUtf8(text.subarray(0, end))) throw await invalidUtf8(path, script);
+    if (!isUtf8(text.subarray(0, end))) throw await invalidUtf8(read(), script);
     bytes += chunk.length;
     if (end > 0) yield text.toString('utf8', 0, end);
     onBytes?.(bytes);
     cut = text.subarray(end);
   }
-  if (cut.length > 0) throw await invalidUtf8(path, script);
+  if (cut.length > 0) throw await invalidUtf8(read(), script);
+}
+
+function* piecesOf(content: Buffer): Generator<Buffer, void, undefined> {
+  for (let at = 0; at < content.length; at += CHUNK_BYTES) yield content.subarray(at, at + CHUNK_BYTES);
 }
 
 /** The text of a migration's SQL file: of one direction alone, where the file holds both. Throws as {@link readSqlText}. */
@@ -47,7 +58,7 @@ export function readSqlBody(
   body: Extract<MigrationBody, { kind: 'sql' }>,
   options: ReadTextOptions = {},
 ): AsyncIterable<string> {
-  const text = readSqlText(body.path, options);
+  const text = readSqlText(body.path, { ...options, content: contentOf(body) });
   return body.section === undefined ? text : readSection(text, body.section);
 }
 
@@ -72,8 +83,8 @@ function refuseUtf16([first, second]: Uint8Array, script: string): void {
 }
 
 /** Reads again up to the place: nobody pays for counting lines as long as all is well. */
-async function invalidUtf8(path: string, script: string): Promise<SqlSyntaxError> {
-  const { position, byte } = await firstInvalidByte(path);
+async function invalidUtf8(chunks: Chunks, script: string): Promise<SqlSyntaxError> {
+  const { position, byte } = await firstInvalidByte(chunks);
   const hex = byte.toString(16).padStart(2, '0').toUpperCase();
   return new SqlSyntaxError(
     `${script}, line ${position.line}, column ${position.column}: the byte 0x${hex} is not UTF-8 here. ` +
@@ -82,11 +93,11 @@ async function invalidUtf8(path: string, script: string): Promise<SqlSyntaxError
   );
 }
 
-async function firstInvalidByte(path: string): Promise<{ position: SourcePosition; byte: number }> {
+async function firstInvalidByte(chunks: Chunks): Promise<{ position: SourcePosition; byte: number }> {
   const cursor = new SourceCursor();
   let cut = Buffer.alloc(0);
   let isFirst = true;
-  for await (const chunk of readChunks(path, Buffer.allocUnsafe(CHUNK_BYTES))) {
+  for await (const chunk of chunks) {
     const text = Buffer.concat([cut, isFirst && startsWithBom(chunk) ? chunk.subarray(3) : chunk]);
     isFirst = false;
     const end = text.length - lengthOfCutCharacter(text);

@@ -5,6 +5,7 @@ import type { MigrationKind, ResolvedMigration } from '../migration.js';
 import { compareVersions, versionKey } from '../version.js';
 import { CODE_EXTENSIONS } from './file-name.js';
 import { findFiles, type FoundFile } from './find-files.js';
+import { keepContent } from './kept-content.js';
 import { type ReadFile, readFiles } from './read-files.js';
 import type { ResolveMigrations } from './sources.js';
 
@@ -53,20 +54,22 @@ function toMigrations({
   digest,
   sections,
   downFor,
+  bytes,
 }: ReadFile): ResolvedMigration[] {
   if (name.kind !== 'migration') return [];
   const { migration: kind, version, description, language } = name;
   const identity = { description, ...digest, ...(version !== undefined && { version }) };
   const code = (direction: 'up' | 'down') => ({ kind: 'code', path: file, direction }) as const;
+  const sql = (part: { readonly section?: 'up' | 'down' }) =>
+    keepContent({ kind: 'sql', path: file, ...part } as const, bytes);
   if (kind !== 'versioned' || sections.size === 0) {
-    const body = language === 'code' ? code('up') : ({ kind: 'sql', path: file } as const);
+    const body = language === 'code' ? code('up') : sql({});
     return [{ kind, ...identity, script, body }];
   }
-  const part = (section: 'up' | 'down') =>
-    language === 'code' ? code(section) : ({ kind: 'sql', path: file, section } as const);
+  const part = (section: 'up' | 'down') => (language === 'code' ? code(section) : sql({ section }));
   const up = { kind, ...identity, script, body: part('up') };
   if (!sections.has('down')) return [up];
-  const down = { ...part('down'), ...(downFor && { writtenFor: downFor }) };
+  const down = downFor ? { ...code('down'), writtenFor: downFor } : part('down');
   return [up, { kind: 'undo', ...identity, script: `${script}#down`, body: down }];
 }
 
@@ -80,13 +83,13 @@ function withoutImpliedUndo(migrations: readonly ResolvedMigration[]): ResolvedM
   return migrations.filter((each) => !isImplied(each) || !explicit.has(identityOf(each)));
 }
 
-function toCallback({ name, path: file, script }: ReadFile): ResolvedCallback[] {
+function toCallback({ name, path: file, script, bytes }: ReadFile): ResolvedCallback[] {
   if (name.kind !== 'callback') return [];
   const { moment, description, language } = name;
   const body =
     language === 'code'
       ? ({ kind: 'code', path: file, direction: 'up' } as const)
-      : ({ kind: 'sql', path: file } as const);
+      : keepContent({ kind: 'sql', path: file } as const, bytes);
   return [{ moment, description, script, body }];
 }
 

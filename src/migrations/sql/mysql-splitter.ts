@@ -33,6 +33,20 @@ const BACKTICK = 0x60;
 /** What can begin or end something in a statement, whatever the delimiter is. */
 const SPECIAL = [DOUBLE_QUOTE, HASH, SINGLE_QUOTE, DASH, SLASH, BACKSLASH, BACKTICK];
 
+/** 1 for the UTF-16 code units at which a plain statement has to be looked at. */
+type Stops = Uint8Array;
+
+function stopsFor(delimiter: string): Stops {
+  const stops = new Uint8Array(0x10000);
+  for (const code of SPECIAL) stops[code] = 1;
+  stops[delimiter.charCodeAt(0)] = 1;
+  return stops;
+}
+
+/** Those of every script that says nothing else: to make them takes longer than to split a small one. */
+const USUAL_DELIMITER = ';';
+let usualStops: Stops | undefined;
+
 /** A carriage return in a comment that ends no line for the server, and text after it. */
 const LONE_RETURN = /\r(?!\n)[^\S\n]*[^\s]/;
 
@@ -67,10 +81,9 @@ class MysqlScanner {
   #items: ScriptItem[] = [];
   #index = 0;
 
-  #delimiter = ';';
+  #delimiter = USUAL_DELIMITER;
   #backslashEscapes = true;
-  /** 1 for the UTF-16 code units at which a plain statement has to be looked at. */
-  readonly #stops = new Uint8Array(0x10000);
+  #stops: Stops = (usualStops ??= stopsFor(USUAL_DELIMITER));
 
   #inStatement = false;
   /** Whether the first word of the statement is still to come, and matters. */
@@ -84,7 +97,6 @@ class MysqlScanner {
 
   constructor(reader: ScriptReader) {
     this.#reader = reader;
-    this.#setDelimiter(';');
   }
 
   scan(): readonly ScriptItem[] {
@@ -151,12 +163,13 @@ class MysqlScanner {
   #scanStatement(): boolean {
     const reader = this.#reader;
     const { text } = reader;
-    const stops = this.#stops;
     const firstOfDelimiter = this.#delimiter.charCodeAt(0);
     for (;;) {
       if (this.#inside !== undefined && !this.#skipInside()) return false;
       if ((this.#awaitsWord || this.#blocks !== undefined) && !this.#scanWords()) return false;
       let { at } = reader;
+      // An executable comment changes them.
+      const stops = this.#stops;
       if (this.#blocks === undefined) while (at < text.length && stops[text.charCodeAt(at)] === 0) at++;
       reader.at = at;
       if (at === text.length) return reader.ended && this.#endOfScript();
@@ -366,13 +379,12 @@ class MysqlScanner {
 
   #setDelimiter(delimiter: string): void {
     this.#delimiter = delimiter;
-    this.#stops.fill(0);
-    for (const code of SPECIAL) this.#stops[code] = 1;
-    this.#stops[delimiter.charCodeAt(0)] = 1;
+    this.#stops = stopsFor(delimiter);
   }
 
   #setExecutable(state: 'inside' | 'outside'): void {
     this.#inExecutable = state === 'inside';
+    if (this.#stops === usualStops) this.#stops = this.#stops.slice();
     this.#stops[STAR] = this.#inExecutable || this.#delimiter.charCodeAt(0) === STAR ? 1 : 0;
   }
 

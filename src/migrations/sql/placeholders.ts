@@ -30,7 +30,7 @@ export async function* replacePlaceholders(
   text: TextStream,
   { placeholders, onUndeclared }: PlaceholderOptions,
 ): AsyncGenerator<string | ReplacedText, void, undefined> {
-  const valueOf = lookup(placeholders);
+  let valueOf: ReturnType<typeof lookup> | undefined;
   const cursor = new SourceCursor();
   const reported = new Set<string>();
   let rest = '';
@@ -41,7 +41,7 @@ export async function* replacePlaceholders(
     for (let at = window.indexOf('${'); at >= 0; at = window.indexOf('${', at)) {
       PLACEHOLDER.lastIndex = at;
       const [source, name] = PLACEHOLDER.exec(window) ?? [];
-      const value = name === undefined ? undefined : valueOf(name);
+      const value = name === undefined ? undefined : (valueOf ??= lookup(placeholders))(name);
       if (source !== undefined && value !== undefined) {
         if (at > done) yield window.slice(done, at);
         yield { value, source };

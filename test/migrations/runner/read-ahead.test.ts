@@ -43,7 +43,8 @@ test('a file that cannot be sent fails at its turn, after what is before it was 
 test('a file that goes away after it was found is told by its name', async () => {
   files.write({
     'V1__a.sql': 'CREATE TABLE a (n INT);',
-    'V2__b.sql': 'CREATE TABLE b (n INT);',
+    // A small one is kept from when it was found.
+    'V2__b.sql': `CREATE TABLE b (n INT);\n-- ${'x'.repeat(300 * 1024)}`,
   });
   const migrator = files.migrator({
     onEvent: (event) => {
@@ -52,4 +53,18 @@ test('a file that goes away after it was found is told by its name', async () =>
   });
   expect((await failureOf(migrator.up())).message).toMatch(/V2__b\.sql[^]*ENOENT/);
   expect(await engine.tables()).toEqual(['a']);
+});
+
+test('what is run of a small file is what was found, whatever becomes of the file meanwhile', async () => {
+  files.write({ 'V1__a.sql': 'CREATE TABLE a (n INT);', 'V2__b.sql': 'CREATE TABLE b (n INT);' });
+  const migrator = files.migrator({
+    onEvent: (event) => {
+      if (event.kind === 'started' && event.script === 'V1__a.sql')
+        files.write({ 'V2__b.sql': 'CREATE TABLE other (n INT);' });
+    },
+  });
+  await migrator.up();
+  expect(await engine.tables()).toEqual(['a', 'b']);
+  files.write({ 'V2__b.sql': 'CREATE TABLE b (n INT);' });
+  expect((await files.migrator().validate()).problems).toEqual([]);
 });
