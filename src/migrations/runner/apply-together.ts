@@ -1,4 +1,5 @@
 import type { MigrationSession } from '../database/session.js';
+import { LockLostError } from '../errors.js';
 import type { AskedOfServer } from '../sql/landed.js';
 import type { SqlStatement } from '../sql/statement.js';
 import { isSmallAndPlain } from './apply-in-transaction.js';
@@ -105,6 +106,11 @@ export async function applyTogether(run: ScriptRun, plan: TogetherPlan): Promise
   const committed = new Map(
     [...outcomes].filter(([of]) => plan.alone.some(({ statement }) => statement === of)),
   );
+  if (stop.error instanceof LockLostError) {
+    // The rows are those of whoever has the lock now.
+    const kept = Math.max(0, ...[...committed.keys()].map(({ index }) => index));
+    throw journaledFailure(problemOf(session, stop.error), { ...NOTHING_LEFT, kept });
+  }
   const sent = new SentTogether(isFailed ? answer : { outcomes: committed });
   if (!sent.has(plan.alone[0]!.statement)) await journal?.ahead.withdraw(session, profile.script);
   journal?.ahead.begin(profile.script);

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MigrationFailedError, MigrationInterruptedError } from '../../../src/migrations/index.js';
-import type { FaultProxy } from '../../harness/fault-proxy.js';
+import {
+  LockLostError,
+  type MigrationFailedError,
+  type MigrationInterruptedError,
+} from '../../../src/migrations/index.js';
 import type { MysqlDatabase } from '../../harness/mysql-database.js';
 import { failureOf, notesOf, useMariadb, useWorkspace } from './workspace.js';
 
@@ -171,6 +174,44 @@ describe.each(['mysql2', 'mariadb'] as const)(
       expect(await journal()).toEqual([]);
     });
 
+    test.each(['flyway', 'prisma'] as const)(
+      'has its row in the history of %s, with times',
+      async (format) => {
+        files.write({ ...FIRST, 'V2__b.sql': table('b'), 'V3__c.sql': table('c'), 'V4__d.sql': table('d') });
+        expect((await files.migrator({ history: format }).up()).applied).toHaveLength(4);
+        const { entries } = await files.migrator({ history: format }).status();
+        expect(entries.map(({ script, state }) => [script, state])).toEqual(
+          ['V1__a.sql', 'V2__b.sql', 'V3__c.sql', 'V4__d.sql'].map((script) => [script, 'SUCCESS']),
+        );
+        const took =
+          format === 'flyway'
+            ? 'SELECT execution_time AS ms FROM flyway_schema_history'
+            : 'SELECT TIMESTAMPDIFF(MICROSECOND, started_at, finished_at) / 1000 AS ms FROM _prisma_migrations';
+        for (const { ms } of await engine.query(took)) {
+          expect(Number(ms)).toBeGreaterThanOrEqual(0);
+          expect(Number(ms)).toBeLessThan(30_000);
+        }
+      },
+    );
+
+    test('ends where the lock was lost in it, and nothing is written by whoever has it no more', async () => {
+      files.write({
+        ...FIRST,
+        'V2__b.sql': table('b'),
+        'V3__c.sql': 'CREATE TABLE c (n INT);\nINSERT INTO c VALUES (RELEASE_ALL_LOCKS());',
+        'V4__d.sql': table('d'),
+      });
+      const error = await failureOf(files.migrator().up());
+      expect(error).toBeInstanceOf(LockLostError);
+      expect(error.message).toContain('Its first statement took effect and stays.');
+      expect(await history()).toEqual(['1 V1__a.sql', '2 V2__b.sql']);
+      expect(await engine.tables()).toEqual(['a', 'b', 'c']);
+      expect(await rows('c')).toEqual([]);
+      files.write({ 'V3__c.sql': 'CREATE TABLE c (n INT);\nINSERT INTO c VALUES (3);' });
+      expect((await files.migrator().up()).applied).toHaveLength(2);
+      expect(await rows('c')).toEqual([3]);
+    });
+
     test('takes the next rank where another row has the one that was to be its own', async () => {
       files.write(FIRST);
       await files.migrator().up();
@@ -267,120 +308,3 @@ describe.each(['mysql2', 'mariadb'] as const)(
     });
   },
 );
-
-describe('a small file of MariaDB that is sent behind the one before it', () => {
-  const engine = useMariadb('mariadb');
-  const files = useWorkspace(engine);
-  /** It waits for whoever writes the same row, so that the test says when it goes on. */
-  const WAITS = 'INSERT INTO gate VALUES (1);';
-  const table = (name: string): string => `CREATE TABLE ${name} (n INT);\nINSERT INTO ${name} VALUES (1);`;
-  const atGate =
-    "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%INSERT INTO gate%' AND id <> CONNECTION_ID()";
-
-  const sent = async (proxy: FaultProxy, text: RegExp): Promise<void> => {
-    while (!proxy.texts.some((each) => text.test(each))) await sleep(5);
-  };
-
-  /** Runs `work` with a closed gate. V1 is applied; V2 goes step by step, and V3 waits. */
-  const closed = async (
-    third: string,
-    work: (proxy: FaultProxy, open: () => Promise<void>) => Promise<void>,
-  ): Promise<void> => {
-    files.write({ 'V1__gate.sql': 'CREATE TABLE gate (n INT PRIMARY KEY);' });
-    await files.migrator().up();
-    files.events.length = 0;
-    files.write({
-      'V2__b.sql': table('b'),
-      'V3__c.sql': third,
-      'V4__d.sql': table('d'),
-      'V5__e.sql': table('e'),
-    });
-    const holder = await (engine.db as MysqlDatabase).connection();
-    await holder.beginTransaction();
-    await holder.query('INSERT INTO gate VALUES (1)');
-    await work(await engine.db.proxy(), () => holder.rollback());
-  };
-
-  const scripts = async (): Promise<unknown[]> =>
-    (
-      await engine.query('SELECT script FROM holdfast_schema_history WHERE success ORDER BY installed_rank')
-    ).map(({ script }) => script);
-
-  test('is with the server while that runs, and told in its turn', async () => {
-    await closed(`CREATE TABLE c (n INT);\n${WAITS}`, async (proxy, open) => {
-      const running = files.migrator({ url: proxy.url(engine.url) }).up();
-      await sent(proxy, /CREATE TABLE d /);
-      while ((await engine.query(atGate)).length === 0) await sleep(5);
-      expect(await engine.tables()).toEqual(['b', 'c', 'gate']);
-      expect(files.events.filter(({ kind }) => kind === 'started')).toHaveLength(2);
-      await open();
-      expect((await running).applied).toHaveLength(4);
-    });
-    const told = files.events.flatMap((event) =>
-      event.kind === 'started' || event.kind === 'applied' ? [`${event.kind} ${event.script}`] : [],
-    );
-    expect(told).toEqual(
-      ['V2__b.sql', 'V3__c.sql', 'V4__d.sql', 'V5__e.sql'].flatMap((script) => [
-        `started ${script}`,
-        `applied ${script}`,
-      ]),
-    );
-  });
-
-  test('is not run where the one before it fails', async () => {
-    await closed(`CREATE TABLE c (n INT);\n${WAITS}\nINSERT INTO ghost VALUES (1);`, async (proxy, open) => {
-      const running = failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
-      await sent(proxy, /CREATE TABLE d /);
-      await open();
-      const error = await running;
-      expect(error.message).toMatch(/^V3__c\.sql:3:1: [^]*ghost/);
-      expect(error.message).toContain('Not applied: V4__d.sql, V5__e.sql.');
-    });
-    expect(await engine.tables()).toEqual(['b', 'c', 'gate']);
-    expect(await engine.query('SELECT n FROM gate')).toEqual([]);
-    files.write({ 'V3__c.sql': `CREATE TABLE c (n INT);\n${WAITS}` });
-    expect((await files.migrator().up()).applied).toHaveLength(3);
-    expect(await engine.query('SELECT n FROM gate')).toEqual([{ n: 1 }]);
-  });
-
-  test('is brought to its end where the run is asked to stop before its turn', async () => {
-    const stop = new AbortController();
-    await closed(`CREATE TABLE c (n INT);\n${WAITS}`, async (proxy, open) => {
-      const running = failureOf<MigrationInterruptedError>(
-        files.migrator({ url: proxy.url(engine.url) }).up({ signal: stop.signal }),
-      );
-      await sent(proxy, /CREATE TABLE d /);
-      stop.abort();
-      await open();
-      const { message } = await running;
-      const applied = await scripts();
-      expect(applied).toEqual(['V1__gate.sql', 'V2__b.sql', 'V3__c.sql', 'V4__d.sql']);
-      expect(message).toMatch(/^Interrupted before V5__e\.sql/);
-    });
-    const { applied } = await files.migrator().up();
-    expect(applied.map(({ script }) => script)).toEqual(['V5__e.sql']);
-    expect(await scripts()).toHaveLength(5);
-    expect(await engine.query('SELECT n FROM d')).toEqual([{ n: 1 }]);
-    expect(await engine.query('SELECT 1 FROM holdfast_migration_journal')).toEqual([]);
-  });
-
-  test('is asked after where the connection is lost: the server goes on with what it has got', async () => {
-    await closed(`CREATE TABLE c (n INT);\n${WAITS}`, async (proxy, open) => {
-      const running = failureOf(files.migrator({ url: proxy.url(engine.url) }).up());
-      await sent(proxy, /CREATE TABLE d /);
-      while ((await engine.query(atGate)).length === 0) await sleep(5);
-      await proxy.cut();
-      await open();
-      const { message } = await running;
-      const applied = await scripts();
-      expect(message).toMatch(applied.length === 4 ? /^V5__e\.sql: / : /^V4__d\.sql: /);
-      expect(message).toContain(`This run had applied before: ${applied.slice(1).join(', ')}.`);
-    });
-    expect(notesOf(files.events).filter((note) => note.endsWith('it is applied.')).length).toBeGreaterThan(0);
-    await files.migrator().up();
-    expect(await scripts()).toHaveLength(5);
-    for (const name of ['b', 'd', 'e'])
-      expect(await engine.query(`SELECT n FROM ${name}`)).toEqual([{ n: 1 }]);
-    expect(await engine.query('SELECT n FROM gate')).toEqual([{ n: 1 }]);
-  });
-});
