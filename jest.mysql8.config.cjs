@@ -23,7 +23,7 @@ module.exports = {
     '<rootDir>/test/migrations/locks/{galera,lease,lock}*.test.ts',
     '<rootDir>/test/migrations/runner/crash-{mysql2,mariadb}.test.ts',
     '<rootDir>/test/migrations/runner/{adopt,callbacks,deployers,dry-run-mysql,history-commands,large-file}.test.ts',
-    '<rootDir>/test/migrations/runner/{lease-fence,lost-with-session,running,session-fence,storable-names}.test.ts',
+    '<rootDir>/test/migrations/runner/{lease-fence,lost-with-session,running,sent-behind,sent-together,session-fence,storable-names}.test.ts',
   ],
   // Its lists hold statements that MariaDB alone knows.
   testPathIgnorePatterns: [...main.testPathIgnorePatterns, '<rootDir>/test/mysql/control.test.ts'],

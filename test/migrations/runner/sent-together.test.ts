@@ -20,9 +20,9 @@ describe.each(['mysql2', 'mariadb'] as const)(
     const history = async (): Promise<unknown[]> =>
       (
         await engine.query(
-          'SELECT installed_rank AS rank, script, success FROM holdfast_schema_history ORDER BY 1',
+          'SELECT installed_rank AS place, script, success FROM holdfast_schema_history ORDER BY 1',
         )
-      ).map(({ rank, script, success }) => `${String(rank)} ${String(script)}${success ? '' : ' failed'}`);
+      ).map(({ place, script, success }) => `${String(place)} ${String(script)}${success ? '' : ' failed'}`);
     const journal = async (): Promise<unknown[]> =>
       engine.query('SELECT script, first_statement FROM holdfast_migration_journal');
     const rows = async (name: string): Promise<unknown[]> =>
@@ -116,13 +116,13 @@ describe.each(['mysql2', 'mariadb'] as const)(
       },
       {
         what: 'a statement that took effect with a warning',
-        second: `CREATE TABLE b (n INT, m INT DEFAULT (1 / 0));\nINSERT INTO b (n) VALUES (1);\nINSERT INTO b (n) VALUES (2);`,
-        message: /^V2__b\.sql:1:1: the server took it with a warning, 1365/,
+        second: `CREATE TABLE b (n INT, m INT DEFAULT (1 / 0), KEY (n), KEY k2 (n));\nINSERT INTO b VALUES (1, 0);\nINSERT INTO b VALUES (2, 0);`,
+        message: /^V2__b\.sql:1:1: the server took it with a warning, (?:1365|1831)/,
         left: 'Its first statement took effect and stays.',
         tables: ['a', 'b'],
         corrected:
-          'CREATE TABLE b (n INT, m INT DEFAULT (1 / 0));\nINSERT INTO b (n) VALUES (1);\nINSERT INTO b (n) VALUES (2);',
-        allowed: ['1365'],
+          'CREATE TABLE b (n INT, m INT DEFAULT (1 / 0), KEY (n), KEY k2 (n));\nINSERT INTO b VALUES (1, 0);\nINSERT INTO b VALUES (2, 0);',
+        allowed: ['1365', '1831'],
       },
     ])('fails in its own words at $what, and what is behind it is not run', async (fails) => {
       files.write({ ...FIRST, 'V2__b.sql': fails.second, 'V3__c.sql': table('c'), 'V4__d.sql': table('d') });
@@ -147,14 +147,14 @@ describe.each(['mysql2', 'mariadb'] as const)(
     test.each([
       [
         'of a statement that commits by itself',
-        'CREATE TABLE b (n INT, KEY (n), KEY k2 (n));\nINSERT INTO b VALUES (1);\nINSERT INTO b VALUES (2);',
-        '1831',
+        'CREATE TABLE IF NOT EXISTS a (x INT);\nCREATE TABLE b (n INT);\nINSERT INTO b VALUES (1);\nINSERT INTO b VALUES (2);',
+        /^1050$/,
         1,
       ],
       [
         'of one in its transaction',
         "CREATE TABLE b (n INT, d DATE);\nINSERT INTO b VALUES (1, NULL);\nINSERT INTO b VALUES (2, '2026-01-02 03:04:05');",
-        '1265',
+        /^(?:1265|1292)$/,
         3,
       ],
     ])('tells a note %s once, and does nothing twice', async (_, second, code, line) => {
@@ -166,7 +166,7 @@ describe.each(['mysql2', 'mariadb'] as const)(
           kind: 'warning',
           script: 'V2__b.sql',
           line,
-          warning: expect.objectContaining({ code, level: 'note' }),
+          warning: expect.objectContaining({ code: expect.stringMatching(code) as string, level: 'note' }),
         },
       ]);
       expect(await rows('b')).toEqual([1, 2]);
