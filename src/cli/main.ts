@@ -2,6 +2,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { ExitCode } from './exit-codes.js';
+import { optimizeLater } from './optimize-later.js';
 import { runProgram } from './program.js';
 
 /** How long what a migration or the configuration left open may hold the process after the command is over. */
@@ -24,6 +25,7 @@ function packageVersion(script: string): string {
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
+optimizeLater();
 const [, script = '', ...argv] = process.argv;
 const name = basename(script).startsWith('migrate') ? 'migrate' : 'holdfast';
 void runProgram(
