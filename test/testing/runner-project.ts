@@ -69,6 +69,8 @@ export class RunnerProject {
       rootDir: this.#folder,
       testMatch: [`**/${file}`],
       moduleFileExtensions: ['js', 'cjs', 'json'],
+      // What is built needs none.
+      transform: {},
     };
     const args = ['--config', JSON.stringify(config), '--verbose', '--no-color', '--ci'];
     return this.#run([join(this.#installed('jest'), 'bin/jest.js'), ...args, ...options], databaseUrl);
