@@ -7,11 +7,20 @@ const { default: Sequencer } = ofJest('@jest/test-sequencer');
 /** Below test/: what runs for long in few tests. One of them that began last would have the machine for itself. */
 const slow = [
   'examples/',
+  'testing/runners',
+  'testing/other-runners',
+  'pool-monitor/fleet/',
   'migrations/runner/crash-',
   'testing/every-way-',
   'cli/interrupts',
+  'connection/lease-abandoned',
+  'transaction/several-data-sources-commit',
   'migrations/runner/deployers',
+  'migrations/runner/flat-memory',
   'migrations/runner/large-file',
+  'typeorm-transactional/original-suite',
+  'harness/leak-check',
+  'harness/postgres.test',
   'conformance/',
 ];
 
