@@ -13,6 +13,8 @@ const swc = (decorators) => [
 /** The main suite, in CommonJS. The suites beside it (jest.nestjs, jest.consumers) are variations of this. */
 module.exports = {
   rootDir: __dirname,
+  // Not with the temporary files, which npm test removes.
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   testEnvironment: 'node',
   // Tests wait for servers more than they compute: a worker for every core, jest's own process sleeps. Half as many more
   // gain nothing on two cores.

@@ -1,8 +1,9 @@
 // Runs every suite, prints the total of each and, as the last line, of all: `N passed, N failed`.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { memoryFolder } from './memory-folder.mjs';
 
 const suites = [
   { name: 'main', config: 'jest.config.cjs' },
@@ -19,13 +20,23 @@ const suites = [
 const secondsToEndByItself = 20;
 
 const root = new URL('../', import.meta.url);
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-tests-'));
+// Where the tests put what is temporary. What they shall keep stays on the disk.
+const memory = process.env.TMPDIR || process.env.HOLDFAST_TEST_KEEP === '1' ? undefined : memoryFolder();
+const folder = mkdtempSync(join(memory ?? tmpdir(), 'holdfast-tests-'));
+// As root, the database servers run as another user, who has to get in.
+chmodSync(folder, 0o755);
+const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.once(signal, () => {
+    remove();
+    process.kill(process.pid, signal);
+  });
 const [first, ...others] = suites.filter(({ isAside }) => !isAside);
 const totals = [await runSuite(first)];
 const aside = Promise.all(suites.filter(({ isAside }) => isAside).map(runSuite));
 for (const suite of others) totals.push(await runSuite(suite));
 totals.push(...(await aside));
-rmSync(folder, { recursive: true, force: true });
+remove();
 
 console.log();
 for (const { name, passed, failed } of totals) console.log(`${name}: ${passed} passed, ${failed} failed`);
@@ -51,7 +62,11 @@ async function runSuite({ name, config, nodeOptions, isAside }) {
 /** Answers whether jest ended by itself and with success, and what it said where that is not shown at once. */
 function runJest(args, { nodeOptions, report, isAside }) {
   let output = '';
-  const env = { ...process.env, ...(nodeOptions && { NODE_OPTIONS: nodeOptions }) };
+  const env = {
+    ...process.env,
+    ...(memory && { TMPDIR: folder }),
+    ...(nodeOptions && { NODE_OPTIONS: nodeOptions }),
+  };
   const jest = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...args], {
     cwd: root,
     env,
