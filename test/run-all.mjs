@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { memoryFolder } from './memory-folder.mjs';
 
 const suites = [
-  { name: 'main', config: 'jest.config.cjs' },
+  // First and alone: generates the Prisma clients and builds better-sqlite3, which no two may do at once.
   { name: 'cls-hooked', config: 'jest.cls-hooked.config.cjs' },
+  { name: 'main', config: 'jest.config.cjs' },
   {
     name: 'nestjs',
     config: 'jest.nestjs.config.cjs',
     nodeOptions: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
   },
-  // Installs from the registry and compiles, on one core: beside the two before it.
+  // Installs from the registry and compiles, on one core: beside those after the first, which leave some of two.
   { name: 'consumers', config: 'jest.consumers.config.cjs', isAside: true },
   ...(process.env.HOLDFAST_TEST_MYSQL8_URL ? [{ name: 'mysql8', config: 'jest.mysql8.config.cjs' }] : []),
 ];

@@ -24,8 +24,9 @@ export class Consumer {
   }
 
   async install(tarball: string): Promise<void> {
-    await run('npm', ['ci'], this.folder);
-    await run('npm', ['install', '--no-save', '--no-package-lock', '--prefer-offline', tarball], this.folder);
+    const options = ['--prefer-offline', '--no-audit', '--no-fund'];
+    await run('npm', ['ci', ...options], this.folder);
+    await run('npm', ['install', '--no-save', '--no-package-lock', ...options, tarball], this.folder);
   }
 
   async compile(): Promise<void> {
