@@ -37,12 +37,15 @@ export class RowsAhead {
     this.#written.delete(script);
   }
 
-  /** Takes back the row of a script, or of all, that no statement was sent for. */
+  /**
+   * Takes back the row of a script, or of all, that no statement was sent for. Never rejects: what is left is settled as what an
+   * earlier run left.
+   */
   async withdraw(session: MigrationSession, only?: string): Promise<void> {
     for (const [script, isWritten] of this.#written) {
       if (only !== undefined && script !== only) continue;
       this.#written.delete(script);
-      if (isWritten) await this.#journal.withdraw(session, script);
+      if (isWritten && !session.lost) await this.#journal.withdraw(session, script).catch(() => undefined);
     }
   }
 }

@@ -67,17 +67,16 @@ export class MigrationApplier {
   constructor(parts: ApplierParts) {
     this.#parts = parts;
     this.#rank = parts.rank;
-    this.#sendAhead = new SendAhead(parts.signals);
+    const { supportsTransactionalDdl } = parts.context.session.server;
+    this.#sendAhead = new SendAhead(parts.signals, supportsTransactionalDdl ? 'recalled' : 'finished');
     this.callbacks = new Callbacks(parts);
   }
 
   /**
-   * Takes back what was sent ahead. Resolves to whether nothing is left of it; else it has to be applied as any other. What no
-   * ROLLBACK undoes is brought to its end.
+   * Takes back what was sent ahead. Resolves to whether nothing is left of it; else it has to be applied as any other.
    */
   recall(): Promise<boolean> {
-    const { supportsTransactionalDdl } = this.#parts.context.session.server;
-    return supportsTransactionalDdl ? this.#sendAhead.recall() : Promise.resolve(false);
+    return this.#sendAhead.recall();
   }
 
   /** What is with the server before its turn. */
@@ -128,9 +127,9 @@ export class MigrationApplier {
         await this.#sendAhead.abandon();
       }
     }
-    await this.#withdrawRows();
     if (body.kind === 'code') {
       this.#isRankKnown = false;
+      await context.journal.ahead.withdraw(context.session);
       await lock.announce(script);
       await lock.assertHeld();
       return applyCode({ context, script, body, signals, finish: this.#finishOf(task, row) });
@@ -138,8 +137,8 @@ export class MigrationApplier {
     const source = await this.#readAhead.open({ context, script, body });
     this.#lookAhead(task, next);
     const onSent = (packet: InFlight): void => this.#sendAhead.follow(packet);
-    const run = this.#scriptRun(task, { source, row, rank: this.#rank + 1 });
-    return applyScript({ ...run, ...(next.mayGoAhead && { onSent }) });
+    const ranked = { source, row, rank: this.#rank + 1 };
+    return applyScript(this.#scriptRun(task, ranked, next.mayGoAhead ? { onSent } : undefined));
   }
 
   /** Reads what is next and what comes after that, and has the next one sent behind what runs now. */
@@ -158,19 +157,16 @@ export class MigrationApplier {
         const task = tasks[index]!;
         const row: RowOf = (success) => this.#rowOf(task, { success, executionTimeMs: 'since it began' });
         const ranked = { source, row, rank: ++rank };
-        return (): ScriptRun => this.#scriptRun(task, ranked);
+        return (ahead?: Partial<ScriptRun>): ScriptRun => this.#scriptRun(task, ranked, ahead);
       });
-      this.#sendAhead.offer(tasks[0]!, (ahead) => ({
-        ...first!(),
-        ...ahead,
-        ...(second && { following: second }),
-      }));
+      this.#sendAhead.offer(tasks[0]!, (ahead) => first!(second ? { ...ahead, following: second } : ahead));
     });
   }
 
   #scriptRun(
     task: MigrationTask,
     { source, row, rank }: { readonly source: Script; readonly row: RowOf; readonly rank: number },
+    own?: Partial<ScriptRun>,
   ): ScriptRun {
     const { context, signals, lock } = this.#parts;
     const { script } = task.migration;
@@ -201,6 +197,7 @@ export class MigrationApplier {
         lock.kind === 'session' && task.failedRow === undefined && !task.type.startsWith('UNDO'),
       isFinished: (session) => this.#isWritten(session, task),
       endFormer: (session) => lock.endFormer?.(session, context.session.backendId) ?? Promise.resolve(true),
+      ...own,
     };
   }
 
@@ -213,14 +210,9 @@ export class MigrationApplier {
 
   /** When no more will be applied. Resolves when nothing that was sent ahead is left. Never rejects. */
   async end(): Promise<void> {
-    await this.#sendAhead.abandon();
-    await this.#withdrawRows();
-  }
-
-  /** Of what was not sent behind what its row was written with. Where that fails, they are settled as those of an earlier run. */
-  async #withdrawRows(): Promise<void> {
     const { session, journal } = this.#parts.context;
-    if (!session.lost) await journal.ahead.withdraw(session).catch(() => undefined);
+    await this.#sendAhead.abandon();
+    await journal.ahead.withdraw(session);
   }
 
   async #writeRow({ failedRow }: MigrationTask, row: NewHistoryRow): Promise<void> {

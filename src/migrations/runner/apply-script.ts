@@ -9,9 +9,12 @@ import type { ScriptRun } from './script-run.js';
  * What one transaction can hold commits with its row of the history. Everything else goes statement by statement, under
  * the journal; in one packet where that can be.
  */
-export function applyScript(run: ScriptRun): Promise<number> {
-  if (run.profile.isTransactional) return applyInTransaction(run);
-  return applyPlanned(run) ?? new JournaledScript(run).apply();
+export async function applyScript(run: ScriptRun): Promise<number> {
+  const { profile, journal, session } = run;
+  const together = profile.isTransactional ? undefined : applyPlanned(run);
+  if (together) return together;
+  await journal?.ahead.withdraw(session);
+  return profile.isTransactional ? applyInTransaction(run) : new JournaledScript(run).apply();
 }
 
 /**

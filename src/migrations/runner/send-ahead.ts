@@ -16,7 +16,8 @@ interface Sent {
   readonly begin: () => void;
   /** It never comes. */
   readonly abandon: () => void;
-  readonly recall: AbortController;
+  /** Absent for what no ROLLBACK would undo. */
+  readonly recall: AbortController | undefined;
 }
 
 /**
@@ -32,8 +33,12 @@ export class SendAhead {
   #offer: { readonly task: MigrationTask; readonly runFor: (ahead: AheadRun) => ScriptRun } | undefined;
   #sent: Sent | undefined;
 
-  constructor(signals: RunSignals) {
+  /** What becomes of what was sent ahead, where the run is asked to stop before its turn. */
+  readonly #onStop: 'recalled' | 'finished';
+
+  constructor(signals: RunSignals, onStop: 'recalled' | 'finished') {
     this.#signals = signals;
+    this.#onStop = onStop;
   }
 
   /** What runs now has sent all of itself. */
@@ -75,6 +80,8 @@ export class SendAhead {
   async recall(): Promise<boolean> {
     const sent = this.#sent;
     if (sent === undefined) return true;
+    // DDL that the server commits would be left without what comes after it.
+    if (sent.recall === undefined) return false;
     sent.recall.abort();
     sent.begin();
     const isUndone = await sent.statements.then(
@@ -109,12 +116,12 @@ export class SendAhead {
       abandon = () => reject(new Error(`${task.migration.script} was not begun.`));
     });
     turn.catch(() => undefined);
-    const recall = new AbortController();
+    const recall = this.#onStop === 'recalled' ? new AbortController() : undefined;
     this.#packetAhead = undefined;
     const run = runFor({
       turn,
       onSent: (packet) => void (this.#packetAhead = packet),
-      signals: this.#signals.recalledBy(recall.signal),
+      signals: recall ? this.#signals.recalledBy(recall.signal) : this.#signals,
     });
     if (run.signals.isAborted || run.session.lost) return;
     // From here to the packet it waits for nothing but itself, so that nobody else's statement comes between.

@@ -38,6 +38,8 @@ describe.each(['mysql2', 'mariadb'] as const)(
         'V6__g.sql': 'CREATE TABLE g (n INT);\nCREATE TABLE h (n INT);',
       });
       const proxy = await engine.db.proxy();
+      // So that the next one is there before the answer.
+      proxy.delay({ toClientMs: 50 });
       const { applied } = await files.migrator({ url: proxy.url(engine.url) }).up();
       expect(applied.map(({ statements }) => statements)).toEqual([3, 3, 3, 3, 4, 2]);
       const packets = proxy.texts.filter((text) => /CREATE TABLE [bcd] /.test(text));
