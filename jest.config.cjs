@@ -15,7 +15,7 @@ module.exports = {
   rootDir: __dirname,
   // Not with the temporary files, which npm test removes.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/harness/environment.cjs',
   // Tests wait for servers more than they compute: a worker for every core, jest's own process sleeps. Half as many more
   // gain nothing on two cores.
   maxWorkers: '100%',
