@@ -21,16 +21,26 @@ export async function collectGarbage(): Promise<void> {
  */
 const LOAD = 256 * 1024;
 
+const ATTEMPTS = 5;
+
 /**
  * How many of `times` pieces of work are still there after the collector of young objects has run: the only one that runs
  * often. Each is handed a load to refer to from whatever it makes: a buffer, since those are counted by themselves, and the
- * heap has much else in a worker that has run other tests.
+ * heap has much else in a worker that has run other tests. There a full collection that has begun by itself may keep all that
+ * it has come by, so that the least of some attempts counts: what is old from birth is kept in each of them.
  */
 export async function keptByYoungCollector(
   times: number,
   work: (load: unknown) => Promise<void> | void,
 ): Promise<number> {
   for (let warmUp = 0; warmUp < 20; warmUp++) await work(undefined);
+  let least = Infinity;
+  for (let attempt = 0; attempt < ATTEMPTS && least > 1; attempt++)
+    least = Math.min(least, await keptOnce(times, work));
+  return least;
+}
+
+async function keptOnce(times: number, work: (load: unknown) => Promise<void> | void): Promise<number> {
   await collectGarbage();
   const before = process.memoryUsage().arrayBuffers;
   for (let time = 0; time < times; time++) await work(new ArrayBuffer(LOAD));

@@ -81,7 +81,9 @@ describe('a run', () => {
   });
 
   test('whose next file was deleted meanwhile wants it back, and does not call it wrong', async () => {
-    files.write({ 'V1__a.sql': 'SELECT 1', 'V2__b.sql': 'SELECT 2', 'V3__c.sql': 'SELECT 3' });
+    // What is small was kept when it was found.
+    const large = `SELECT 3;\n-- ${'x'.repeat(300 * 1024)}`;
+    files.write({ 'V1__a.sql': 'SELECT 1', 'V2__b.sql': 'SELECT 2', 'V3__c.sql': large });
     const migrator = files.migrator({
       onEvent: (event) => {
         if (event.kind === 'started' && event.script === 'V1__a.sql') files.write({ 'V3__c.sql': null });

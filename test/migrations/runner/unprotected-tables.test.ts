@@ -142,6 +142,8 @@ describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches,
       proxy.arm(/(?:^|\n)INSERT INTO m VALUES \(2\)/, { action }, { times: 1 });
       expect(await fails(proxy.url(engine.url))).toMatchObject({ effect: 'unknown', position: { line: 3 } });
       const isThere = action === 'cut-after';
+      // MyISAM shows a row to others a moment after it has answered.
+      while (isThere && (await rowsOf(engine)).length < 2) await sleep(5);
       expect(await rowsOf(engine)).toEqual(isThere ? [1, 2] : [1]);
       const { message } = await fails();
       expect(message).toContain('statement 3 was sent by an earlier run, and its answer never came');
