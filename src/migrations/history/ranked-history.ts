@@ -31,6 +31,9 @@ export interface HistoryPlace {
   readonly user: string;
 }
 
+/** unique_violation, ER_DUP_ENTRY. */
+const DUPLICATE: ReadonlySet<string | undefined> = new Set(['23505', '1062']);
+
 /** The rank that a row brought is that of another one. */
 export class RankTakenError extends Error {}
 
@@ -145,9 +148,10 @@ export class RankedHistory implements History {
   }
 
   #explain(error: Error, { installedRank }: NewHistoryRow): Error | undefined {
-    const { table } = error as { readonly table?: string };
-    const isOwn = installedRank !== undefined && table === this.name && databaseCodeOf(error) === '23505';
-    return isOwn
+    // PostgreSQL says whose key it is; on MySQL this is asked of the row's own error alone.
+    const { table = this.name } = error as { readonly table?: string };
+    const isTaken = table === this.name && DUPLICATE.has(databaseCodeOf(error));
+    return installedRank !== undefined && isTaken
       ? new RankTakenError(`${this.table} has a row ${installedRank} already`, { cause: error })
       : undefined;
   }

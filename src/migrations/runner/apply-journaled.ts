@@ -60,7 +60,7 @@ export class JournaledScript {
   #isAnnounced = false;
   readonly #sent: SentTogether | undefined;
 
-  /** `sent` is what is known already, of a script without rows in the journal: nothing of it is open any more. */
+  /** `sent` is what is known already, of a script without rows in the journal; the transaction of its last ones may be open. */
   constructor(run: ScriptRun, sent?: SentTogether) {
     this.#run = run;
     this.#sent = sent;
@@ -144,7 +144,8 @@ export class JournaledScript {
     this.#flying = statement;
     try {
       await this.#sendAlone(statement, traits);
-      await this.#commitWhatIsOpen();
+      // What is open then belongs to what was sent behind it.
+      if (!isSent) await this.#commitWhatIsOpen();
       // What committed may have switched it off, and the rows of ours would not be committed.
       if (traits.mayCommit) await session.query('SET autocommit = 1');
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { MigrationSession } from '../database/session.js';
 import { LockLostError } from '../errors.js';
+import { RankTakenError } from '../history/ranked-history.js';
 import type { AskedOfServer } from '../sql/landed.js';
 import type { SqlStatement } from '../sql/statement.js';
 import { isSmallAndPlain } from './apply-in-transaction.js';
@@ -100,9 +101,10 @@ export async function applyTogether(run: ScriptRun, plan: TogetherPlan): Promise
     });
     return count;
   }
-  if (session.inTransaction) await rollBack(session);
-  // What ran in the transaction was right, unless a statement of it failed: then it is run once more.
-  const isFailed = stop.statement !== undefined && stop.error !== undefined;
+  // Behind a statement of the script, and where only the history's row was refused, its transaction goes on: to roll it back and
+  // run it once more would give other numbers, and twice what keeps what is written to it.
+  const goesOn = stop.statement !== undefined || stop.error instanceof RankTakenError;
+  if (session.inTransaction && !goesOn) await rollBack(session);
   const committed = new Map(
     [...outcomes].filter(([of]) => plan.alone.some(({ statement }) => statement === of)),
   );
@@ -111,7 +113,7 @@ export async function applyTogether(run: ScriptRun, plan: TogetherPlan): Promise
     const kept = Math.max(0, ...[...committed.keys()].map(({ index }) => index));
     throw journaledFailure(problemOf(session, stop.error), { ...NOTHING_LEFT, kept });
   }
-  const sent = new SentTogether(isFailed ? answer : { outcomes: committed });
+  const sent = new SentTogether(goesOn ? answer : { outcomes: committed });
   if (!sent.has(plan.alone[0]!.statement)) await journal?.ahead.withdraw(session, profile.script);
   journal?.ahead.begin(profile.script);
   return new JournaledScript(run, sent).apply();

@@ -53,7 +53,13 @@ export class StatementSender {
    * Takes a statement; it is sent with others, or at the next {@link flush}. Returns nothing where nothing is sent: a promise
    * for each of 50,000 takes its time.
    */
-  push(statement: Statement, { changesSession }: StatementTraits): Promise<unknown> | undefined {
+  push(statement: Statement, traits: StatementTraits): Promise<unknown> | undefined {
+    const { sent } = this.#options;
+    const isSent = sent?.has(statement) === true;
+    // What was sent already is not sent again with what comes behind it.
+    if (!isSent && this.#group.length > 0 && sent?.has(this.#group[0]!) === true)
+      return this.flush().then(() => this.push(statement, traits));
+    const { changesSession } = traits;
     this.#group.push(statement);
     this.#length += statement.text.length;
     const isFull = this.#group.length >= GROUP.statements || this.#length >= GROUP.length;

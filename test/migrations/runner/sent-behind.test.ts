@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationFailedError, MigrationInterruptedError } from '../../../src/migrations/index.js';
 import type { FaultProxy } from '../../harness/fault-proxy.js';
 import type { MysqlDatabase } from '../../harness/mysql-database.js';
-import { failureOf, notesOf, useMariadb, useWorkspace } from './workspace.js';
+import { failureOf, useMariadb, useWorkspace } from './workspace.js';
 
 describe('a small file of MariaDB that is sent behind the one before it', () => {
   const engine = useMariadb('mariadb');
@@ -100,7 +100,7 @@ describe('a small file of MariaDB that is sent behind the one before it', () => 
     expect(await engine.query('SELECT 1 FROM holdfast_migration_journal')).toEqual([]);
   });
 
-  test('is asked after where the connection is lost: the server goes on with what it has got', async () => {
+  test('is asked after where the connection is lost: nothing is run twice, or told that is not so', async () => {
     await closed(`CREATE TABLE c (n INT);\n${WAITS}`, async (proxy, open) => {
       const running = failureOf(files.migrator({ url: proxy.url(engine.url) }).up());
       await sent(proxy, /CREATE TABLE d /);
@@ -109,10 +109,10 @@ describe('a small file of MariaDB that is sent behind the one before it', () => 
       await open();
       const { message } = await running;
       const applied = await scripts();
-      expect(message).toMatch(applied.length === 4 ? /^V5__e\.sql: / : /^V4__d\.sql: /);
+      // The server may go on with what it has got, or end where it finds nobody to answer.
+      expect(message).toMatch(new RegExp(`^V${applied.length + 1}__`));
       expect(message).toContain(`This run had applied before: ${applied.slice(1).join(', ')}.`);
     });
-    expect(notesOf(files.events).filter((note) => note.endsWith('it is applied.')).length).toBeGreaterThan(0);
     await files.migrator().up();
     expect(await scripts()).toHaveLength(5);
     for (const name of ['b', 'd', 'e'])

@@ -48,6 +48,7 @@ describe.each(['mysql2', 'mariadb'] as const)(
       const shape = (text: string): string =>
         text
           .split('\n;\n')
+          .filter((each) => each !== 'SHOW WARNINGS')
           .map((each) => {
             const [, script] = /^INSERT INTO \S+holdfast_migration_journal[^]*'(V\d)__/.exec(each) ?? [];
             if (script !== undefined) return `J ${script}`;
@@ -57,7 +58,7 @@ describe.each(['mysql2', 'mariadb'] as const)(
           .filter((each, index, all) => each !== 'set' || all[index - 1] !== 'set')
           .join(', ');
       const filled = (of: string): string =>
-        `CREATE TABLE ${of}, SHOW WARNINGS, set, START TRANSACTION, INSERT INTO ${of} VALUES, set, INSERT INTO ${of} VALUES, set, H, DELETE`;
+        `CREATE TABLE ${of}, set, START TRANSACTION, INSERT INTO ${of} VALUES, set, INSERT INTO ${of} VALUES, set, H, DELETE`;
       expect(packets.map(shape)).toEqual([
         `set, START TRANSACTION, set, J V2, ${filled('b')}, COMMIT, set`,
         `set, START TRANSACTION, set, J V3, ${filled('c')}, set, J V4, COMMIT, set`,
@@ -174,6 +175,37 @@ describe.each(['mysql2', 'mariadb'] as const)(
       expect(await rows('b')).toEqual([1, 2]);
       expect(await history()).toHaveLength(3);
       expect(await journal()).toEqual([]);
+    });
+
+    test('goes on in its transaction behind a note: no number is given twice', async () => {
+      files.write({
+        ...FIRST,
+        'V2__b.sql':
+          "CREATE TABLE b (id INT AUTO_INCREMENT PRIMARY KEY, d DATE);\nINSERT INTO b (d) VALUES ('2026-01-02');\nINSERT INTO b (d) VALUES ('2026-01-02 03:04:05');\nINSERT INTO b (d) VALUES ('2026-01-03');",
+        'V3__c.sql': 'CREATE TABLE c (n INT);\nINSERT INTO c VALUES (3);',
+      });
+      expect((await files.migrator().up()).applied.map(({ statements }) => statements)).toEqual([3, 4, 2]);
+      expect(await engine.query('SELECT id FROM b ORDER BY 1')).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
+      expect(await history()).toEqual(['1 V1__a.sql', '2 V2__b.sql', '3 V3__c.sql']);
+      expect(await journal()).toEqual([]);
+    });
+
+    test('is not sent whole where a statement may be several, or asks for what the one before did', async () => {
+      const several = [1, 2, 3, 4, 5, 6, 7].map((n) => `INSERT INTO b VALUES (${n})`).join(';\n');
+      files.write({
+        ...FIRST,
+        'V2__b.sql': `CREATE TABLE b (n INT PRIMARY KEY);\nDELIMITER $$\n${several}\n$$\nINSERT INTO b VALUES (1)\n$$\n`,
+        'V3__c.sql': table('c'),
+      });
+      const error = await failureOf<MigrationFailedError>(files.migrator().up());
+      expect(error.message).toMatch(/^V2__b\.sql:11:1: [^]*Duplicate entry '1'/);
+      expect(await rows('b')).toEqual([]);
+      files.write({
+        'V2__b.sql':
+          'CREATE TABLE b (n INT PRIMARY KEY);\nINSERT INTO b VALUES (7), (8);\nINSERT INTO b VALUES (ROW_COUNT());',
+      });
+      expect((await files.migrator().up()).applied).toHaveLength(2);
+      expect(await rows('b')).toEqual([2, 7, 8]);
     });
 
     test.each(['flyway', 'prisma'] as const)(

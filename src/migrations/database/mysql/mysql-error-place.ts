@@ -28,7 +28,8 @@ export function offsetOfError(message: string, statement: string): number | unde
 }
 
 function quotedOf(near: string): string {
-  const own = near.split(SEPARATOR.trimStart())[0] ?? '';
+  // What it quotes may end within the separator.
+  const own = near.replace(/\n;$/, SEPARATOR).split(SEPARATOR.trimStart())[0] ?? '';
   return own === near ? own.replace(/\.\.\.$/, '') : own.trimEnd();
 }
 

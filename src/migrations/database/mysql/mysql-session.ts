@@ -42,6 +42,11 @@ const AROUND_EACH = 8 * 1024;
 const KEPT_WARNINGS = 1024;
 /** ER_SPECIFIC_ACCESS_DENIED_ERROR */
 const ACCESS_DENIED = '1227';
+/**
+ * With another delimiter a statement may be several, whose answers nobody could count. What stands between the statements
+ * changes what the server says of the one before; and a mode that makes warnings of errors is no word of a small file.
+ */
+const NOT_TOGETHER = /;|\b(?:ROW_COUNT|FOUND_ROWS|warning_count|error_count|sql_mode)\b/i;
 /** The number of warnings in an answer has 16 bits. */
 const MOST_COUNTED = 65_535;
 
@@ -148,8 +153,8 @@ export class MysqlSession implements MigrationSession {
       this.#wire.takesSeveral &&
       this.#isStrict &&
       bytes <= this.#facts!.maxPacketBytes &&
-      inTransaction.every(({ text }) => rarelyWarns(text) && !/sql_mode/i.test(text)) &&
-      !all.some(travelsAlone)
+      inTransaction.every(({ text }) => rarelyWarns(text)) &&
+      !all.some((statement) => travelsAlone(statement) || NOT_TOGETHER.test(statement.text))
     );
   }
 
@@ -172,7 +177,10 @@ export class MysqlSession implements MigrationSession {
     const outcomes = new Map(
       [...packet.outcomes(answer)].map(([of, outcome]) => [of, completeOutcome(outcome)]),
     );
-    if (answer.error === undefined) return { outcomes };
+    if (answer.error === undefined) {
+      packet.requireAll(answer);
+      return { outcomes };
+    }
     const { part, role } = packet.stoppedAt(answer);
     if (!this.lost && role === 'mark') return { outcomes };
     if (!this.lost && role === 'guard' && isAhead) throw new NotRunError();

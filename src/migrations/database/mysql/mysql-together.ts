@@ -1,14 +1,7 @@
 import type { Statement } from '../../sql/statement.js';
 import { FAILS } from './failing.js';
 import { type DeferredStatement, PACKET_BEGAN } from '../session.js';
-import {
-  outcomeOf,
-  type PacketOutcome,
-  rarelyWarns,
-  readWarnings,
-  SEPARATOR,
-  withWarnings,
-} from './mysql-packet.js';
+import { outcomeOf, type PacketOutcome, readWarnings, SEPARATOR, withWarnings } from './mysql-packet.js';
 import type { WireAnswer } from './mysql-wire.js';
 
 const OUR_SET = 'SET @holdfast_';
@@ -38,8 +31,7 @@ export interface TogetherPart {
 /**
  * Statements of ours and of a migration in one packet. The server stops at the first that fails, and between the statements
  * it is made to fail: in front, unless the packet before came to its end, which a variable of the session says; and behind a
- * statement of the migration that has warned. What often warns is asked for its warnings first, for that failure takes the
- * place of them.
+ * statement of the migration that has warned. Its warnings are asked for first, for that failure takes the place of them.
  */
 export class MysqlTogether {
   /** Of each result that is to come. */
@@ -64,7 +56,7 @@ export class MysqlTogether {
     for (const part of parts) {
       send(part.text, 'statement', part);
       if (part.deferred.statement === undefined) continue;
-      if (!rarelyWarns(part.text)) send('SHOW WARNINGS', 'warnings', part);
+      send('SHOW WARNINGS', 'warnings', part);
       send(STOP_IF_WARNED, 'stop', part);
     }
     send(`SET @holdfast_packet = ${number}`, 'mark');
@@ -79,7 +71,16 @@ export class MysqlTogether {
   stoppedAt({ results, open }: WireAnswer): Expected {
     // SHOW WARNINGS does not fail once its rows come: the error followed them.
     const isBehind = open !== undefined && this.keepsRows(results.length);
-    return this.#expected[results.length + (isBehind ? 1 : 0)] ?? this.#expected.at(-1)!;
+    return this.#expected[results.length + (isBehind ? 1 : 0)] ?? this.#miscounted(results.length);
+  }
+
+  /** Throws where it was answered otherwise than once for each statement: then nobody knows which answer is whose. */
+  requireAll({ results }: WireAnswer): void {
+    if (results.length !== this.#expected.length) this.#miscounted(results.length);
+  }
+
+  #miscounted(answers: number): never {
+    throw new Error(`The server gave ${answers} answers to ${this.#expected.length} statements.`);
   }
 
   /** What was answered of the statements of the migration. */
