@@ -5,7 +5,7 @@ import type { LockHolder } from '../locks/lock.js';
 import { lockLost } from '../locks/lock-lost.js';
 import type { CallbackMoment } from '../events.js';
 import type { Fingerprint } from '../sql/landed.js';
-import { RowsAhead } from './rows-ahead.js';
+import { aheadOf, isAhead, isUnbegun, RowsAhead, type TableToCome } from './rows-ahead.js';
 import { parameters, TABLE_DIALECTS, tableExists, type TablePlace } from './table-dialect.js';
 
 /** A statement, or a run of statements in one transaction, of a migration that no single transaction can hold. */
@@ -22,6 +22,8 @@ export interface JournalEntry {
 
 /** An entry that is to be written. */
 export interface NewEntry extends JournalEntry {
+  /** Of a row that is written {@link Journal.ahead}: the table that the statement creates. */
+  readonly creates?: TableToCome;
   /** What the server's catalogue says of its target before it is sent; see {@link LandedCheck.fingerprint}. */
   readonly fingerprint: Fingerprint | undefined;
   readonly when: WhenSent;
@@ -97,6 +99,8 @@ export class Journal {
   readonly ahead = new RowsAhead(this);
   readonly #history: string;
   #isThere = false;
+  /** Those that were not begun: their one row was written ahead, and what it is of did not happen. */
+  #unbegun: readonly string[] = [];
   /** The scripts that have rows, once that was asked: of others none are read. */
   #scripts: Set<string> | undefined;
   /** Of the script that was asked for last. */
@@ -174,10 +178,8 @@ export class Journal {
   /** What the journal has rows of, of this history. */
   async known(session: MigrationSession): Promise<KnownOfRuns> {
     const [one, two] = [1, 2].map((number) => session.placeholder(number));
-    const rows = await session.query<
-      Omit<Row, 'sha256' | 'statement' | 'fingerprint' | 'backend_id' | 'warnings'> & { script: string }
-    >(
-      `SELECT j.script, j.first_statement, j.last_statement, j.line,
+    const rows = await session.query<Omit<Row, 'sha256' | 'statement' | 'backend_id'> & { script: string }>(
+      `SELECT j.script, j.first_statement, j.last_statement, j.line, j.fingerprint, j.warnings,
               ${TABLE_DIALECTS[session.dialect].epochOfServerTime('j.started_at')} AS started_at_ms,
               j.finished_at IS NOT NULL AS finished
          FROM ${this.table} j
@@ -192,7 +194,10 @@ export class Journal {
     const owed = rows.flatMap(({ script }) =>
       script.startsWith(CALLBACKS) ? [script.slice(CALLBACKS.length) as CallbackMoment] : [],
     );
-    const scripts = rows.filter(({ script }) => !script.startsWith(CALLBACKS));
+    const unbegun: string[] = [];
+    for (const row of rows) if (await isUnbegun(session, row)) unbegun.push(row.script);
+    this.#unbegun = unbegun;
+    const scripts = rows.filter(({ script }) => !script.startsWith(CALLBACKS) && !unbegun.includes(script));
     const begun = scripts.map((row) => {
       const isFinished = row.finished === true || Number(row.finished) === 1;
       const first = Number(row.first_statement);
@@ -204,6 +209,15 @@ export class Journal {
       };
     });
     return { begun, owed: new Set(owed) };
+  }
+
+  /** Takes out the rows of those that {@link known} found not begun. Only under the lock. */
+  async forgetUnbegun(session: MigrationSession): Promise<void> {
+    for (const script of this.#unbegun) {
+      await this.clear(session, script);
+      this.forgetAll(script);
+    }
+    this.#unbegun = [];
   }
 
   /**
@@ -308,8 +322,8 @@ export class Journal {
     // Not by the row's own statement: that takes MariaDB twice as long.
     if (isAsked) session.defer({ text: `SET ${ANSWER} = ${fingerprint.sql}`, values: fingerprint.values });
     const text = `INSERT INTO ${this.table} (script_id, first_statement, last_statement, history, script, sha256, line, statement,
-                                  backend_id, started_at, finished_at, fingerprint)
-       VALUES (${parameters(session, { count: 9 })}, ${serverTime}, ${finishedAt}, ${isAsked ? ANSWER : session.placeholder(10)})`;
+                                  backend_id, warnings, started_at, finished_at, fingerprint)
+       VALUES (${parameters(session, { count: 10 })}, ${serverTime}, ${finishedAt}, ${isAsked ? ANSWER : session.placeholder(11)})`;
     const values: unknown[] = [
       this.#idOf(script),
       entry.first,
@@ -320,6 +334,7 @@ export class Journal {
       entry.line,
       entry.text.slice(0, 500),
       session.backendId,
+      entry.creates ? aheadOf(entry.creates) : null,
     ];
     if (!isAsked) values.push(fingerprint ?? null);
     const explain = (error: Error): Error | undefined => {
@@ -362,6 +377,6 @@ function entryOf(row: Row, wasFollowed: boolean): RecordedEntry {
     backendId: Number(row.backend_id),
     startedAt: new Date(Number(row.started_at_ms)),
     finished: wasFollowed || row.finished === true || Number(row.finished) === 1,
-    warnings: row.warnings?.split(',') ?? [],
+    warnings: isAhead(row) ? [] : (row.warnings?.split(',') ?? []),
   };
 }

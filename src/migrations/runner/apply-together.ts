@@ -1,6 +1,7 @@
 import type { MigrationSession } from '../database/session.js';
 import { LockLostError } from '../errors.js';
 import { RankTakenError } from '../history/ranked-history.js';
+import { canBeAhead } from '../history/rows-ahead.js';
 import type { AskedOfServer } from '../sql/landed.js';
 import type { SqlStatement } from '../sql/statement.js';
 import { isSmallAndPlain } from './apply-in-transaction.js';
@@ -139,10 +140,12 @@ async function defer(run: ScriptRun, { alone, inTransaction }: TogetherPlan): Pr
   await journal?.clear(session, profile.script, 'with what is next');
   const next = following?.();
   const first = next && planTogether(next)?.alone[0];
-  if (first)
+  const creates = first?.traits.targets[0];
+  if (first && creates && canBeAhead(creates))
     await journal?.ahead.write(session, next.profile.script, {
       ...entryOfOne(first.statement),
       fingerprint: first.fingerprint,
+      creates,
     });
   session.defer({ text: 'COMMIT', commits: true });
   return first && next.profile.script;

@@ -59,6 +59,7 @@ export async function survey(
     },
   });
   const { begun, owed } = hasJournal ? await journal.known(session) : journal.nothingKnown();
+  if (lock !== undefined && hasJournal) await journal.forgetUnbegun(session);
   const told = begun.length > 0 && lock === undefined ? await withRunner(context, begun) : begun;
   return { sources, hasHistory: hasHistory!, applied, owed, ...withBegun(made, told) };
 }

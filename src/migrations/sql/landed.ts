@@ -16,6 +16,9 @@ export interface AskedOfServer {
   readonly values: readonly unknown[];
 }
 
+/** The fingerprint of a CREATE TABLE that finds its table there. */
+export const THERE = 'definition there';
+
 /** What the catalogue says before a statement is sent. */
 export type Fingerprint = string | AskedOfServer;
 

@@ -1,5 +1,5 @@
 import type { MigrationSession } from '../database/session.js';
-import type { AskedOfServer, Landed, LandedCheck, SentStatement } from './landed.js';
+import { type AskedOfServer, type Landed, type LandedCheck, type SentStatement, THERE } from './landed.js';
 import { type Definition, nameOf, readDefinitions, readTableIds, whetherThere } from './mysql-definitions.js';
 import { MysqlWords } from './mysql-words.js';
 import type { StatementTarget } from './traits.js';
@@ -28,9 +28,6 @@ const KEEPS_DEFINITION = /\b(?:EXCHANGE|TRUNCATE)\s+PARTITION\b/i;
 const MOVES_FILES = /\b(?:DISCARD|IMPORT)\s+(?:PARTITION\b.*\s)?TABLESPACE\b/is;
 /** Such an event is gone once it has happened. */
 const HAPPENS_ONCE = /\bSCHEDULE\s+AT\b/i;
-
-/** Of a CREATE TABLE that finds its table there. */
-const THERE = 'definition there';
 
 /**
  * Tells of statements of MySQL and MariaDB, which commit by themselves, whether they took effect when the answer never

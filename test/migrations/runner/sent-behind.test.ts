@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationFailedError, MigrationInterruptedError } from '../../../src/migrations/index.js';
 import type { FaultProxy } from '../../harness/fault-proxy.js';
 import type { MysqlDatabase } from '../../harness/mysql-database.js';
-import { failureOf, useMariadb, useWorkspace } from './workspace.js';
+import { useChildProgram } from './child-program.js';
+import { failureOf, notesOf, useMariadb, useWorkspace } from './workspace.js';
 
 describe('a small file of MariaDB that is sent behind the one before it', () => {
   const engine = useMariadb('mariadb');
@@ -118,5 +119,63 @@ describe('a small file of MariaDB that is sent behind the one before it', () => 
     for (const name of ['b', 'd', 'e'])
       expect(await engine.query(`SELECT n FROM ${name}`)).toEqual([{ n: 1 }]);
     expect(await engine.query('SELECT n FROM gate')).toEqual([{ n: 1 }]);
+  });
+});
+
+describe('a small file of MariaDB whose first row was written with the COMMIT before it, and that was never sent', () => {
+  // This driver sends it when the one before is answered.
+  const engine = useMariadb('mysql2');
+  const files = useWorkspace(engine);
+  const program = useChildProgram();
+  const table = (name: string): string => `CREATE TABLE ${name} (n INT);\nINSERT INTO ${name} VALUES (1);`;
+
+  test.each([
+    ['is applied', {}, ['V5__e.sql', 'V6__f.sql']],
+    [
+      'may be edited',
+      { 'V5__e.sql': 'ALTER TABLE c ADD COLUMN m INT;\nCREATE TABLE e (n INT);' },
+      ['V5__e.sql', 'V6__f.sql'],
+    ],
+    ['may become one transaction', { 'V5__e.sql': 'INSERT INTO c VALUES (5);' }, ['V5__e.sql', 'V6__f.sql']],
+    ['may go away', { 'V5__e.sql': null }, ['V6__f.sql']],
+  ] as const)('counts as not begun: it %s', async (_, change, then) => {
+    files.write({ 'V1__gate.sql': 'CREATE TABLE gate (n INT PRIMARY KEY);' });
+    await files.migrator().up();
+    files.events.length = 0;
+    files.write({
+      'V2__b.sql': table('b'),
+      'V3__c.sql': table('c'),
+      'V4__d.sql': 'CREATE TABLE d (n INT);\nINSERT INTO gate VALUES (1);',
+      'V5__e.sql': table('e'),
+      'V6__f.sql': table('f'),
+    });
+    const holder = await (engine.db as MysqlDatabase).connection();
+    await holder.beginTransaction();
+    await holder.query('INSERT INTO gate VALUES (1)');
+    const proxy = await engine.db.proxy();
+    // So that the next one is there before the answer.
+    proxy.delay({ toClientMs: 50 });
+    const child = program.up({
+      url: proxy.url(engine.url),
+      driver: engine.driver,
+      directories: ['.'],
+      cwd: files.folder,
+    });
+    const atGate =
+      "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%INSERT INTO gate%' AND id <> CONNECTION_ID() AND command = 'Query'";
+    while ((await engine.query(atGate)).length === 0) await sleep(5);
+    child.kill();
+    await child.ended;
+    await holder.rollback();
+    const journal = 'SELECT script FROM holdfast_migration_journal';
+    while ((await engine.query(`${journal} WHERE script = 'V5__e.sql'`)).length === 0) await sleep(5);
+    files.write(change);
+    const { entries, pending } = await files.migrator().status();
+    expect(entries.map(({ state }) => state)).not.toContain('FAILED');
+    expect(pending).toEqual(then);
+    expect((await files.migrator().validate()).problems).toEqual([]);
+    expect((await files.migrator().up()).applied.map(({ script }) => script)).toEqual(then);
+    expect(await engine.query(journal)).toEqual([]);
+    expect(notesOf(files.events)).toEqual([]);
   });
 });

@@ -44,7 +44,9 @@ async function forgetFailures(
     changes.push(`Removed the failed run of ${row!.script} from ${history.table}.`);
   }
   if (!(await journal.exists(session))) return changes;
-  for (const { script, done, undecided } of (await journal.known(session)).begun) {
+  const { begun } = await journal.known(session);
+  await journal.forgetUnbegun(session);
+  for (const { script, done, undecided } of begun) {
     await journal.clear(session, script);
     changes.push(
       `Forgot that ${script} had come to statement ${undecided?.statement ?? done}: the next \`up\` runs it from its beginning.`,
