@@ -120,6 +120,14 @@ const STATEMENT_POOLING = /statement pooling mode/;
 const NO_TRANSACTIONS =
   'A pooler in statement mode stands in between, which takes no transaction: give the url of the server itself, or of a pool in session mode.';
 
+/** unique_violation, ER_DUP_ENTRY. */
+const DUPLICATE_KEY: ReadonlySet<string | undefined> = new Set(['23505', '1062']);
+
+/** Whether a row was refused for a key that another one has. */
+export function isDuplicateKey(error: unknown): boolean {
+  return DUPLICATE_KEY.has(databaseCodeOf(error));
+}
+
 /** The server's own code of a driver's error. */
 export function databaseCodeOf(error: unknown): string | undefined {
   const { errno, code, severity } = (error ?? {}) as { errno?: unknown; code?: unknown; severity?: unknown };

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { MigrationSession, WhenSent } from '../database/session.js';
-import { explainDatabaseError } from '../database/explain-error.js';
+import { isDuplicateKey } from '../database/explain-error.js';
 import type { LockHolder } from '../locks/lock.js';
 import { lockLost } from '../locks/lock-lost.js';
 import type { CallbackMoment } from '../events.js';
@@ -79,9 +79,6 @@ interface Row {
   readonly warnings: string | null;
 }
 
-/** unique_violation, ER_DUP_ENTRY. */
-const DUPLICATE: ReadonlySet<string | undefined> = new Set(['23505', '1062']);
-
 /** A variable of the session, on MySQL: where the server puts what it was asked. */
 const ANSWER = '@holdfast_fingerprint';
 
@@ -147,8 +144,8 @@ export class Journal {
     return this.#isThere && (this.ahead.has(script) || this.#scripts?.has(script) === false);
   }
 
-  /** It is known that nothing that was written of the script is in the table. */
-  forgetAll(script: string): void {
+  /** It is known that the table has no rows of the script. */
+  noteEmpty(script: string): void {
     this.#scripts?.delete(script);
   }
 
@@ -159,7 +156,7 @@ export class Journal {
       `DELETE FROM ${this.table} WHERE script_id = ${one} AND backend_id = ${two} AND finished_at IS NULL`,
       [this.#idOf(script), session.backendId],
     );
-    this.forgetAll(script);
+    this.noteEmpty(script);
   }
 
   /** What was recorded of a script, in the order of its statements. */
@@ -215,7 +212,7 @@ export class Journal {
   async forgetUnbegun(session: MigrationSession): Promise<void> {
     for (const script of this.#unbegun) {
       await this.clear(session, script);
-      this.forgetAll(script);
+      this.noteEmpty(script);
     }
     this.#unbegun = [];
   }
@@ -340,7 +337,7 @@ export class Journal {
     const explain = (error: Error): Error | undefined => {
       // PostgreSQL names the table, and a COMMIT may fail with the same code for one of the application's.
       const { table = this.name } = error as { readonly table?: string };
-      if (!DUPLICATE.has(explainDatabaseError(error).code) || table !== this.name) return undefined;
+      if (!isDuplicateKey(error) || table !== this.name) return undefined;
       return lockLost(
         'the migration lock',
         `${script} is applied by somebody else too, who has written its statement ${entry.first} into ${this.table}`,

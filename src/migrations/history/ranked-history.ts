@@ -1,4 +1,4 @@
-import { databaseCodeOf } from '../database/explain-error.js';
+import { isDuplicateKey } from '../database/explain-error.js';
 import type { MigrationSession, WhenSent } from '../database/session.js';
 import type { AppliedMigration, HistoryType, NewHistoryRow } from '../migration.js';
 import { parseVersion } from '../version.js';
@@ -30,9 +30,6 @@ export interface HistoryPlace {
   readonly name: string;
   readonly user: string;
 }
-
-/** unique_violation, ER_DUP_ENTRY. */
-const DUPLICATE: ReadonlySet<string | undefined> = new Set(['23505', '1062']);
 
 /** The rank that a row brought is that of another one. */
 export class RankTakenError extends Error {}
@@ -150,7 +147,7 @@ export class RankedHistory implements History {
   #explain(error: Error, { installedRank }: NewHistoryRow): Error | undefined {
     // PostgreSQL says whose key it is; on MySQL this is asked of the row's own error alone.
     const { table = this.name } = error as { readonly table?: string };
-    const isTaken = table === this.name && DUPLICATE.has(databaseCodeOf(error));
+    const isTaken = table === this.name && isDuplicateKey(error);
     return installedRank !== undefined && isTaken
       ? new RankTakenError(`${this.table} has a row ${installedRank} already`, { cause: error })
       : undefined;

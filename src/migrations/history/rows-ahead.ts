@@ -48,7 +48,7 @@ export class RowsAhead {
   settle(script: string | undefined, isCommitted: boolean): void {
     if (script === undefined || !this.#written.delete(script)) return;
     if (isCommitted) this.#written.set(script, true);
-    else this.#journal.forgetAll(script);
+    else this.#journal.noteEmpty(script);
   }
 
   /** The server has come to the statement: its row is one as any other. */

@@ -3,6 +3,7 @@ import type { MigrationFailedError, MigrationInterruptedError } from '../../../s
 import type { FaultProxy } from '../../harness/fault-proxy.js';
 import type { MysqlDatabase } from '../../harness/mysql-database.js';
 import { useChildProgram } from './child-program.js';
+import { prepareGate } from './gate.js';
 import { failureOf, notesOf, useMariadb, useWorkspace } from './workspace.js';
 
 describe('a small file of MariaDB that is sent behind the one before it', () => {
@@ -23,15 +24,7 @@ describe('a small file of MariaDB that is sent behind the one before it', () => 
     third: string,
     work: (proxy: FaultProxy, open: () => Promise<void>) => Promise<void>,
   ): Promise<void> => {
-    files.write({ 'V1__gate.sql': 'CREATE TABLE gate (n INT PRIMARY KEY);' });
-    await files.migrator().up();
-    files.events.length = 0;
-    files.write({
-      'V2__b.sql': table('b'),
-      'V3__c.sql': third,
-      'V4__d.sql': table('d'),
-      'V5__e.sql': table('e'),
-    });
+    await prepareGate(files, { third, table });
     const holder = await (engine.db as MysqlDatabase).connection();
     await holder.beginTransaction();
     await holder.query('INSERT INTO gate VALUES (1)');
@@ -139,14 +132,9 @@ describe('a small file of MariaDB whose first row was written with the COMMIT be
     ['may become one transaction', { 'V5__e.sql': 'INSERT INTO c VALUES (5);' }, ['V5__e.sql', 'V6__f.sql']],
     ['may go away', { 'V5__e.sql': null }, ['V6__f.sql']],
   ] as const)('counts as not begun: it %s', async (_, change, then) => {
-    files.write({ 'V1__gate.sql': 'CREATE TABLE gate (n INT PRIMARY KEY);' });
-    await files.migrator().up();
-    files.events.length = 0;
+    await prepareGate(files, { third: table('c'), table });
     files.write({
-      'V2__b.sql': table('b'),
-      'V3__c.sql': table('c'),
       'V4__d.sql': 'CREATE TABLE d (n INT);\nINSERT INTO gate VALUES (1);',
-      'V5__e.sql': table('e'),
       'V6__f.sql': table('f'),
     });
     const holder = await (engine.db as MysqlDatabase).connection();

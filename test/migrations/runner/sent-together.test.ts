@@ -5,6 +5,7 @@ import {
   type MigrationInterruptedError,
 } from '../../../src/migrations/index.js';
 import type { MysqlDatabase } from '../../harness/mysql-database.js';
+import { prepareGate } from './gate.js';
 import { failureOf, notesOf, useMariadb, useWorkspace } from './workspace.js';
 
 describe.each(['mysql2', 'mariadb'] as const)(
@@ -298,14 +299,7 @@ describe.each(['mysql2', 'mariadb'] as const)(
         ['b', 'c', 'gate'],
       ],
     ])('is gone on with where its session is ended at %s', async (_, third, message, tables) => {
-      files.write({ 'V1__gate.sql': 'CREATE TABLE gate (n INT PRIMARY KEY);' });
-      await files.migrator().up();
-      files.write({
-        'V2__b.sql': table('b'),
-        'V3__c.sql': third,
-        'V4__d.sql': table('d'),
-        'V5__e.sql': table('e'),
-      });
+      await prepareGate(files, { third, table });
       const holder = await (engine.db as MysqlDatabase).connection();
       await holder.query('LOCK TABLES gate WRITE');
       const running = failureOf(files.migrator().up());
