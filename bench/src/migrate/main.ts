@@ -35,14 +35,25 @@ async function main(): Promise<void> {
   });
   const options: Options = {
     rounds: Number(values.rounds),
-    jobs: values.jobs?.split(','),
+    jobs: values.jobs?.split(',').map(jobOf),
     programs: values.programs?.split(','),
-    databases: values.databases.split(',') as DatabaseKind[],
+    databases: values.databases.split(',').map(databaseOf),
     durable: values.durable,
   };
   console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`);
   for (const database of options.databases) await measureOn(database, options);
   console.log(`\nLoad of the machine at the end, the benchmark's own included: ${loadavg()[1]?.toFixed(1)}.`);
+}
+
+function databaseOf(name: string): DatabaseKind {
+  if (name === 'postgres' || name === 'mysql') return name;
+  throw new Error(`--databases takes postgres and mysql (which is MariaDB), not ${name}.`);
+}
+
+function jobOf(name: string): string {
+  const known = [...JOBS.map((job) => job.name), 'status'];
+  if (known.includes(name)) return name;
+  throw new Error(`--jobs takes ${known.join(', ')}, not ${name}.`);
 }
 
 async function measureOn(

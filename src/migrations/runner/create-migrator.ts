@@ -134,7 +134,7 @@ class DatabaseMigrator implements Migrator {
         history,
         home,
         journal: new Journal(history, session.dialect),
-        unprotected: new UnprotectedTables(session),
+        unprotected: new UnprotectedTables(session, place.schema),
         valuesFor: scriptValues(options, place),
         emit: this.#emit,
       });

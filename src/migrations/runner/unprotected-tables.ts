@@ -1,20 +1,24 @@
 import type { MigrationSession } from '../database/session.js';
 import type { Statement } from '../sql/statement.js';
 import type { StatementTraits } from '../sql/traits.js';
+import { NameList } from './name-list.js';
 
 /** Schemas of the server's own, whose tables have such engines too. */
-const OWN_SCHEMAS = "('mysql', 'information_schema', 'performance_schema', 'sys')";
+const OWN_SCHEMAS = new Set(['mysql', 'information_schema', 'performance_schema', 'sys']);
 const IS_UNPROTECTED = "NOT IN (SELECT engine FROM information_schema.engines WHERE transactions = 'YES')";
-/** The second part has a row where a CREATE TABLE that names no engine would make such a table. */
+/** `of_default`: whether a CREATE TABLE that names no engine would make such a table. */
+const SCHEMAS = `
+  SELECT schema_name AS name, schema_name = DATABASE() AS is_current, @@default_storage_engine ${IS_UNPROTECTED} AS of_default
+    FROM information_schema.schemata`;
+// Of one schema, by its name: for any other condition the server opens all the tables that it has.
 const TABLES = `
-  SELECT table_name AS name, 0 AS of_default FROM information_schema.tables
-   WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ${OWN_SCHEMAS} AND engine ${IS_UNPROTECTED}
-  UNION ALL SELECT '', 1 FROM DUAL WHERE @@default_storage_engine ${IS_UNPROTECTED}`;
+  SELECT table_name AS name FROM information_schema.tables
+   WHERE table_schema = ? AND table_type = 'BASE TABLE' AND engine ${IS_UNPROTECTED}`;
 /** By what a statement may write to a table that it does not name. */
-const WAYS_TO_THEM = `
-  SELECT table_name AS name FROM information_schema.views WHERE table_schema NOT IN ${OWN_SCHEMAS}
-  UNION SELECT event_object_table FROM information_schema.triggers WHERE trigger_schema NOT IN ${OWN_SCHEMAS}
-  UNION SELECT routine_name FROM information_schema.routines WHERE routine_schema NOT IN ${OWN_SCHEMAS}`;
+const WAYS = `
+  SELECT table_name AS name, view_definition AS definition FROM information_schema.views WHERE table_schema = ?
+  UNION ALL SELECT event_object_table, action_statement FROM information_schema.triggers WHERE event_object_schema = ?
+  UNION ALL SELECT routine_name, routine_definition FROM information_schema.routines WHERE routine_schema = ?`;
 
 /** The server forgets its warnings at the next statement that reads a table, a derived one too. */
 const CLEARS_WARNINGS = 'DO (SELECT 1 FROM (SELECT 1) AS t)';
@@ -22,28 +26,50 @@ const CLEARS_WARNINGS = 'DO (SELECT 1 FROM (SELECT 1) AS t)';
 /** As DDL writes the engines that everybody uses. */
 const SAFE_ENGINE = /\bengine\s*=?\s*[`'"]?(?:innodb|rocksdb)\b/gi;
 /** What they do cannot be seen. */
-const OPAQUE = /^(?:CALL|EXECUTE|BEGIN|IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)\b/;
-const WORD = /[\p{L}\p{N}_$]+/gu;
+const OPAQUE = /^(?:CALL|EXECUTE|PREPARE|BEGIN|IF|CASE|LOOP|WHILE|REPEAT|FOR|DECLARE)\b/;
+/** Runs, or is, a statement that may be put together by others: it may name anything. */
+const PUT_TOGETHER = /\b(?:EXECUTE|PREPARE)\b/i;
+
+interface Schema {
+  readonly name: string;
+  readonly is_current: number | string | null;
+  readonly of_default: number | string;
+}
+
+interface Way {
+  readonly name: string;
+  /** Empty or null where the user may not see it. */
+  readonly definition: string | null;
+}
 
 interface Known {
-  /** In lower case: of the tables, and of the ways to them. */
-  readonly names: ReadonlySet<string>;
-  /** Those that are no single word. */
-  readonly others: readonly string[];
+  /** Of the tables, and of the ways to them. */
+  readonly names: NameList;
   /** Whether a CREATE TABLE without an engine makes one more. */
   readonly byDefault: boolean;
+  /** The schemas that were not looked into. */
+  readonly elsewhere: NameList;
 }
 
 /**
  * The tables of engines without transactions (MyISAM, Aria, MEMORY), which keep what was written to them whatever becomes
  * of the transaction. They are asked for once in a run, and again where a statement may have made one.
+ *
+ * Of a server with many schemas only those are looked into that the statements can come to: the session's own, those that a
+ * statement names, and those that a view, a trigger or a routine of these names.
  */
 export class UnprotectedTables {
   readonly #session: MigrationSession;
+  /** The schemas that statements came to so far, in lower case. */
+  readonly #reached: Set<string>;
+  /** Whether one came by that may have come to any. */
+  #isAnyReached = false;
   #known: Known | undefined;
 
-  constructor(session: MigrationSession) {
+  /** `home` is the schema that each file begins in. */
+  constructor(session: MigrationSession, home: string | null) {
     this.#session = session;
+    this.#reached = new Set(home === null ? [] : [home.toLowerCase()]);
   }
 
   /** After what may have made one unseen: a migration in code. */
@@ -52,52 +78,95 @@ export class UnprotectedTables {
   }
 
   /** Takes a statement that is about to be sent by itself: what it may have made is asked for after it. */
-  pass({ text }: Statement, { command }: StatementTraits): void {
+  pass(statement: Statement, traits: StatementTraits): void {
     if (this.#known === undefined) return;
-    if (mayHaveSome(this.#known) || OPAQUE.test(command) || namesEngine(text)) this.forget();
+    const comesElsewhere = this.#reach(statement, traits, this.#known);
+    const mayMakeSome =
+      mayHaveSome(this.#known) || OPAQUE.test(traits.command) || namesEngine(statement.text);
+    if (comesElsewhere || mayMakeSome) this.forget();
   }
 
   /** Whether it is known without asking that there are none, and none of these statements makes one. */
   areSurelyNone(statements: readonly Statement[]): boolean {
-    if (this.#known === undefined || mayHaveSome(this.#known)) return false;
-    return !statements.some(({ text }) => namesEngine(text));
+    const known = this.#known;
+    if (known === undefined || mayHaveSome(known)) return false;
+    return !statements.some(
+      ({ text }) => namesEngine(text) || (text.includes('.') && known.elsewhere.areIn(text)),
+    );
   }
 
   /** Whether a statement that is about to be sent may write to one: it holds its name, or that of a way to it. */
-  async mayBeIn({ text }: Statement, { command }: StatementTraits): Promise<boolean> {
+  async mayBeIn(statement: Statement, traits: StatementTraits): Promise<boolean> {
     if (this.#session.dialect !== 'mysql') return false;
-    const known = (this.#known ??= await this.#ask());
+    let known = (this.#known ??= await this.#ask());
+    if (this.#reach(statement, traits, known)) known = this.#known = await this.#ask();
+    const { command } = traits;
+    const { text } = statement;
     // It changes the engine of the tables that are made after it.
     if (command === 'SET' && namesEngine(text)) this.forget();
-    return isNamedIn(text, command, known);
+    if (known.names.isEmpty) return false;
+    return isPutTogether(text, command) || known.names.areIn(text);
+  }
+
+  /** Notes the schemas that a statement names. Whether there is a new one among them. */
+  #reach({ text }: Statement, { command }: StatementTraits, { elsewhere }: Known): boolean {
+    if (elsewhere.isEmpty) return false;
+    if (isPutTogether(text, command)) return (this.#isAnyReached = true);
+    if (command !== 'USE' && !text.includes('.')) return false;
+    const found = elsewhere.foundIn(text);
+    for (const name of found) this.#reached.add(name);
+    return found.size > 0;
   }
 
   async #ask(): Promise<Known> {
-    const rows = await this.#session.query<{ name: string; of_default: number | string }>(TABLES);
-    const tables = rows.filter(({ of_default }) => Number(of_default) === 0);
-    const ways = tables.length === 0 ? [] : await this.#session.query<{ name: string }>(WAYS_TO_THEM);
+    const all = await this.#session.query<Schema>(SCHEMAS);
+    for (const { name, is_current: isCurrent } of all)
+      if (Number(isCurrent) === 1) this.#reached.add(name.toLowerCase());
+    let elsewhere = all.map(({ name }) => name).filter((name) => !OWN_SCHEMAS.has(name.toLowerCase()));
+    const tables: string[] = [];
+    const ways = new Map<string, readonly Way[] | undefined>();
+    for (;;) {
+      const next = elsewhere.find((name) => this.#isAnyReached || this.#reached.has(name.toLowerCase()));
+      if (next === undefined) break;
+      elsewhere = elsewhere.filter((name) => name !== next);
+      const found = await this.#session.query<{ name: string }>(TABLES, [next]);
+      tables.push(...found.map(({ name }) => name));
+      // Where they lead to matters only while there is somewhere else.
+      ways.set(next, elsewhere.length > 0 ? await this.#waysFrom(next) : undefined);
+      this.#follow(ways.get(next) ?? [], new NameList(elsewhere));
+    }
+    const names = [...tables];
+    if (tables.length > 0)
+      for (const [schema, known] of ways)
+        names.push(...(known ?? (await this.#waysFrom(schema))).map(({ name }) => name));
     // A table that is being changed just now is skipped with a warning, which a statement without a table would be blamed for.
     this.#session.defer({ text: CLEARS_WARNINGS });
-    const all = [...tables, ...ways].map(({ name }) => name.toLowerCase());
-    const isWord = (name: string): boolean => name.replace(WORD, '') === '';
     return {
-      names: new Set(all.filter(isWord)),
-      others: all.filter((name) => !isWord(name)),
-      byDefault: rows.length > tables.length,
+      names: new NameList(names),
+      byDefault: all.some(({ of_default: ofDefault }) => Number(ofDefault) === 1),
+      elsewhere: new NameList(elsewhere),
     };
+  }
+
+  #waysFrom(schema: string): Promise<Way[]> {
+    return this.#session.query<Way>(WAYS, [schema, schema, schema]);
+  }
+
+  /** Notes the schemas that the ways lead to. */
+  #follow(ways: readonly Way[], elsewhere: NameList): void {
+    for (const { definition } of ways) {
+      if (!definition || PUT_TOGETHER.test(definition)) this.#isAnyReached = true;
+      else for (const name of elsewhere.foundIn(definition)) this.#reached.add(name);
+    }
   }
 }
 
-function mayHaveSome({ names, others, byDefault }: Known): boolean {
-  return byDefault || names.size + others.length > 0;
+function mayHaveSome({ names, byDefault }: Known): boolean {
+  return byDefault || !names.isEmpty;
 }
 
-function isNamedIn(text: string, command: string, { names, others }: Known): boolean {
-  if (names.size + others.length === 0) return false;
-  if (/^(?:EXECUTE|PREPARE)\b/.test(command)) return true;
-  const lower = text.toLowerCase();
-  for (const [word] of lower.matchAll(WORD)) if (names.has(word)) return true;
-  return others.some((name) => lower.includes(name));
+function isPutTogether(text: string, command: string): boolean {
+  return (OPAQUE.test(command) || command.startsWith('CREATE')) && PUT_TOGETHER.test(text);
 }
 
 function namesEngine(text: string): boolean {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationFailedError } from '../../../src/migrations/index.js';
-import type { MysqlDatabase } from '../../harness/mysql-database.js';
+import { type MysqlDatabase, useMysqlDatabase } from '../../harness/mysql-database.js';
 import { useChildProgram } from './child-program.js';
 import { type Engine, failureOf, useMariadb, useWorkspace } from './workspace.js';
 
@@ -178,6 +178,89 @@ describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches,
     const proxy = await engine.db.proxy();
     await files.migrator({ url: proxy.url(engine.url) }).up();
     const asked = proxy.texts.filter((text) => text.includes('information_schema.engines'));
-    expect(asked).toHaveLength(1);
+    // For the schemas, and for the tables of the session's own.
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toContain(`table_schema = '${databaseOf(engine.url)}'`);
+  });
+
+  describe('of another schema', () => {
+    const [other, third] = [useMysqlDatabase([]), useMysqlDatabase([])];
+    const named = (db: MysqlDatabase): string => `\`${databaseOf(db.url)}\``;
+    /** With what stands for the two schemas replaced. */
+    const of = (text: string): string =>
+      text.replaceAll('OTHER', named(other)).replaceAll('THIRD', named(third));
+    beforeEach(async () => {
+      await other.query('DROP TABLE IF EXISTS m');
+      await other.query('CREATE TABLE m (id INT) ENGINE=MyISAM');
+    });
+    afterEach(async () => {
+      await engine.query('DROP VIEW IF EXISTS v');
+      await engine.query('DROP PROCEDURE IF EXISTS p');
+      await third.query('DROP VIEW IF EXISTS w');
+    });
+
+    const onTable = 'CREATE TABLE b (id INT)';
+    const trigger = 'CREATE TRIGGER t BEFORE INSERT ON b FOR EACH ROW INSERT INTO OTHER.m VALUES (NEW.id)';
+    const view = 'CREATE VIEW v AS SELECT id FROM OTHER.m';
+    const dynamic =
+      "CREATE PROCEDURE p(n INT) EXECUTE IMMEDIATE CONCAT('INSERT INTO `', REVERSE('REVERSED'), '`.m VALUES (', n, ')')";
+    type Writes = (id: number) => string;
+    const called: Writes = (id) => `CALL p(${id})`;
+    const into =
+      (table: string): Writes =>
+      (id) =>
+        `INSERT INTO ${table} VALUES (${id})`;
+    test.each<[string, { there?: string[]; file?: string; writes: Writes }]>([
+      ['by its name', { writes: into('OTHER.m') }],
+      ['by USE', { file: 'USE OTHER;', writes: into('m') }],
+      ['by a view that is there', { there: [view], writes: into('v') }],
+      ['by a view of the file', { file: `${view};`, writes: into('v') }],
+      ['by a trigger that is there', { there: [onTable, trigger], writes: into('b') }],
+      ['by a trigger of the file', { file: `${onTable};\n${trigger};`, writes: into('b') }],
+      [
+        'by a view of a view of a third schema',
+        {
+          there: ['CREATE VIEW THIRD.w AS SELECT id FROM OTHER.m', 'CREATE VIEW v AS SELECT id FROM THIRD.w'],
+          writes: into('v'),
+        },
+      ],
+      [
+        'by a procedure that is there',
+        { there: ['CREATE PROCEDURE p(n INT) INSERT INTO OTHER.m VALUES (n)'], writes: called },
+      ],
+      ['by a procedure that puts its statement together', { there: [dynamic], writes: called }],
+    ])('is found %s: a lost connection makes no row twice', async (_, { there, file, writes }) => {
+      await files.migrator().baseline({ version: '0' });
+      const reversed = [...databaseOf(other.url)].reverse().join('');
+      for (const each of there ?? []) await engine.query(of(each).replace('REVERSED', reversed));
+      files.write({
+        'V1__a.sql': 'CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);',
+        'V2__m.sql': of(`CREATE TABLE z (n INT);\n${file ?? ''}\n${writes(1)};\n${writes(2)};`),
+      });
+      const proxy = await engine.db.proxy();
+      const rows = async (): Promise<unknown> => (await other.query('SELECT id FROM m')).map(({ id }) => id);
+      const second = of(writes(2)).replace(/[.()`]/g, '\\$&');
+      proxy.arm(new RegExp(`(?:^|\\n)${second}`), { action: 'cut-after' }, { times: 1 });
+      expect(await fails(proxy.url(engine.url))).toMatchObject({ effect: 'unknown' });
+      while (((await rows()) as unknown[]).length < 2) await sleep(5);
+      const { message } = await fails();
+      expect(message).toContain('was sent by an earlier run, and its answer never came');
+      await engine.query(/(UPDATE .*?);/.exec(message)![1]!);
+      await files.migrator().up();
+      expect(await rows()).toEqual([1, 2]);
+    });
+
+    test('is not looked for where nothing leads there, however many tables it has', async () => {
+      await other.query('CREATE VIEW w AS SELECT id FROM m');
+      files.write({ 'V1__a.sql': 'CREATE TABLE a (x FLOAT);\nINSERT INTO a VALUES (1.5);' });
+      const proxy = await engine.db.proxy();
+      await files.migrator({ url: proxy.url(engine.url) }).up();
+      expect(proxy.texts.some((text) => text.includes(databaseOf(other.url)))).toBe(false);
+      await other.query('DROP VIEW w');
+    });
   });
 });
+
+function databaseOf(url: string): string {
+  return new URL(url).pathname.slice(1);
+}

@@ -5,16 +5,29 @@ import type { MysqlWire, WireAnswer, WireResult } from './mysql-wire.js';
 
 /** The parts of `mysql2` that are used, in callback style. Read in mysql2 3.24. */
 export interface Mysql2Connection extends EventEmitter {
-  readonly config: { readonly multipleStatements?: boolean };
+  readonly config: { readonly multipleStatements?: boolean; readonly compress?: boolean };
   query(options: object): Mysql2Command;
   connect(callback: (error: Error | null) => void): void;
   end(callback: (error?: Error) => void): unknown;
   destroy(): void;
+  write(bytes: Uint8Array): void;
+  /** The numbers of packets, which begin anew with each command. */
+  _bumpSequenceId(by: number): void;
 }
 
 interface Mysql2Command extends EventEmitter {
   /** Reads one packet of the answer. */
   execute: (packet: Mysql2Packet | undefined, connection: unknown) => boolean;
+  /** Writes the command, and returns what reads the first packet of its answer. */
+  start: (packet: undefined, connection: object) => unknown;
+  /** Null until its turn in the queue has come. */
+  readonly next: unknown;
+}
+
+/** One that is to be written. */
+interface Mysql2Outgoing {
+  readonly buffer: Uint8Array;
+  writeHeader(sequenceId: number): void;
 }
 
 interface Mysql2Packet {
@@ -30,6 +43,8 @@ interface Mysql2Header {
 }
 
 const CLOSE_TIMEOUT_MS = 2000;
+/** Characters of what is written before its turn. */
+const MAX_AHEAD = 1_000_000;
 
 /** A connection of mysql2. `close` is how it is given up: by itself, or by its pool. */
 export class Mysql2Wire implements MysqlWire {
@@ -39,6 +54,7 @@ export class Mysql2Wire implements MysqlWire {
   readonly #close: (() => void) | undefined;
   /** End what waits for an answer: a command without a callback is not told that the connection was lost. */
   readonly #waiting = new Set<(error: Error) => void>();
+  #hasAnswered = false;
   status = 0;
   lost: Error | undefined;
 
@@ -72,6 +88,7 @@ export class Mysql2Wire implements MysqlWire {
         }
         return execute.call(command, packet, connection);
       };
+      if (this.#mayWriteAhead(sql) && command.next === null) writeAhead(command, this.native);
       command.on('fields', (fields: readonly { readonly name: string }[] | undefined) => {
         if (!fields) return;
         open = { columns: fields.map(({ name }) => name), rows: [], count: 0 };
@@ -88,6 +105,7 @@ export class Mysql2Wire implements MysqlWire {
         results.push({ columns: undefined, rows: [], rowCount: affectedRows, warningCount: warningStatus });
       });
       const end = (error?: Error): void => {
+        this.#hasAnswered = true;
         this.#waiting.delete(end);
         resolve({ results, error });
       };
@@ -109,8 +127,32 @@ export class Mysql2Wire implements MysqlWire {
     this.native.destroy();
   }
 
+  /** Not before the handshake is over, nor what takes more than one packet, or is numbered across the commands. */
+  #mayWriteAhead(sql: string): boolean {
+    return this.#hasAnswered && sql.length <= MAX_AHEAD && !this.native.config.compress;
+  }
+
   #lose(error: Error): void {
     this.lost ??= error;
     for (const end of this.#waiting) end(this.lost);
   }
+}
+
+/**
+ * mysql2 writes a command once the one before it is answered, and the server would wait for that. This one is written at once,
+ * and is read in its turn.
+ */
+function writeAhead(command: Mysql2Command, connection: Mysql2Connection): void {
+  const writePacket = (packet: Mysql2Outgoing): void => {
+    packet.writeHeader(0);
+    connection.write(packet.buffer);
+  };
+  const reading = command.start(
+    undefined,
+    Object.create(connection, { writePacket: { value: writePacket } }),
+  );
+  command.start = () => {
+    connection._bumpSequenceId(1);
+    return reading;
+  };
 }
