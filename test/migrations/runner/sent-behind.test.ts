@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createPool } from 'mysql2/promise';
 import type { MigrationFailedError, MigrationInterruptedError } from '../../../src/migrations/index.js';
 import type { FaultProxy } from '../../harness/fault-proxy.js';
 import type { MysqlDatabase } from '../../harness/mysql-database.js';
@@ -182,3 +183,25 @@ describe.each(['mysql2', 'mariadb'] as const)(
     });
   },
 );
+
+describe('a small file of MariaDB on a compressed connection of mysql2, whose packets are numbered across commands', () => {
+  const engine = useMariadb('mysql2');
+  const files = useWorkspace(engine);
+
+  test('is not written before its turn', async () => {
+    const pool = createPool({
+      uri: engine.url,
+      multipleStatements: true,
+      compress: true,
+      connectionLimit: 1,
+    });
+    try {
+      for (const n of [1, 2, 3, 4, 5])
+        files.write({ [`V${n}__a.sql`]: `CREATE TABLE a${n} (n INT);\nINSERT INTO a${n} VALUES (${n});` });
+      expect((await files.migrator({ pool }).up()).applied).toHaveLength(5);
+    } finally {
+      await pool.end();
+    }
+    expect(await engine.query('SELECT n FROM a5')).toEqual([{ n: 5 }]);
+  });
+});
