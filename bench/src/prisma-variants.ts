@@ -1,7 +1,7 @@
 import type * as Holdfast from 'holdfast';
 import type * as HoldfastPrisma from 'holdfast/prisma';
 import type { PrismaClient } from './generated/client.js';
-import { type Connect, type OpenVariant, openVariant } from './open-variant.js';
+import { type Connect, openVariant, type OpenVariant, type RunInTransaction } from './open-variant.js';
 import { openPool } from './raw-variants.js';
 import { type PrismaModels, prismaWork } from './workload.js';
 
@@ -23,6 +23,44 @@ async function openClient(connect: Connect): Promise<{ prisma: PrismaClient; clo
 export async function openPrismaTransaction(connect: Connect): Promise<OpenVariant> {
   const { prisma, close } = await openClient(connect);
   return openVariant<PrismaModels>(prismaWork, (work) => prisma.$transaction((tx) => work(tx)), close);
+}
+
+/**
+ * No way to write a service, but the least that a transaction around Prisma's calls can cost: each client has one connection,
+ * so that BEGIN and COMMIT meet it with nothing that carries a transaction to the calls.
+ */
+export async function openPrismaByHand(connect: Connect): Promise<OpenVariant> {
+  const { PrismaPg } = await import('@prisma/adapter-pg');
+  const { PrismaClient: Client } = await import('./generated/client.js');
+  const slots = await Promise.all(
+    Array.from({ length: connect.poolSize }, async () => {
+      const pool = await openPool({ ...connect, poolSize: 1 });
+      return { pool, prisma: new Client({ adapter: new PrismaPg(pool) }) };
+    }),
+  );
+  const free = [...slots];
+  const waiting: (() => void)[] = [];
+  const byHand: RunInTransaction<PrismaModels> = async (work) => {
+    while (free.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    const { pool, prisma } = free.pop()!;
+    try {
+      await pool.query('BEGIN');
+      await work(prisma);
+      await pool.query('COMMIT');
+    } catch (error) {
+      await pool.query('ROLLBACK');
+      throw error;
+    } finally {
+      free.push({ pool, prisma });
+      waiting.shift()?.();
+    }
+  };
+  return openVariant(prismaWork, byHand, async () => {
+    for (const { pool, prisma } of slots) {
+      await prisma.$disconnect();
+      await pool.end();
+    }
+  });
 }
 
 export async function openPrismaOurs(connect: Connect, library: string): Promise<OpenVariant> {

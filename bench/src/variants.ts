@@ -1,5 +1,10 @@
 import { type Connect, inAsyncLocalStorage, type OpenVariant } from './open-variant.js';
-import { openPrismaNestjsCls, openPrismaOurs, openPrismaTransaction } from './prisma-variants.js';
+import {
+  openPrismaByHand,
+  openPrismaNestjsCls,
+  openPrismaOurs,
+  openPrismaTransaction,
+} from './prisma-variants.js';
 import { openRawByHand, openRawOurs } from './raw-variants.js';
 import {
   openDataSourceTransaction,
@@ -119,6 +124,11 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     title: 'Prisma $transaction, once more',
     comparison: 'prisma',
     open: openPrismaTransaction,
+  },
+  'prisma-by-hand': {
+    title: 'BEGIN and COMMIT by hand, a client for each connection',
+    comparison: 'prisma',
+    open: openPrismaByHand,
   },
   'prisma-nestjs-cls': { title: 'nestjs-cls + Prisma', comparison: 'prisma', open: openPrismaNestjsCls },
   ...holdfast('prisma', { title: 'holdfast, Prisma', open: openPrismaOurs }),

@@ -4,21 +4,25 @@ import type { StatementTraits } from '../sql/traits.js';
 import { NameList } from './name-list.js';
 
 /** Schemas of the server's own, whose tables have such engines too. */
-const OWN_SCHEMAS = new Set(['mysql', 'information_schema', 'performance_schema', 'sys']);
+const OWN_SCHEMAS = ['mysql', 'information_schema', 'performance_schema', 'sys'];
 const IS_UNPROTECTED = "NOT IN (SELECT engine FROM information_schema.engines WHERE transactions = 'YES')";
 /** `of_default`: whether a CREATE TABLE that names no engine would make such a table. */
 const SCHEMAS = `
   SELECT schema_name AS name, schema_name = DATABASE() AS is_current, @@default_storage_engine ${IS_UNPROTECTED} AS of_default
     FROM information_schema.schemata`;
-// Of one schema, by its name: for any other condition the server opens all the tables that it has.
-const TABLES = `
+
+// Of one schema where that is enough, by its name: for any other condition the server opens all the tables that it has.
+type InSchema = (column: string) => string;
+const inOne: InSchema = (column) => `${column} = ?`;
+const inAny: InSchema = (column) => `${column} NOT IN ('${OWN_SCHEMAS.join("', '")}')`;
+const tables = (isIn: InSchema): string => `
   SELECT table_name AS name FROM information_schema.tables
-   WHERE table_schema = ? AND table_type = 'BASE TABLE' AND engine ${IS_UNPROTECTED}`;
+   WHERE ${isIn('table_schema')} AND table_type = 'BASE TABLE' AND engine ${IS_UNPROTECTED}`;
 /** By what a statement may write to a table that it does not name. */
-const WAYS = `
-  SELECT table_name AS name, view_definition AS definition FROM information_schema.views WHERE table_schema = ?
-  UNION ALL SELECT event_object_table, action_statement FROM information_schema.triggers WHERE event_object_schema = ?
-  UNION ALL SELECT routine_name, routine_definition FROM information_schema.routines WHERE routine_schema = ?`;
+const ways = (isIn: InSchema): string => `
+  SELECT table_name AS name, view_definition AS definition FROM information_schema.views WHERE ${isIn('table_schema')}
+  UNION ALL SELECT event_object_table, action_statement FROM information_schema.triggers WHERE ${isIn('event_object_schema')}
+  UNION ALL SELECT routine_name, routine_definition FROM information_schema.routines WHERE ${isIn('routine_schema')}`;
 
 /** The server forgets its warnings at the next statement that reads a table, a derived one too. */
 const CLEARS_WARNINGS = 'DO (SELECT 1 FROM (SELECT 1) AS t)';
@@ -30,16 +34,23 @@ const OPAQUE = /^(?:CALL|EXECUTE|PREPARE|BEGIN|IF|CASE|LOOP|WHILE|REPEAT|FOR|DEC
 /** Runs, or is, a statement that may be put together by others: it may name anything. */
 const PUT_TOGETHER = /\b(?:EXECUTE|PREPARE)\b/i;
 
-interface Schema {
+interface Named {
   readonly name: string;
+}
+
+interface Schema extends Named {
   readonly is_current: number | string | null;
   readonly of_default: number | string;
 }
 
-interface Way {
-  readonly name: string;
+interface Way extends Named {
   /** Empty or null where the user may not see it. */
   readonly definition: string | null;
+}
+
+interface Found {
+  readonly names: readonly string[];
+  readonly elsewhere: readonly string[];
 }
 
 interface Known {
@@ -122,39 +133,49 @@ export class UnprotectedTables {
     const all = await this.#session.query<Schema>(SCHEMAS);
     for (const { name, is_current: isCurrent } of all)
       if (Number(isCurrent) === 1) this.#reached.add(name.toLowerCase());
-    let elsewhere = all.map(({ name }) => name).filter((name) => !OWN_SCHEMAS.has(name.toLowerCase()));
-    const tables: string[] = [];
-    const ways = new Map<string, readonly Way[] | undefined>();
-    for (;;) {
-      const next = elsewhere.find((name) => this.#isAnyReached || this.#reached.has(name.toLowerCase()));
-      if (next === undefined) break;
-      elsewhere = elsewhere.filter((name) => name !== next);
-      const found = await this.#session.query<{ name: string }>(TABLES, [next]);
-      tables.push(...found.map(({ name }) => name));
-      // Where they lead to matters only while there is somewhere else.
-      ways.set(next, elsewhere.length > 0 ? await this.#waysFrom(next) : undefined);
-      this.#follow(ways.get(next) ?? [], new NameList(elsewhere));
-    }
-    const names = [...tables];
-    if (tables.length > 0)
-      for (const [schema, known] of ways)
-        names.push(...(known ?? (await this.#waysFrom(schema))).map(({ name }) => name));
+    const others = all.map(({ name }) => name).filter((name) => !OWN_SCHEMAS.includes(name.toLowerCase()));
+    const { names, elsewhere } = (await this.#lookFrom(others)) ?? (await this.#lookEverywhere());
     // A table that is being changed just now is skipped with a warning, which a statement without a table would be blamed for.
     this.#session.defer({ text: CLEARS_WARNINGS });
-    return {
-      names: new NameList(names),
-      byDefault: all.some(({ of_default: ofDefault }) => Number(ofDefault) === 1),
-      elsewhere: new NameList(elsewhere),
-    };
+    const byDefault = all.some(({ of_default: ofDefault }) => Number(ofDefault) === 1);
+    return { names: new NameList(names), elsewhere: new NameList(elsewhere), byDefault };
+  }
+
+  /** Looks into those of the schemas that statements come to. Undefined where that may be any. */
+  async #lookFrom(schemas: readonly string[]): Promise<Found | undefined> {
+    let elsewhere = schemas;
+    const found: string[] = [];
+    const waysOf = new Map<string, readonly Way[] | undefined>();
+    while (!this.#isAnyReached) {
+      const next = elsewhere.find((name) => this.#reached.has(name.toLowerCase()));
+      if (next === undefined) {
+        if (found.length > 0)
+          for (const [schema, known] of waysOf)
+            found.push(...namesOf(known ?? (await this.#waysFrom(schema))));
+        return { names: found, elsewhere };
+      }
+      elsewhere = elsewhere.filter((name) => name !== next);
+      found.push(...namesOf(await this.#session.query<Named>(tables(inOne), [next])));
+      // Where they lead to matters only while there is somewhere else.
+      waysOf.set(next, elsewhere.length > 0 ? await this.#waysFrom(next) : undefined);
+      this.#follow(waysOf.get(next) ?? [], new NameList(elsewhere));
+    }
+    return undefined;
+  }
+
+  async #lookEverywhere(): Promise<Found> {
+    const found = await this.#session.query<Named>(tables(inAny));
+    const around = found.length === 0 ? [] : await this.#session.query<Way>(ways(inAny));
+    return { names: namesOf([...found, ...around]), elsewhere: [] };
   }
 
   #waysFrom(schema: string): Promise<Way[]> {
-    return this.#session.query<Way>(WAYS, [schema, schema, schema]);
+    return this.#session.query<Way>(ways(inOne), [schema, schema, schema]);
   }
 
   /** Notes the schemas that the ways lead to. */
-  #follow(ways: readonly Way[], elsewhere: NameList): void {
-    for (const { definition } of ways) {
+  #follow(around: readonly Way[], elsewhere: NameList): void {
+    for (const { definition } of around) {
       if (!definition || PUT_TOGETHER.test(definition)) this.#isAnyReached = true;
       else for (const name of elsewhere.foundIn(definition)) this.#reached.add(name);
     }
@@ -163,6 +184,10 @@ export class UnprotectedTables {
 
 function mayHaveSome({ names, byDefault }: Known): boolean {
   return byDefault || !names.isEmpty;
+}
+
+function namesOf(rows: readonly Named[]): string[] {
+  return rows.map(({ name }) => name);
 }
 
 function isPutTogether(text: string, command: string): boolean {
