@@ -132,6 +132,7 @@ async function defer(run: ScriptRun, { alone, inTransaction }: TogetherPlan): Pr
     const isWritten = each === alone[0] && journal?.ahead.has(profile.script) === true;
     if (isWritten) await run.assertHeld('with what is next');
     else await writeStarted(run, { ...each, announce });
+    run.unprotected.pass(each.statement, each.traits);
     session.defer({ text: each.statement.text, statement: each.statement });
   }
   beginWithNext(session);

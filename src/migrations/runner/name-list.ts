@@ -1,4 +1,15 @@
 const WORD = /[\p{L}\p{N}_$]+/gu;
+const QUOTES = /[`"']/g;
+/** What begins a comment that the server runs: the number goes on into the word behind it. */
+const RUN_COMMENT = /\/\*M?!\d*/g;
+
+/**
+ * As names are compared: without case and accents, for the server knows some by other ones. In upper case, which is no
+ * question of what stands beside a letter, as it is for a sigma in lower case.
+ */
+function folded(text: string): string {
+  return text.normalize('NFD').replace(/\p{M}/gu, '').toUpperCase();
+}
 
 /**
  * Names that are looked for in the text of statements, in whatever case: what a string or a comment holds is found, too, so
@@ -9,11 +20,17 @@ export class NameList {
   /** Those that are no single word. */
   readonly #others: readonly string[];
 
-  constructor(names: readonly string[]) {
-    const all = names.map((name) => name.toLowerCase());
-    const isWord = (name: string): boolean => name.replace(WORD, '') === '';
-    this.#words = new Set(all.filter(isWord));
-    this.#others = all.filter((name) => !isWord(name));
+  constructor(names: Iterable<string>) {
+    const words: string[] = [];
+    const others: string[] = [];
+    for (const name of names) (name.replace(WORD, '') === '' ? words : others).push(NameList.keyOf(name));
+    this.#words = new Set(words);
+    this.#others = others;
+  }
+
+  /** What {@link foundIn} calls a name. Quotes are doubled where the name is written, and left out here. */
+  static keyOf(name: string): string {
+    return folded(name).replace(QUOTES, '');
   }
 
   get isEmpty(): boolean {
@@ -24,15 +41,17 @@ export class NameList {
     return this.#find(text).next().done !== true;
   }
 
-  /** In lower case. */
+  /** By their keys. */
   foundIn(text: string): Set<string> {
     return new Set(this.#find(text));
   }
 
   *#find(text: string): Generator<string, void> {
     if (this.isEmpty) return;
-    const lower = text.toLowerCase();
-    for (const [word] of lower.matchAll(WORD)) if (this.#words.has(word)) yield word;
-    for (const name of this.#others) if (lower.includes(name)) yield name;
+    const plain = folded(text).replace(RUN_COMMENT, ' ');
+    for (const [word] of plain.matchAll(WORD)) if (this.#words.has(word)) yield word;
+    if (this.#others.length === 0) return;
+    const unquoted = plain.replace(QUOTES, '');
+    for (const name of this.#others) if (unquoted.includes(name)) yield name;
   }
 }

@@ -17,7 +17,7 @@ const inOne: InSchema = (column) => `${column} = ?`;
 const inAny: InSchema = (column) => `${column} NOT IN ('${OWN_SCHEMAS.join("', '")}')`;
 const tables = (isIn: InSchema): string => `
   SELECT table_name AS name FROM information_schema.tables
-   WHERE ${isIn('table_schema')} AND table_type = 'BASE TABLE' AND engine ${IS_UNPROTECTED}`;
+   WHERE ${isIn('table_schema')} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND engine ${IS_UNPROTECTED}`;
 /** By what a statement may write to a table that it does not name. */
 const ways = (isIn: InSchema): string => `
   SELECT table_name AS name, view_definition AS definition FROM information_schema.views WHERE ${isIn('table_schema')}
@@ -48,6 +48,13 @@ interface Way extends Named {
   readonly definition: string | null;
 }
 
+/** What a schema has. */
+interface Looked {
+  readonly tables: readonly Named[];
+  /** Absent where they were not asked for. */
+  readonly ways: readonly Way[] | undefined;
+}
+
 interface Found {
   readonly names: readonly string[];
   readonly elsewhere: readonly string[];
@@ -66,26 +73,31 @@ interface Known {
  * The tables of engines without transactions (MyISAM, Aria, MEMORY), which keep what was written to them whatever becomes
  * of the transaction. They are asked for once in a run, and again where a statement may have made one.
  *
- * Of a server with many schemas only those are looked into that the statements can come to: the session's own, those that a
- * statement names, and those that a view, a trigger or a routine of these names.
+ * Of a server with many schemas only those are looked into that the statements can come to: the session's own, and those that
+ * a statement names. Where a view, a trigger or a routine of these leads to another one, all are: what the user may not see of
+ * that one may lead anywhere.
  */
 export class UnprotectedTables {
   readonly #session: MigrationSession;
-  /** The schemas that statements came to so far, in lower case. */
+  /** The keys of the schemas that statements came to so far. */
   readonly #reached: Set<string>;
   /** Whether one came by that may have come to any. */
   #isAnyReached = false;
+  #schemas: readonly Schema[] | undefined;
+  readonly #looked = new Map<string, Looked>();
   #known: Known | undefined;
 
   /** `home` is the schema that each file begins in. */
   constructor(session: MigrationSession, home: string | null) {
     this.#session = session;
-    this.#reached = new Set(home === null ? [] : [home.toLowerCase()]);
+    this.#reached = new Set(home === null ? [] : [NameList.keyOf(home)]);
   }
 
   /** After what may have made one unseen: a migration in code. */
   forget(): void {
     this.#known = undefined;
+    this.#schemas = undefined;
+    this.#looked.clear();
   }
 
   /** Takes a statement that is about to be sent by itself: what it may have made is asked for after it. */
@@ -130,37 +142,37 @@ export class UnprotectedTables {
   }
 
   async #ask(): Promise<Known> {
-    const all = await this.#session.query<Schema>(SCHEMAS);
+    const all = (this.#schemas ??= await this.#session.query<Schema>(SCHEMAS));
     for (const { name, is_current: isCurrent } of all)
-      if (Number(isCurrent) === 1) this.#reached.add(name.toLowerCase());
-    const others = all.map(({ name }) => name).filter((name) => !OWN_SCHEMAS.includes(name.toLowerCase()));
-    const { names, elsewhere } = (await this.#lookFrom(others)) ?? (await this.#lookEverywhere());
+      if (Number(isCurrent) === 1) this.#reached.add(NameList.keyOf(name));
+    const others = namesOf(all).filter((name) => !OWN_SCHEMAS.includes(name.toLowerCase()));
+    const { names, elsewhere } = (await this.#lookWhereReached(others)) ?? (await this.#lookEverywhere());
     // A table that is being changed just now is skipped with a warning, which a statement without a table would be blamed for.
     this.#session.defer({ text: CLEARS_WARNINGS });
     const byDefault = all.some(({ of_default: ofDefault }) => Number(ofDefault) === 1);
     return { names: new NameList(names), elsewhere: new NameList(elsewhere), byDefault };
   }
 
-  /** Looks into those of the schemas that statements come to. Undefined where that may be any. */
-  async #lookFrom(schemas: readonly string[]): Promise<Found | undefined> {
-    let elsewhere = schemas;
-    const found: string[] = [];
-    const waysOf = new Map<string, readonly Way[] | undefined>();
-    while (!this.#isAnyReached) {
-      const next = elsewhere.find((name) => this.#reached.has(name.toLowerCase()));
-      if (next === undefined) {
-        if (found.length > 0)
-          for (const [schema, known] of waysOf)
-            found.push(...namesOf(known ?? (await this.#waysFrom(schema))));
-        return { names: found, elsewhere };
-      }
-      elsewhere = elsewhere.filter((name) => name !== next);
-      found.push(...namesOf(await this.#session.query<Named>(tables(inOne), [next])));
+  /** Undefined where statements may come to any schema. */
+  async #lookWhereReached(schemas: readonly string[]): Promise<Found | undefined> {
+    if (this.#isAnyReached) return undefined;
+    const isReached = (name: string): boolean => this.#reached.has(NameList.keyOf(name));
+    const elsewhere = schemas.filter((name) => !isReached(name));
+    const leadsAway = waysLeadTo(elsewhere);
+    for (const schema of schemas.filter(isReached)) {
+      if (this.#looked.has(schema)) continue;
+      const found = await this.#session.query<Named>(tables(inOne), [schema]);
       // Where they lead to matters only while there is somewhere else.
-      waysOf.set(next, elsewhere.length > 0 ? await this.#waysFrom(next) : undefined);
-      this.#follow(waysOf.get(next) ?? [], new NameList(elsewhere));
+      const around = elsewhere.length > 0 ? await this.#waysFrom(schema) : undefined;
+      this.#isAnyReached ||= leadsAway(around ?? []);
+      this.#looked.set(schema, { tables: found, ways: around });
     }
-    return undefined;
+    if (this.#isAnyReached) return undefined;
+    const names = [...this.#looked.values()].flatMap((each) => namesOf(each.tables));
+    if (names.length > 0)
+      for (const [schema, { ways: known }] of this.#looked)
+        names.push(...namesOf(known ?? (await this.#waysFrom(schema))));
+    return { names, elsewhere };
   }
 
   async #lookEverywhere(): Promise<Found> {
@@ -172,14 +184,13 @@ export class UnprotectedTables {
   #waysFrom(schema: string): Promise<Way[]> {
     return this.#session.query<Way>(ways(inOne), [schema, schema, schema]);
   }
+}
 
-  /** Notes the schemas that the ways lead to. */
-  #follow(around: readonly Way[], elsewhere: NameList): void {
-    for (const { definition } of around) {
-      if (!definition || PUT_TOGETHER.test(definition)) this.#isAnyReached = true;
-      else for (const name of elsewhere.foundIn(definition)) this.#reached.add(name);
-    }
-  }
+/** Whether ways may lead to one of the schemas. */
+function waysLeadTo(schemas: readonly string[]): (around: readonly Way[]) => boolean {
+  const names = new NameList(schemas);
+  return (around) =>
+    around.some(({ definition }) => !definition || PUT_TOGETHER.test(definition) || names.areIn(definition));
 }
 
 function mayHaveSome({ names, byDefault }: Known): boolean {

@@ -15,6 +15,7 @@ describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches,
   const engine = useMariadb(driver);
   const files = useWorkspace(engine);
   const program = useChildProgram();
+  const elsewhere = useMysqlDatabase([]);
 
   const fails = (url = engine.url): Promise<MigrationFailedError> => failureOf(files.migrator({ url }).up());
 
@@ -170,6 +171,28 @@ describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches,
     expect(await rowsOf(engine)).toEqual([1, 2, 3]);
   });
 
+  test.each([
+    ['by a file that only makes it', 'CREATE TABLE m (id INT) ENGINE=MyISAM;'],
+    ['by a file that makes it like another', 'CREATE TABLE m LIKE OTHER.m;'],
+    ['by a file that keeps its versions', 'CREATE TABLE m (id INT) ENGINE=MyISAM WITH SYSTEM VERSIONING;'],
+  ])('is known to a later file of the run where it is made %s', async (_, ddl) => {
+    await elsewhere.query('CREATE TABLE IF NOT EXISTS m (id INT) ENGINE=MyISAM');
+    files.write({
+      'V1__a.sql': 'CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);',
+      'V2__m.sql': ddl.replace('OTHER', databaseOf(elsewhere.url)),
+      'V3__z.sql': 'CREATE TABLE z (n INT);\nINSERT INTO m (id) VALUES (1);\nINSERT INTO m (id) VALUES (2);',
+    });
+    const proxy = await engine.db.proxy();
+    proxy.arm(/(?:^|\n)INSERT INTO m \(id\) VALUES \(2\)/, { action: 'cut-after' }, { times: 1 });
+    expect(await fails(proxy.url(engine.url))).toMatchObject({ effect: 'unknown' });
+    while ((await rowsOf(engine)).length < 2) await sleep(5);
+    const { message } = await fails();
+    expect(message).toContain('was sent by an earlier run, and its answer never came');
+    await engine.query(/(UPDATE .*?);/.exec(message)![1]!);
+    await files.migrator().up();
+    expect(await rowsOf(engine)).toEqual([1, 2]);
+  });
+
   test('is asked for once in a run where there is none', async () => {
     for (const n of [1, 2, 3])
       files.write({
@@ -248,6 +271,22 @@ describe.each(['mysql2', 'mariadb'] as const)('a table that no ROLLBACK reaches,
       await engine.query(/(UPDATE .*?);/.exec(message)![1]!);
       await files.migrator().up();
       expect(await rows()).toEqual([1, 2]);
+    });
+
+    test('is asked for once, however often its schema is named', async () => {
+      await third.query('CREATE TABLE IF NOT EXISTS i (id INT)');
+      await other.query('DROP TABLE m');
+      await other.query('CREATE TABLE m (id INT)');
+      const writes = [1, 2, 3].map(
+        (n) => `INSERT INTO OTHER.m VALUES (${n});\nINSERT INTO THIRD.i VALUES (${n});`,
+      );
+      files.write({
+        'V1__a.sql': of(`CREATE TABLE a (n INT);\n${writes.join('\n')}\nCREATE TABLE b (n INT);`),
+      });
+      const proxy = await engine.db.proxy();
+      await files.migrator({ url: proxy.url(engine.url) }).up();
+      const asked = proxy.texts.filter((text) => text.includes("table_type IN ('BASE TABLE'"));
+      expect(asked).toHaveLength(3);
     });
 
     test('is not looked for where nothing leads there, however many tables it has', async () => {
