@@ -124,65 +124,58 @@ describe.each(['mysql2', 'mariadb'] as const)(
   },
 );
 
-describe.each(['mysql2', 'mariadb'] as const)(
-  'a small file of MariaDB whose first row was written with the COMMIT before it, and that was never sent, by %s',
-  (driver) => {
-    const engine = useMariadb(driver);
-    const files = useWorkspace(engine);
-    const program = useChildProgram();
-    const table = (name: string): string => `CREATE TABLE ${name} (n INT);\nINSERT INTO ${name} VALUES (1);`;
+describe('a small file of MariaDB whose first row was written with the COMMIT before it, and that was never sent', () => {
+  const engine = useMariadb('mysql2');
+  const files = useWorkspace(engine);
+  const program = useChildProgram();
+  const table = (name: string): string => `CREATE TABLE ${name} (n INT);\nINSERT INTO ${name} VALUES (1);`;
 
-    test.each([
-      ['is applied', {}, ['V5__e.sql', 'V6__f.sql']],
-      [
-        'may be edited',
-        { 'V5__e.sql': 'ALTER TABLE c ADD COLUMN m INT;\nCREATE TABLE e (n INT);' },
-        ['V5__e.sql', 'V6__f.sql'],
-      ],
-      [
-        'may become one transaction',
-        { 'V5__e.sql': 'INSERT INTO c VALUES (5);' },
-        ['V5__e.sql', 'V6__f.sql'],
-      ],
-      ['may go away', { 'V5__e.sql': null }, ['V6__f.sql']],
-    ] as const)('counts as not begun: it %s', async (_, change, then) => {
-      await prepareGate(files, { third: table('c'), table });
-      files.write({
-        'V4__d.sql': 'CREATE TABLE d (n INT);\nINSERT INTO gate VALUES (1);',
-        'V6__f.sql': table('f'),
-      });
-      const holder = await (engine.db as MysqlDatabase).connection();
-      await holder.beginTransaction();
-      await holder.query('INSERT INTO gate VALUES (1)');
-      const proxy = await engine.db.proxy();
-      const child = program.up({
-        url: proxy.url(engine.url),
-        driver,
-        directories: ['.'],
-        cwd: files.folder,
-      });
-      const atGate =
-        "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%INSERT INTO gate%' AND id <> CONNECTION_ID() AND command = 'Query'";
-      // V4 is sent behind V3, and V5 once V3 is answered, which is late.
-      while (!proxy.texts.some((text) => /(?:^|\n)CREATE TABLE b /.test(text))) await sleep(5);
-      proxy.delay({ toClientMs: 300 });
-      while ((await engine.query(atGate)).length === 0) await sleep(5);
-      child.kill();
-      await child.ended;
-      await holder.rollback();
-      const journal = 'SELECT script FROM holdfast_migration_journal';
-      while ((await engine.query(`${journal} WHERE script = 'V5__e.sql'`)).length === 0) await sleep(5);
-      files.write(change);
-      const { entries, pending } = await files.migrator().status();
-      expect(entries.map(({ state }) => state)).not.toContain('FAILED');
-      expect(pending).toEqual(then);
-      expect((await files.migrator().validate()).problems).toEqual([]);
-      expect((await files.migrator().up()).applied.map(({ script }) => script)).toEqual(then);
-      expect(await engine.query(journal)).toEqual([]);
-      expect(notesOf(files.events)).toEqual([]);
+  test.each([
+    ['is applied', {}, ['V5__e.sql', 'V6__f.sql']],
+    [
+      'may be edited',
+      { 'V5__e.sql': 'ALTER TABLE c ADD COLUMN m INT;\nCREATE TABLE e (n INT);' },
+      ['V5__e.sql', 'V6__f.sql'],
+    ],
+    ['may become one transaction', { 'V5__e.sql': 'INSERT INTO c VALUES (5);' }, ['V5__e.sql', 'V6__f.sql']],
+    ['may go away', { 'V5__e.sql': null }, ['V6__f.sql']],
+  ] as const)('counts as not begun: it %s', async (_, change, then) => {
+    await prepareGate(files, { third: table('c'), table });
+    files.write({
+      'V4__d.sql': 'CREATE TABLE d (n INT);\nINSERT INTO gate VALUES (1);',
+      'V6__f.sql': table('f'),
     });
-  },
-);
+    const holder = await (engine.db as MysqlDatabase).connection();
+    await holder.beginTransaction();
+    await holder.query('INSERT INTO gate VALUES (1)');
+    const proxy = await engine.db.proxy();
+    const child = program.up({
+      url: proxy.url(engine.url),
+      driver: engine.driver,
+      directories: ['.'],
+      cwd: files.folder,
+    });
+    const atGate =
+      "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%INSERT INTO gate%' AND id <> CONNECTION_ID() AND command = 'Query'";
+    // V4 is sent behind V3, and V5 once V3 is answered, which is late.
+    while (!proxy.texts.some((text) => /(?:^|\n)CREATE TABLE b /.test(text))) await sleep(5);
+    proxy.delay({ toClientMs: 200 });
+    while ((await engine.query(atGate)).length === 0) await sleep(5);
+    child.kill();
+    await child.ended;
+    await holder.rollback();
+    const journal = 'SELECT script FROM holdfast_migration_journal';
+    while ((await engine.query(`${journal} WHERE script = 'V5__e.sql'`)).length === 0) await sleep(5);
+    files.write(change);
+    const { entries, pending } = await files.migrator().status();
+    expect(entries.map(({ state }) => state)).not.toContain('FAILED');
+    expect(pending).toEqual(then);
+    expect((await files.migrator().validate()).problems).toEqual([]);
+    expect((await files.migrator().up()).applied.map(({ script }) => script)).toEqual(then);
+    expect(await engine.query(journal)).toEqual([]);
+    expect(notesOf(files.events)).toEqual([]);
+  });
+});
 
 describe('a small file of MariaDB on a compressed connection of mysql2, whose packets are numbered across commands', () => {
   const engine = useMariadb('mysql2');
