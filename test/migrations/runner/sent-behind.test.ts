@@ -182,6 +182,8 @@ describe('a small file of MariaDB on a compressed connection of mysql2, whose pa
   const files = useWorkspace(engine);
 
   test('is not written before its turn', async () => {
+    // mysql2 itself counts packets otherwise than the server does, where a compressed answer has several results.
+    const said = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     const pool = createPool({
       uri: engine.url,
       multipleStatements: true,
@@ -194,6 +196,7 @@ describe('a small file of MariaDB on a compressed connection of mysql2, whose pa
       expect((await files.migrator({ pool }).up()).applied).toHaveLength(5);
     } finally {
       await pool.end();
+      said.mockRestore();
     }
     expect(await engine.query('SELECT n FROM a5')).toEqual([{ n: 5 }]);
   });
