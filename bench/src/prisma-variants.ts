@@ -2,7 +2,7 @@ import type * as Holdfast from 'holdfast';
 import type * as HoldfastPrisma from 'holdfast/prisma';
 import type { PrismaClient } from './generated/client.js';
 import { type Connect, openVariant, type OpenVariant, type RunInTransaction } from './open-variant.js';
-import { openPool } from './raw-variants.js';
+import { byHand, openPool } from './raw-variants.js';
 import { type PrismaModels, prismaWork } from './workload.js';
 
 /** Prisma gives up on a connection after two seconds by default; a benchmark waits its turn. */
@@ -40,22 +40,17 @@ export async function openPrismaByHand(connect: Connect): Promise<OpenVariant> {
   );
   const free = [...slots];
   const waiting: (() => void)[] = [];
-  const byHand: RunInTransaction<PrismaModels> = async (work) => {
+  const onSlot: RunInTransaction<PrismaModels> = async (work) => {
     while (free.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
     const { pool, prisma } = free.pop()!;
     try {
-      await pool.query('BEGIN');
-      await work(prisma);
-      await pool.query('COMMIT');
-    } catch (error) {
-      await pool.query('ROLLBACK');
-      throw error;
+      await byHand(pool, () => work(prisma));
     } finally {
       free.push({ pool, prisma });
       waiting.shift()?.();
     }
   };
-  return openVariant(prismaWork, byHand, async () => {
+  return openVariant(prismaWork, onSlot, async () => {
     for (const { pool, prisma } of slots) {
       await prisma.$disconnect();
       await pool.end();

@@ -7,22 +7,32 @@ export async function openPool({ url, poolSize }: Connect) {
   return new Pool({ connectionString: url, max: poolSize, idleTimeoutMillis: 0 });
 }
 
+/** `connection` is a client, or a pool of one. */
+export async function byHand(
+  connection: { query(text: string): Promise<unknown> },
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await connection.query('BEGIN');
+    await work();
+    await connection.query('COMMIT');
+  } catch (error) {
+    await connection.query('ROLLBACK');
+    throw error;
+  }
+}
+
 export async function openRawByHand(connect: Connect): Promise<OpenVariant> {
   const pool = await openPool(connect);
-  const byHand: RunInTransaction<Queryable> = async (work) => {
+  const onClient: RunInTransaction<Queryable> = async (work) => {
     const client = await pool.connect();
     try {
-      await client.query('BEGIN');
-      await work(client);
-      await client.query('COMMIT');
-    } catch (error) {
-      await client.query('ROLLBACK');
-      throw error;
+      await byHand(client, () => work(client));
     } finally {
       client.release();
     }
   };
-  return openVariant(rawWork, byHand, () => pool.end());
+  return openVariant(rawWork, onClient, () => pool.end());
 }
 
 export async function openRawOurs(connect: Connect, library: string): Promise<OpenVariant> {

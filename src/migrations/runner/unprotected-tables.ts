@@ -114,7 +114,7 @@ export class UnprotectedTables {
     const known = this.#known;
     if (known === undefined || mayHaveSome(known)) return false;
     return !statements.some(
-      ({ text }) => namesEngine(text) || (text.includes('.') && known.elsewhere.areIn(text)),
+      ({ text }) => namesEngine(text) || (hasQualifiedName(text) && known.elsewhere.areIn(text)),
     );
   }
 
@@ -135,7 +135,7 @@ export class UnprotectedTables {
   #reach({ text }: Statement, { command }: StatementTraits, { elsewhere }: Known): boolean {
     if (elsewhere.isEmpty) return false;
     if (isPutTogether(text, command)) return (this.#isAnyReached = true);
-    if (command !== 'USE' && !text.includes('.')) return false;
+    if (command !== 'USE' && !hasQualifiedName(text)) return false;
     const found = elsewhere.foundIn(text);
     for (const name of found) this.#reached.add(name);
     return found.size > 0;
@@ -203,6 +203,11 @@ function namesOf(rows: readonly Named[]): string[] {
 
 function isPutTogether(text: string, command: string): boolean {
   return (OPAQUE.test(command) || command.startsWith('CREATE')) && PUT_TOGETHER.test(text);
+}
+
+/** Or anything else with a dot. */
+function hasQualifiedName(text: string): boolean {
+  return text.includes('.');
 }
 
 function namesEngine(text: string): boolean {
