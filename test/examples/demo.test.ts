@@ -24,9 +24,10 @@ function start(args: readonly string[], env?: Record<string, string>): NodeProce
 test('the demo keeps every promise, shows what happens by hand, and ends by itself', async () => {
   const process = start([demo]);
 
-  expect(await process.ended).toBe(0);
-
+  const code = await process.ended;
+  // First, for what it prints says which act was not as promised.
   expect(process.output).toContain('6 acts, every promise kept.');
+  expect(code).toBe(0);
   for (const line of [
     /the client saw\s+201 Created, question 2\s+201 Created, question 2\n/,
     /the client saw\s+404 Draft 99 does not exist\s+404 Draft 99 does not exist\n.*\n\s+ada's points\s+10\s+15\n/,
