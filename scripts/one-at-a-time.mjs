@@ -31,6 +31,7 @@ function isHeld(lock) {
     process.kill(Number(readFileSync(lock, 'utf8')), 0);
     return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    // Given back in between: a lock that is there by now is somebody's.
+    return error.code === 'ENOENT' || error.code === 'EPERM';
   }
 }
