@@ -130,6 +130,11 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
     comparison: 'prisma',
     open: openPrismaByHand,
   },
+  'prisma-by-hand-in-als': {
+    title: 'the same, in an AsyncLocalStorage',
+    comparison: 'prisma',
+    open: (connect) => inAsyncLocalStorage(openPrismaByHand(connect)),
+  },
   'prisma-nestjs-cls': { title: 'nestjs-cls + Prisma', comparison: 'prisma', open: openPrismaNestjsCls },
   ...holdfast('prisma', { title: 'holdfast, Prisma', open: openPrismaOurs }),
 

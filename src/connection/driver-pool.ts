@@ -12,6 +12,7 @@ import {
 } from './driver-lease.js';
 import { AcquireTimeoutError, type LeaseReclaimedError, PoolEndedError } from './errors.js';
 import { discardLease } from './discard-lease.js';
+import { type DriverSession, type Granted, GrantedLease, type Line } from './granted-lease.js';
 import type { ManualTransactions } from './hand-written.js';
 import {
   LeaseBook,
@@ -28,23 +29,14 @@ import type {
   TransactionHolder,
   TransactionLease,
 } from './managed-pool.js';
-import type { Session, SettledOutcome } from './session.js';
+import type { SettledOutcome } from './session.js';
 import { tellServing } from './registry.js';
 import { ReplacedMethods } from './replaced-methods.js';
 import { type RunningTransaction, runningTransactions } from './running-transactions.js';
 import type { SharedTransaction } from './shared-transaction.js';
 import { currentSharing } from './sharing.js';
 import { TestLoan } from './test-loan.js';
-import { type WaitedPool, waitGraph } from './wait-graph.js';
-
-/** A {@link Session} that listens to its connection until its lease ends. */
-export interface DriverSession extends Session {
-  /** Whether a statement runs that ends by itself: a stream waits for its reader. */
-  readonly isRunning: boolean;
-  /** Why a connection that still works is closed all the same when its transaction ends. */
-  readonly distrusted?: Error | undefined;
-  detach(): void;
-}
+import { waitGraph } from './wait-graph.js';
 
 /** What a driver's pool answers to a request: a connection, or why there is none. */
 export type Answer<C> = (error: Error | undefined, connection?: C, giveBack?: GiveBack) => void;
@@ -53,11 +45,6 @@ export type Answer<C> = (error: Error | undefined, connection?: C, giveBack?: Gi
 export interface Lent<C extends object> {
   readonly connection: C;
   readonly lease: DriverLease<C>;
-}
-
-/** A connection that a transaction holds. */
-interface Opened<C extends object> extends Lent<C> {
-  readonly session: DriverSession;
 }
 
 export interface DriverPoolOptions {
@@ -69,7 +56,7 @@ export interface DriverPoolOptions {
 }
 
 /** The leases of a driver's pool: what is the same whichever driver it is of. */
-export abstract class DriverPool<C extends object> implements ManagedPool, WaitedPool {
+export abstract class DriverPool<C extends object> implements ManagedPool, Line<C> {
   abstract readonly dialect: Dialect;
   abstract readonly native: object;
   abstract readonly ended: boolean;
@@ -99,8 +86,8 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   abstract transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object;
   abstract settle(transactionId: string): Promise<SettledOutcome>;
 
-  /** Asks the driver's own pool. */
-  protected abstract ask(answer: Answer<C>): void;
+  /** Asks the driver's own pool. `waits`: of a transaction that may follow another's COMMIT, whether it still waits. */
+  protected abstract ask(answer: Answer<C>, waits: (() => boolean) | undefined): void;
   /** `onRest` is to be called when no statement runs on the connection any more. */
   protected abstract openSession(connection: C, onRest: () => void): DriverSession;
   /** Whether the server said last that the connection is in a transaction. */
@@ -142,6 +129,10 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     this.#name = name;
     this.#source = source;
     tellServing(this);
+  }
+
+  lendsBehindCommit(_connection: C): boolean {
+    return false;
   }
 
   isFilledBy(connections: number): boolean {
@@ -187,14 +178,16 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     }
     return this.#borrowFor(holder).then(
       (lent) =>
-        this.isInTransaction(lent.connection) ? this.#another(lent, holder) : this.#grant(lent, holder),
+        this.isInTransaction(lent.connection)
+          ? this.#another(lent, holder)
+          : new GrantedLease(this, lent, holder),
       (error: unknown) => {
         throw this.#explain(error, holder);
       },
     );
   }
 
-  #borrowFor({ frame, name }: TransactionHolder): Promise<Opened<C>> {
+  #borrowFor({ frame, name }: TransactionHolder): Promise<Granted<C>> {
     return this.borrow(this.request('transaction', frame, name), ({ connection, lease }) => ({
       connection,
       lease,
@@ -203,7 +196,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   }
 
   /** Borrows until a connection comes that its last holder left clean. */
-  async #another(first: Opened<C>, holder: TransactionHolder): Promise<TransactionLease> {
+  async #another(first: Granted<C>, holder: TransactionHolder): Promise<TransactionLease> {
     let lent = first;
     try {
       for (let tries = this.counts().max; this.isInTransaction(lent.connection); tries--) {
@@ -214,23 +207,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
     } catch (error) {
       throw this.#explain(error, holder);
     }
-    return this.#grant(lent, holder);
-  }
-
-  #grant({ session, lease }: Opened<C>, { name, frame }: TransactionHolder): TransactionLease {
-    session.lease = lease;
-    lease.session = session;
-    const holder = { name, frame, pool: this, isBusy: () => session.isRunning };
-    waitGraph.granted(holder);
-    return {
-      info: lease,
-      session,
-      end: (destroyBecause) => {
-        waitGraph.returned(holder);
-        session.detach();
-        lease.release(destroyBecause ?? session.distrusted);
-      },
-    };
+    return new GrantedLease(this, lent, holder);
   }
 
   unwrap(): void {
@@ -316,7 +293,9 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
       tell(undefined, { connection, lease: new DriverLease(request, loan, this.#shared) });
     };
     // A connection that is opened here outlives this call; its socket must not keep this call's context.
-    runInFrame(undefined, () => this.ask(answer));
+    runInFrame(undefined, () =>
+      this.ask(answer, stopWaiting && mayFollow(request) ? () => asker !== undefined : undefined),
+    );
   }
 
   /** Notes a request that waits; the returned function says that it does no longer. */
@@ -387,4 +366,12 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Waite
   #timeout(holder: string | undefined, why: string, cause?: unknown): AcquireTimeoutError {
     return acquireTimeout(this, { holder, why, cause });
   }
+}
+
+/**
+ * Whether a request may wait for a connection behind the COMMIT of another transaction. Not inside a third one: COMMIT may wait
+ * for that one's locks, where a constraint is deferred, and that one waits for this.
+ */
+function mayFollow({ kind, frame }: DriverRequest): boolean {
+  return kind === 'transaction' && frame?.parent === undefined;
 }

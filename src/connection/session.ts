@@ -22,6 +22,12 @@ export type CommitAnswer =
 /** What the server says of a transaction whose COMMIT got no answer. */
 export type SettledOutcome = 'committed' | 'aborted' | 'unknown';
 
+/** A transaction that waits for the connection that another one commits on. */
+export interface NextInLine {
+  /** Hands it the connection, while COMMIT is on its way. */
+  lend(): void;
+}
+
 /** One physical connection while a transaction holds it, in the verbs that a transaction needs. */
 export interface Session {
   /** The server's identifier of the connection (`pg_stat_activity.pid`), where the driver knows it. */
@@ -39,7 +45,11 @@ export interface Session {
   status(): SessionStatus;
   /** Runs one control statement by itself. */
   control(text: string): Promise<void>;
-  commit(): Promise<CommitAnswer>;
+  /**
+   * Sends COMMIT, and then `next`, where somebody is: what the next in line sends travels in the same flight. From then on the
+   * connection is theirs: this session learns its own answer, and has no other say.
+   */
+  commit(next?: NextInLine): Promise<CommitAnswer>;
   /**
    * Asks the server to cancel what runs on this connection, over a connection of its own. Resolves once the request
    * has arrived, or was given up. Never rejects.

@@ -2,11 +2,12 @@ import type { Clock } from '../../../core/index.js';
 import {
   type CommitAnswer,
   lostError,
+  type NextInLine,
   type Session,
   type SessionStatus,
   type TransactionLoan,
 } from '../../session.js';
-import { writeAtOnce } from './one-write.js';
+import { writeAhead, writeAtOnce } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery, PgQueryResult } from './pg-types.js';
 import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transaction-id.js';
@@ -18,6 +19,8 @@ const CANCEL_CONNECT_MS = 2000;
 export interface PgSessionOptions {
   readonly pool: PgPool;
   readonly clock: Clock;
+  /** The sessions whose COMMIT is on its way, on connections that were lent on behind it. Default: none ever is. */
+  readonly committing?: Map<PgClient, PgSession>;
   /** Called when no statement runs on the connection any more. */
   readonly onRest: () => void;
 }
@@ -28,7 +31,20 @@ export class PgSession implements Session {
   lease?: TransactionLoan;
   readonly #pool: PgPool;
   readonly #clock: Clock;
+  readonly #committing: Map<PgClient, PgSession>;
   readonly #onRest: () => void;
+  /** Whose COMMIT was on its way when this session began. */
+  readonly #ahead: PgSession | undefined;
+  /** Whether the connection was lent on behind COMMIT: from then on it says nothing of this session. */
+  #passedOn = false;
+  /** The end of such a COMMIT, until it is there. */
+  #unanswered: Promise<void> | undefined;
+  /** Whether the server has answered it. */
+  #isSettled = false;
+  /** Ends the wait for it. */
+  #giveUp: ((reason: Error) => void) | undefined;
+  /** Whether anything was sent. */
+  #used = false;
   /** Whether something was sent that COMMIT may have to keep. */
   #mayHaveWritten = false;
   #transactionId: string | null | undefined;
@@ -37,10 +53,12 @@ export class PgSession implements Session {
   #lost: Error | undefined;
   #distrusted: Error | undefined;
 
-  constructor(client: PgClient, { pool, clock, onRest }: PgSessionOptions) {
+  constructor(client: PgClient, { pool, clock, committing = new Map(), onRest }: PgSessionOptions) {
     this.client = client;
     this.#pool = pool;
     this.#clock = clock;
+    this.#committing = committing;
+    this.#ahead = committing.get(client);
     this.#onRest = onRest;
     // Without a listener a session that the server terminates while idle ends the process.
     client.on('error', this.#onError);
@@ -75,7 +93,19 @@ export class PgSession implements Session {
     return this.status() === 'busy' && !this.#streaming && !this.#lost;
   }
 
+  get behind(): Promise<unknown> | undefined {
+    return this.#ahead ? this.#ahead.#unanswered : undefined;
+  }
+
+  /** Whether the connection was lost before the server came to anything of this session. */
+  get #neverRan(): boolean {
+    const ahead = this.#ahead;
+    return this.#lost !== undefined && ahead !== undefined && !ahead.#isSettled;
+  }
+
   status(): SessionStatus {
+    // A COMMIT leaves it idle, whatever its answer.
+    if (this.#passedOn || (this.behind && !this.#used)) return 'idle';
     if (!this.client.readyForQuery) return 'busy';
     switch (this.client.getTransactionStatus?.()) {
       case 'I':
@@ -98,7 +128,9 @@ export class PgSession implements Session {
     // The id is learnt on the way, so that COMMIT need not ask for it: its answer could be lost with COMMIT's.
     const statements = written === 'yes' ? [...prefix, ASSIGN_TRANSACTION_ID] : prefix;
     attachPrefix(query, { statements, receive: this.#receiveTransactionId });
-    return this.#send(query);
+    const answer = this.#send(query);
+    if (this.behind) writeAhead(query, this.client);
+    return answer;
   }
 
   /** Runs a driver object that brings its own protocol (a cursor, a stream, COPY) and waits until the connection is free. */
@@ -107,6 +139,7 @@ export class PgSession implements Session {
     for (const text of prefix) await this.control(text);
     if (this.#lost) throw lostError(this, 'pid');
     this.#streaming = true;
+    this.#used = true;
     try {
       this.client.query(submittable);
       await this.#ready();
@@ -119,7 +152,7 @@ export class PgSession implements Session {
     await this.#send(new this.#Query(text));
   }
 
-  commit(): Promise<CommitAnswer> {
+  commit(next?: NextInLine): Promise<CommitAnswer> {
     if (this.#lost) return Promise.resolve({ kind: 'rolled back', error: lostError(this, 'pid') });
     const query = new this.#Query('COMMIT');
     if (this.#mayHaveWritten && this.#transactionId === undefined) {
@@ -127,7 +160,34 @@ export class PgSession implements Session {
       const receive = this.#receiveTransactionId;
       attachPrefix(query, { statements: [READ_TRANSACTION_ID], receive, flush: true });
     }
-    return this.#send(query).then(
+    if (!next || !this.client.readyForQuery) return this.#answerTo(query);
+    const { stream } = this.client.connection;
+    stream.cork?.();
+    // By then the next in line has sent what it waited to send.
+    process.nextTick(() => stream.uncork?.());
+    const answer = this.#answerTo(query);
+    // Unless COMMIT still waits to be sent, behind something that the application has put in between.
+    return isSent(this.client) ? this.#passOn(answer, next) : answer;
+  }
+
+  #passOn(answer: Promise<CommitAnswer>, next: NextInLine): Promise<CommitAnswer> {
+    this.#passedOn = true;
+    this.#unanswered = answer.then(({ kind }) => {
+      this.#unanswered = undefined;
+      this.#giveUp = undefined;
+      this.#isSettled = kind !== 'unknown';
+      if (this.#committing.get(this.client) === this) this.#committing.delete(this.client);
+    });
+    this.#committing.set(this.client, this);
+    next.lend();
+    return new Promise((resolve) => {
+      this.#giveUp = (error) => resolve({ kind: 'unknown', error, transactionId: this.#transactionId });
+      void answer.then(resolve);
+    });
+  }
+
+  #answerTo(commit: PgQuery): Promise<CommitAnswer> {
+    return this.#send(commit).then(
       (result) =>
         (result as { command?: string }).command === 'COMMIT'
           ? { kind: 'committed' }
@@ -145,6 +205,8 @@ export class PgSession implements Session {
   async cancel(): Promise<void> {
     const { processID, secretKey, host, port } = this.client;
     if (!processID || this.#lost || this.status() !== 'busy') return;
+    // It would meet the COMMIT in front of what is to be cancelled.
+    if (this.behind) return;
     // CancelRequest goes over a connection of its own and needs no login, so it works while the server is full.
     const { connection } = new this.#Client(this.#pool.options);
     let isOnItsWay = false;
@@ -172,7 +234,11 @@ export class PgSession implements Session {
 
   abandon(reason: Error): void {
     this.#lost ??= reason;
-    this.client.connection.stream.destroy();
+    // Somebody else has the connection by now, or still waits for their COMMIT.
+    if (this.#giveUp) return this.#giveUp(reason);
+    const close = (): void => this.client.connection.stream.destroy();
+    if (this.behind) void this.behind.then(close);
+    else close();
   }
 
   /** Has the connection closed when its transaction ends. */
@@ -215,13 +281,14 @@ export class PgSession implements Session {
 
   #send(query: PgQuery): Promise<unknown> {
     if (this.#lost) return Promise.reject(lostError(this, 'pid'));
+    this.#used = true;
     return new Promise((resolve, reject) => {
       let failed = false;
       const answered: PgQuery['callback'] = (error, result) => {
         if (endsTransaction(query)) this.#endedByStatement = true;
         if (error) {
           failed = true;
-          void this.#afterError(error).then(reject);
+          void this.#afterError(error).then((told) => reject(this.#neverRan ? lostError(this, 'pid') : told));
         } else if (!failed) {
           // pg calls once more, without an error, when the connection is ready after a value that it could not send.
           resolve(result);
@@ -265,6 +332,11 @@ export class PgSession implements Session {
       connection.on('end', done);
     });
   }
+}
+
+/** Whether the last query of a client that was ready is on its way, and nothing waits behind it. */
+function isSent({ readyForQuery, _queryQueue }: PgClient): boolean {
+  return !readyForQuery && _queryQueue?.length === 0;
 }
 
 /** An ErrorResponse of a server that goes on; FATAL and PANIC end the session, so nothing is known of what ran. */

@@ -1,0 +1,400 @@
+import Cursor from 'pg-cursor';
+import type { Pool } from 'pg';
+import {
+  afterCompletion,
+  CommitFailedError,
+  CommitOutcomeUnknownError,
+  ConnectionLostError,
+  managePool,
+  type ManagedPool,
+  runInTransaction,
+  TransactionTimeoutError,
+  unmanagePool,
+} from 'holdfast';
+import { expectNoOpenTransactions } from 'holdfast/testing';
+import { failureOf, labelsIn, until } from '../conformance/observing.js';
+import { LeaseLog } from '../connection/lease-log.js';
+import { useDatabase } from '../harness/database.js';
+import type { FaultProxy } from '../harness/fault-proxy.js';
+import { defaultSchema } from '../harness/schema.js';
+
+/**
+ * A transaction that waits in line has its first statement written behind the COMMIT of the one that gives it its connection.
+ * Here each pool has one connection, so that whoever waits is next.
+ */
+const GATE = 4711;
+const db = useDatabase({
+  schema: `${defaultSchema}
+    CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_advisory_xact_lock_shared(${GATE}); RETURN NEW; END $$;
+    CREATE CONSTRAINT TRIGGER entry_gate AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (NEW.label LIKE 'slow%') EXECUTE FUNCTION wait_at_gate();
+  `,
+});
+let proxy: FaultProxy;
+let pool: Pool;
+let managed: ManagedPool | undefined;
+let told: string[];
+
+/** In place of the one before. */
+const poolOf = (options: object = {}): Pool => {
+  if (managed) unmanagePool(managed);
+  pool = db.pool({ connectionString: proxy.url(db.url), max: 1, ...options });
+  managed = managePool(pool);
+  return pool;
+};
+
+beforeEach(async () => {
+  await db.truncate();
+  proxy = await db.proxy();
+  await poolOf().query('SELECT 1');
+  proxy.forget();
+  told = [];
+});
+
+const write = (label: string, on: Pool = pool): Promise<unknown> =>
+  on.query('INSERT INTO entry (label) VALUES ($1)', [label]);
+const insert = (label: string, options: object = {}): Promise<unknown> =>
+  runInTransaction(
+    () => {
+      afterCompletion((outcome) => void told.push(`${label} ${outcome}`));
+      return write(label);
+    },
+    { name: label, ...options },
+  );
+/** As long as it is closed, COMMIT of an entry that is called slow waits at the server. */
+async function closeGate(): Promise<() => Promise<void>> {
+  const keeper = await db.client();
+  await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
+  return async () => void (await keeper.query('SELECT pg_advisory_unlock($1)', [GATE]));
+}
+const waitsAtGate = (): Promise<void> =>
+  until('COMMIT at the gate', async () => {
+    const [row] = await db.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND objid = ${GATE} AND NOT granted`,
+    );
+    return row!.n === 1;
+  });
+/** How many of these have reached the server, or wait in front of it. */
+const seen = (text: RegExp): number => proxy.texts.filter((each) => text.test(each)).length;
+
+async function expectUsable(on: Pool = pool): Promise<void> {
+  await write('usable', on);
+  expect((await on.query('SELECT pg_current_xact_id_if_assigned() AS id')).rows).toEqual([{ id: null }]);
+  expectNoOpenTransactions();
+  expect([on.totalCount, on.idleCount, on.waitingCount]).toEqual([1, 1, 0]);
+}
+
+test('the first statement of the next in line travels with COMMIT', async () => {
+  await Promise.all([insert('one'), insert('two'), insert('three')]);
+
+  const each = ['BEGIN', 'SELECT pg_current_xact_id()', 'INSERT INTO entry (label) VALUES ($1)', 'COMMIT'];
+  expect(proxy.texts).toEqual([...each, ...each, ...each]);
+  expect(proxy.flights).toBe(4);
+  expect(await labelsIn(db)).toEqual(['one', 'two', 'three']);
+  expect(told).toEqual(['one committed', 'two committed', 'three committed']);
+  await expectUsable();
+});
+
+test('where nobody waits, COMMIT goes alone', async () => {
+  await insert('one');
+  await insert('two');
+  expect(proxy.flights).toBe(4);
+});
+
+test('a COMMIT that is refused is told to its own transaction, and the one behind it goes on', async () => {
+  const refused = runInTransaction(
+    async () => {
+      afterCompletion((outcome) => void told.push(`orphan ${outcome}`));
+      await write('orphan');
+      await pool.query('INSERT INTO child (id, parent_id) VALUES (1, 1)');
+    },
+    { name: 'orphan' },
+  );
+  const behind = insert('behind');
+
+  expect(await failureOf(refused)).toMatchObject({ code: '23503' });
+  await behind;
+  expect(proxy.flights).toBe(4);
+  expect(await labelsIn(db)).toEqual(['behind']);
+  expect(told).toEqual(['orphan rolled back', 'behind committed']);
+  await expectUsable();
+});
+
+test.each([
+  ['cut-after', 'committed'],
+  ['cut-before', 'rolled back'],
+] as const)('a connection that is lost at COMMIT (%s) is told to both', async (action, outcome) => {
+  proxy.once(/^COMMIT$/, { action });
+  const ahead = insert('ahead').then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const behind = insert('behind');
+
+  const lost = await failureOf(behind);
+  expect(lost).toBeInstanceOf(ConnectionLostError);
+  expect(lost).toMatchObject({ retryable: true });
+  expect(await ahead).toEqual(outcome === 'committed' ? undefined : expect.any(CommitFailedError));
+  expect(told.toSorted()).toEqual([`ahead ${outcome}`, 'behind rolled back']);
+  expect(await labelsIn(db)).toEqual(outcome === 'committed' ? ['ahead'] : []);
+  await expectUsable();
+});
+
+test('with retry, the one behind a lost connection runs again', async () => {
+  proxy.once(/^COMMIT$/, { action: 'cut-after' });
+  await Promise.all([
+    insert('ahead'),
+    insert('behind', {
+      retry: { attempts: 2, backoffMs: 1, on: (error: unknown) => error instanceof ConnectionLostError },
+    }),
+  ]);
+  expect(await labelsIn(db)).toEqual(['ahead', 'behind']);
+});
+
+test('a timeout behind a COMMIT that takes long cancels nothing of it', async () => {
+  const open = await closeGate();
+  const ahead = insert('slow');
+  const behind = insert('behind', { timeoutMs: 300 });
+  await waitsAtGate();
+
+  expect(await failureOf(behind)).toBeInstanceOf(TransactionTimeoutError);
+  await waitsAtGate();
+  await open();
+  await ahead;
+  expect(told.toSorted()).toEqual(['behind rolled back', 'slow committed']);
+  await until('the connection is back', () => pool.idleCount === pool.totalCount);
+  expect(await labelsIn(db)).toEqual(['slow']);
+  await write('usable');
+  expectNoOpenTransactions();
+});
+
+test('a timeout of the COMMIT itself costs the one behind it nothing', async () => {
+  const open = await closeGate();
+  const ahead = insert('slow', { timeoutMs: 300 });
+  const behind = insert('behind');
+  await waitsAtGate();
+
+  // The server says that it is in progress, still.
+  expect(await failureOf(ahead)).toBeInstanceOf(CommitOutcomeUnknownError);
+  expect(told).toEqual(['slow unknown']);
+  await open();
+  await behind;
+  expect(told).toEqual(['slow unknown', 'behind committed']);
+  expect(await labelsIn(db)).toEqual(['slow', 'behind']);
+  await expectUsable();
+});
+
+test('nobody is passed over: a query that waits longer has its turn first, when COMMIT is answered', async () => {
+  const commit = proxy.once(/^COMMIT$/, { action: 'hold' });
+  const ahead = insert('ahead');
+  const query = pool.query('SELECT 2');
+  const behind = insert('behind');
+  await commit.fired;
+  expect(seen(/SELECT 2|^BEGIN/)).toBe(1);
+  commit.release();
+  await Promise.all([ahead, query, behind]);
+  expect(proxy.texts.filter((text) => /SELECT 2|COMMIT|BEGIN/.test(text))).toEqual([
+    'BEGIN',
+    'COMMIT',
+    'SELECT 2',
+    'BEGIN',
+    'COMMIT',
+  ]);
+});
+
+test('one that a transaction waits for is never put behind a COMMIT: that may wait for the same transaction', async () => {
+  const two = poolOf({ max: 2 });
+  const open = await closeGate();
+  let begin = (): void => undefined;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const slow = runInTransaction(async () => {
+    await write('slow', two);
+    await begun;
+  });
+  const outer = runInTransaction(async () => {
+    await write('outer', two);
+    const inner = runInTransaction(() => write('inner', two), { propagation: 'REQUIRES_NEW' });
+    await until('it waits in line', () => two.waitingCount === 1);
+    begin();
+    await waitsAtGate();
+    expect(seen(/^BEGIN$/)).toBe(2);
+    await open();
+    await inner;
+  });
+  await Promise.all([slow, outer]);
+  expect((await labelsIn(db)).toSorted()).toEqual(['inner', 'outer', 'slow']);
+});
+
+test('one that gave up waiting is not lent anything', async () => {
+  let end = (): void => undefined;
+  const ahead = runInTransaction(async () => {
+    await write('ahead');
+    await new Promise<void>((resolve) => (end = resolve));
+  });
+  await until('it holds the connection', () => seen(/^INSERT/) === 1);
+  expect(await failureOf(insert('gave up', { timeoutMs: 20 }))).toBeInstanceOf(TransactionTimeoutError);
+  const behind = insert('behind');
+  end();
+  await Promise.all([ahead, behind]);
+  expect(await labelsIn(db)).toEqual(['ahead', 'behind']);
+  await expectUsable();
+});
+
+test('a connection is closed after maxUses, and when it has lived long enough, as ever', async () => {
+  const used = poolOf({ maxUses: 2 });
+  const before = proxy.connectionCounts.accepted;
+  const into = (label: string): Promise<unknown> => runInTransaction(() => write(label, used));
+  await Promise.all(['1', '2', '3', '4', '5', '6'].map(into));
+  expect(proxy.connectionCounts.accepted - before).toBe(3);
+
+  const old = poolOf();
+  await old.query('SELECT 1');
+  const [expired] = (old as unknown as { _clients: object[] })._clients;
+  (old as unknown as { _expired: WeakSet<object> })._expired.add(expired!);
+  await Promise.all(['7', '8'].map((label) => runInTransaction(() => write(label, old))));
+  expect(proxy.connectionCounts.accepted - before).toBe(3 + 2);
+  expect((await labelsIn(db)).length).toBe(8);
+});
+
+test('a pool that ends meanwhile ends when both have their answers', async () => {
+  const own = poolOf();
+  const commit = proxy.once(/^COMMIT$/, { action: 'hold' });
+  const ahead = runInTransaction(() => write('ahead', own));
+  const behind = runInTransaction(() => write('behind', own));
+  await commit.fired;
+  const ended = own.end();
+  commit.release();
+  await Promise.all([ahead, behind, ended]);
+  expect(await labelsIn(db)).toEqual(['ahead', 'behind']);
+});
+
+test('one that takes the connection and asks nothing does not take COMMIT with it', async () => {
+  const own = poolOf();
+  const commit = proxy.once(/^COMMIT$/, { action: 'hold' });
+  const ahead = runInTransaction(() => write('ahead', own));
+  const behind = runInTransaction(async () => {
+    const client = await own.connect();
+    client.release();
+  });
+  await commit.fired;
+  await behind;
+  const ended = own.end();
+  commit.release();
+  await Promise.all([ahead, ended]);
+  expect(await labelsIn(db)).toEqual(['ahead']);
+});
+
+const circular: { self?: object } = {};
+circular.self = circular;
+
+test.each<[string, (on: Pool) => Promise<unknown>, unknown]>([
+  [
+    'a text of two statements',
+    (on) =>
+      on
+        .query('SELECT 1 AS n; SELECT 2 AS n')
+        .then((all) => (all as unknown as { rows: object[] }[])[1]!.rows),
+    [{ n: 2 }],
+  ],
+  [
+    'a named statement',
+    (on) => on.query({ name: 'three', text: 'SELECT 3 AS n' }).then(({ rows }) => rows as unknown),
+    [{ n: 3 }],
+  ],
+  [
+    'an object as a value',
+    (on) => on.query("SELECT $1::json -> 'a' AS n", [{ a: 4 }]).then(({ rows }) => rows as unknown),
+    [{ n: 4 }],
+  ],
+  [
+    'a date, bytes, null and an array',
+    (on) =>
+      on
+        .query('SELECT $1::date AS d, $2::bytea AS b, $3::int AS n, $4::int[] AS a', [
+          new Date(0),
+          Buffer.from('x'),
+          null,
+          [1, 2],
+        ])
+        .then(({ rows }) => rows as unknown),
+    [expect.objectContaining({ b: Buffer.from('x'), n: null, a: [1, 2] })],
+  ],
+  [
+    'a cursor',
+    async (on) => {
+      const client = await on.connect();
+      const cursor = client.query(new Cursor<{ n: number }>('SELECT generate_series(1, 3) AS n'));
+      const rows = [...(await cursor.read(2)), ...(await cursor.read(2))];
+      await cursor.close();
+      client.release();
+      return rows;
+    },
+    [{ n: 1 }, { n: 2 }, { n: 3 }],
+  ],
+  [
+    'what the server refuses',
+    (on) => on.query('SELECT 1/0').catch(({ code }: { code: string }) => code),
+    '22012',
+  ],
+  [
+    'a value that cannot be sent',
+    (on) => on.query('SELECT $1::json', [circular]).catch(({ name }: Error) => name),
+    'TypeError',
+  ],
+])('%s is what the next in line begins with', async (_, first, expected) => {
+  const commit = proxy.once(/^COMMIT$/, { action: 'hold' });
+  const ahead = insert('ahead');
+  let answered: unknown;
+  const behind = runInTransaction(async () => {
+    answered = await first(pool);
+    await write('behind');
+  }).then(
+    () => 'committed',
+    () => 'rolled back',
+  );
+  await commit.fired;
+  commit.release();
+  await ahead;
+  const outcome = await behind;
+  expect(answered).toEqual(expected);
+  expect(await labelsIn(db)).toEqual(outcome === 'committed' ? ['ahead', 'behind'] : ['ahead']);
+  expect(outcome).toBe(expected === '22012' ? 'rolled back' : 'committed');
+  await expectUsable();
+});
+
+test('with pipeline: true, and with a query_timeout, which would drop a statement from its queue', async () => {
+  for (const options of [{ pipeline: true }, { query_timeout: 60_000 }]) {
+    const own = poolOf(options);
+    await Promise.all(['one', 'two', 'three'].map((label) => runInTransaction(() => write(label, own))));
+  }
+  expect(await labelsIn(db)).toEqual(['one', 'two', 'three', 'one', 'two', 'three']);
+});
+
+test('what the application does when a connection is lent comes before the statements of its holder', async () => {
+  const own = poolOf();
+  own.on('acquire', (client) => void client.query('SET application_name = lent'));
+  proxy.forget();
+  await Promise.all(['one', 'two'].map((label) => runInTransaction(() => write(label, own))));
+  const order = proxy.texts.filter((text) => /^(?:SET|BEGIN|COMMIT)/.test(text));
+  expect(order).toEqual([
+    'SET application_name = lent',
+    'BEGIN',
+    'COMMIT',
+    'SET application_name = lent',
+    'BEGIN',
+    'COMMIT',
+  ]);
+});
+
+test('observers hear of the end of one lease before the begin of the next, and of nothing twice', async () => {
+  const own = poolOf();
+  const log = new LeaseLog(managed!);
+  await Promise.all(['one', 'two'].map((label) => runInTransaction(() => write(label, own))));
+  log.stop();
+  expect(log.numbered).toEqual(['wait', 'acquired #1', 'returned #1', 'acquired #2', 'returned #2']);
+  expect(log.events.map(({ end }) => end).filter(Boolean)).toEqual([
+    { inTransaction: false },
+    { inTransaction: false },
+  ]);
+});
