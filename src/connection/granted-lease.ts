@@ -9,8 +9,6 @@ export interface DriverSession extends Session {
   readonly isRunning: boolean;
   /** Why a connection that still works is closed all the same when its transaction ends. */
   readonly distrusted?: Error | undefined;
-  /** Settles with the COMMIT of whoever had the connection before, while that is on its way. Never rejects. */
-  readonly behind?: Promise<unknown> | undefined;
   detach(): void;
 }
 

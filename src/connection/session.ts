@@ -36,6 +36,8 @@ export interface Session {
   lease?: TransactionLoan;
   /** Set once the connection is lost or can no longer be trusted; such a connection is destroyed. */
   readonly lost: Error | undefined;
+  /** Settles with the COMMIT of another transaction, where what is sent waits for that at the server. Never rejects. */
+  readonly behind?: Promise<unknown> | undefined;
   /** Whether a cursor, a stream or COPY holds the connection: it ends when its reader lets it. */
   readonly streaming: boolean;
   /** Whether a statement ended the transaction by itself, even if it began another one. */

@@ -11,7 +11,7 @@ import type { SharedTransaction, SharingOptions } from '../../shared-transaction
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
 import { leaseClient, refuseQuery } from './pg-lease.js';
 import { HandOver } from './hand-over.js';
-import { PgSession } from './pg-session.js';
+import { type PassedCommit, PgSession } from './pg-session.js';
 import { openPgBeside } from './pg-side-connection.js';
 import { PgSharedTransaction } from './pg-shared-transaction.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
@@ -27,7 +27,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
   readonly #connect: PgPool['connect'];
   readonly #query: PgPool['query'];
   /** Connections that were lent on behind a COMMIT that is on its way. */
-  readonly #committing = new Map<PgClient, PgSession>();
+  readonly #committing = new Map<PgClient, PassedCommit>();
   /** True while pg-pool's own `query()` asks for its connection: it releases by itself and needs no lease object. */
   #selfReleasing = false;
 

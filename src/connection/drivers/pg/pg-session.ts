@@ -19,10 +19,19 @@ const CANCEL_CONNECT_MS = 2000;
 export interface PgSessionOptions {
   readonly pool: PgPool;
   readonly clock: Clock;
-  /** The sessions whose COMMIT is on its way, on connections that were lent on behind it. Default: none ever is. */
-  readonly committing?: Map<PgClient, PgSession>;
+  /** Of the connections that were lent on behind a COMMIT which is on its way, that COMMIT. Default: none ever is. */
+  readonly committing?: Map<PgClient, PassedCommit>;
   /** Called when no statement runs on the connection any more. */
   readonly onRest: () => void;
+}
+
+/** A COMMIT behind which the connection was lent on. */
+export interface PassedCommit {
+  /** Settles with its answer. Never rejects. */
+  readonly end: Promise<void>;
+  hasEnded: boolean;
+  /** Whether it was the server that ended it. */
+  isAnswered: boolean;
 }
 
 /** A `pg` client while a transaction holds it. */
@@ -31,17 +40,13 @@ export class PgSession implements Session {
   lease?: TransactionLoan;
   readonly #pool: PgPool;
   readonly #clock: Clock;
-  readonly #committing: Map<PgClient, PgSession>;
+  readonly #committing: Map<PgClient, PassedCommit>;
   readonly #onRest: () => void;
-  /** Whose COMMIT was on its way when this session began. */
-  readonly #ahead: PgSession | undefined;
+  /** The COMMIT of another session that was on its way when this one began. */
+  readonly #ahead: PassedCommit | undefined;
   /** Whether the connection was lent on behind COMMIT: from then on it says nothing of this session. */
   #passedOn = false;
-  /** The end of such a COMMIT, until it is there. */
-  #unanswered: Promise<void> | undefined;
-  /** Whether the server has answered it. */
-  #isSettled = false;
-  /** Ends the wait for it. */
+  /** Ends the wait for its answer. */
   #giveUp: ((reason: Error) => void) | undefined;
   /** Whether anything was sent. */
   #used = false;
@@ -94,13 +99,12 @@ export class PgSession implements Session {
   }
 
   get behind(): Promise<unknown> | undefined {
-    return this.#ahead ? this.#ahead.#unanswered : undefined;
+    return this.#ahead?.hasEnded === false ? this.#ahead.end : undefined;
   }
 
   /** Whether the connection was lost before the server came to anything of this session. */
   get #neverRan(): boolean {
-    const ahead = this.#ahead;
-    return this.#lost !== undefined && ahead !== undefined && !ahead.#isSettled;
+    return this.#lost !== undefined && this.#ahead?.isAnswered === false;
   }
 
   status(): SessionStatus {
@@ -172,13 +176,14 @@ export class PgSession implements Session {
 
   #passOn(answer: Promise<CommitAnswer>, next: NextInLine): Promise<CommitAnswer> {
     this.#passedOn = true;
-    this.#unanswered = answer.then(({ kind }) => {
-      this.#unanswered = undefined;
+    const end = answer.then(({ kind }) => {
       this.#giveUp = undefined;
-      this.#isSettled = kind !== 'unknown';
-      if (this.#committing.get(this.client) === this) this.#committing.delete(this.client);
+      if (this.#committing.get(this.client) === commit) this.#committing.delete(this.client);
+      commit.hasEnded = true;
+      commit.isAnswered = kind !== 'unknown';
     });
-    this.#committing.set(this.client, this);
+    const commit: PassedCommit = { end, hasEnded: false, isAnswered: false };
+    this.#committing.set(this.client, commit);
     next.lend();
     return new Promise((resolve) => {
       this.#giveUp = (error) => resolve({ kind: 'unknown', error, transactionId: this.#transactionId });
@@ -281,6 +286,9 @@ export class PgSession implements Session {
 
   #send(query: PgQuery): Promise<unknown> {
     if (this.#lost) return Promise.reject(lostError(this, 'pid'));
+    // A listener of the pool's `acquire` has asked for something, which goes first; pg warns of a third that waits.
+    const { behind } = this;
+    if (behind && this.client._queryQueue?.length) return behind.then(() => this.#send(query));
     this.#used = true;
     return new Promise((resolve, reject) => {
       let failed = false;
