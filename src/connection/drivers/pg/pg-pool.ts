@@ -99,7 +99,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
     const pool = this.#pool;
     const { maxUses = Infinity } = pool.options;
     // Only where pg-pool would lend it on at once: a connection that it closed, or that nobody had, could lose its COMMIT.
-    if (pool.ending || pool.idleCount > 0 || client._ending || client._queryable === false) return false;
+    if (pool.ending || client._ending || client._queryable === false) return false;
     if ((client._poolUseCount ?? 0) + 1 >= maxUses || pool._expired?.has(client)) return false;
     return pool._pendingQueue?.[0]?.[IN_LINE]?.() === true;
   }

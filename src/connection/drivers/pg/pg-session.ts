@@ -239,11 +239,9 @@ export class PgSession implements Session {
 
   abandon(reason: Error): void {
     this.#lost ??= reason;
-    // Somebody else has the connection by now, or still waits for their COMMIT.
-    if (this.#giveUp) return this.#giveUp(reason);
-    const close = (): void => this.client.connection.stream.destroy();
-    if (this.behind) void this.behind.then(close);
-    else close();
+    // Somebody else has the connection by now.
+    if (this.#giveUp) this.#giveUp(reason);
+    else this.client.connection.stream.destroy();
   }
 
   /** Has the connection closed when its transaction ends. */
