@@ -12,7 +12,6 @@ import {
 } from './driver-lease.js';
 import { AcquireTimeoutError, type LeaseReclaimedError, PoolEndedError } from './errors.js';
 import { discardLease } from './discard-lease.js';
-import { type DriverSession, type Granted, GrantedLease, type Line } from './granted-lease.js';
 import type { ManualTransactions } from './hand-written.js';
 import {
   LeaseBook,
@@ -29,14 +28,23 @@ import type {
   TransactionHolder,
   TransactionLease,
 } from './managed-pool.js';
-import type { SettledOutcome } from './session.js';
+import type { Session, SettledOutcome } from './session.js';
 import { tellServing } from './registry.js';
 import { ReplacedMethods } from './replaced-methods.js';
 import { type RunningTransaction, runningTransactions } from './running-transactions.js';
 import type { SharedTransaction } from './shared-transaction.js';
 import { currentSharing } from './sharing.js';
 import { TestLoan } from './test-loan.js';
-import { waitGraph } from './wait-graph.js';
+import { type WaitedPool, waitGraph } from './wait-graph.js';
+
+/** A {@link Session} that listens to its connection until its lease ends. */
+export interface DriverSession extends Session {
+  /** Whether a statement runs that ends by itself: a stream waits for its reader. */
+  readonly isRunning: boolean;
+  /** Why a connection that still works is closed all the same when its transaction ends. */
+  readonly distrusted?: Error | undefined;
+  detach(): void;
+}
 
 /** What a driver's pool answers to a request: a connection, or why there is none. */
 export type Answer<C> = (error: Error | undefined, connection?: C, giveBack?: GiveBack) => void;
@@ -45,6 +53,11 @@ export type Answer<C> = (error: Error | undefined, connection?: C, giveBack?: Gi
 export interface Lent<C extends object> {
   readonly connection: C;
   readonly lease: DriverLease<C>;
+}
+
+/** A connection that a transaction holds. */
+interface Opened<C extends object> extends Lent<C> {
+  readonly session: DriverSession;
 }
 
 export interface DriverPoolOptions {
@@ -56,7 +69,7 @@ export interface DriverPoolOptions {
 }
 
 /** The leases of a driver's pool: what is the same whichever driver it is of. */
-export abstract class DriverPool<C extends object> implements ManagedPool, Line<C> {
+export abstract class DriverPool<C extends object> implements ManagedPool, WaitedPool {
   abstract readonly dialect: Dialect;
   abstract readonly native: object;
   abstract readonly ended: boolean;
@@ -86,8 +99,8 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Line<
   abstract transactionClient(scope: AmbientScope, handWritten?: ManualTransactions): object;
   abstract settle(transactionId: string): Promise<SettledOutcome>;
 
-  /** Asks the driver's own pool. `waits`: of a transaction that may follow another's COMMIT, whether it still waits. */
-  protected abstract ask(answer: Answer<C>, waits: (() => boolean) | undefined): void;
+  /** Asks the driver's own pool. */
+  protected abstract ask(answer: Answer<C>): void;
   /** `onRest` is to be called when no statement runs on the connection any more. */
   protected abstract openSession(connection: C, onRest: () => void): DriverSession;
   /** Whether the server said last that the connection is in a transaction. */
@@ -129,10 +142,6 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Line<
     this.#name = name;
     this.#source = source;
     tellServing(this);
-  }
-
-  lendsBehindCommit(_connection: C): boolean {
-    return false;
   }
 
   isFilledBy(connections: number): boolean {
@@ -178,16 +187,14 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Line<
     }
     return this.#borrowFor(holder).then(
       (lent) =>
-        this.isInTransaction(lent.connection)
-          ? this.#another(lent, holder)
-          : new GrantedLease(this, lent, holder),
+        this.isInTransaction(lent.connection) ? this.#another(lent, holder) : this.#grant(lent, holder),
       (error: unknown) => {
         throw this.#explain(error, holder);
       },
     );
   }
 
-  #borrowFor({ frame, name }: TransactionHolder): Promise<Granted<C>> {
+  #borrowFor({ frame, name }: TransactionHolder): Promise<Opened<C>> {
     return this.borrow(this.request('transaction', frame, name), ({ connection, lease }) => ({
       connection,
       lease,
@@ -196,7 +203,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Line<
   }
 
   /** Borrows until a connection comes that its last holder left clean. */
-  async #another(first: Granted<C>, holder: TransactionHolder): Promise<TransactionLease> {
+  async #another(first: Opened<C>, holder: TransactionHolder): Promise<TransactionLease> {
     let lent = first;
     try {
       for (let tries = this.counts().max; this.isInTransaction(lent.connection); tries--) {
@@ -207,7 +214,23 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Line<
     } catch (error) {
       throw this.#explain(error, holder);
     }
-    return new GrantedLease(this, lent, holder);
+    return this.#grant(lent, holder);
+  }
+
+  #grant({ session, lease }: Opened<C>, { name, frame }: TransactionHolder): TransactionLease {
+    session.lease = lease;
+    lease.session = session;
+    const holder = { name, frame, pool: this, isBusy: () => session.isRunning };
+    waitGraph.granted(holder);
+    return {
+      info: lease,
+      session,
+      end: (destroyBecause) => {
+        waitGraph.returned(holder);
+        session.detach();
+        lease.release(destroyBecause ?? session.distrusted);
+      },
+    };
   }
 
   unwrap(): void {
@@ -293,9 +316,7 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Line<
       tell(undefined, { connection, lease: new DriverLease(request, loan, this.#shared) });
     };
     // A connection that is opened here outlives this call; its socket must not keep this call's context.
-    runInFrame(undefined, () =>
-      this.ask(answer, stopWaiting && mayFollow(request) ? () => asker !== undefined : undefined),
-    );
+    runInFrame(undefined, () => this.ask(answer));
   }
 
   /** Notes a request that waits; the returned function says that it does no longer. */
@@ -366,12 +387,4 @@ export abstract class DriverPool<C extends object> implements ManagedPool, Line<
   #timeout(holder: string | undefined, why: string, cause?: unknown): AcquireTimeoutError {
     return acquireTimeout(this, { holder, why, cause });
   }
-}
-
-/**
- * Whether a request may wait for a connection behind the COMMIT of another transaction. Not inside a third one: COMMIT may wait
- * for that one's locks, where a constraint is deferred, and that one waits for this.
- */
-function mayFollow({ kind, frame }: DriverRequest): boolean {
-  return kind === 'transaction' && frame?.parent === undefined;
 }

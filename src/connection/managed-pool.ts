@@ -6,7 +6,7 @@ import type { LeaseReclaimedError } from './errors.js';
 import type { LeaseInfo, LeaseObserver, LeaseRequest, LeaseUsage } from './lease.js';
 import type { SharedTransaction, SharingOptions } from './shared-transaction.js';
 import type { SideConnection, SideConnectionOptions } from './side-connection.js';
-import type { NextInLine, Session, SettledOutcome } from './session.js';
+import type { Session, SettledOutcome } from './session.js';
 
 /** Counts of a pool at one moment. `inUse` includes connections that are being opened. */
 export interface PoolCounts {
@@ -30,14 +30,7 @@ export interface IdleLimits {
 export interface TransactionLease {
   readonly info: LeaseInfo;
   readonly session: Session;
-  /**
-   * The first in line for a connection, where that is a transaction which may have this one as soon as its COMMIT is on its way.
-   * Absent where the driver answers one statement before it sends the next.
-   */
-  next?(): NextInLine | undefined;
-  /** Whether the next in line has it. */
-  readonly passedOn?: boolean;
-  /** Gives the connection back; with a reason it is destroyed instead. Does nothing once it is passed on. */
+  /** Gives the connection back; with a reason it is destroyed instead. */
   end(destroyBecause?: Error): void;
 }
 

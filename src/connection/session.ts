@@ -22,12 +22,6 @@ export type CommitAnswer =
 /** What the server says of a transaction whose COMMIT got no answer. */
 export type SettledOutcome = 'committed' | 'aborted' | 'unknown';
 
-/** A transaction that waits for the connection that another one commits on. */
-export interface NextInLine {
-  /** Hands it the connection, while COMMIT is on its way. */
-  lend(): void;
-}
-
 /** One physical connection while a transaction holds it, in the verbs that a transaction needs. */
 export interface Session {
   /** The server's identifier of the connection (`pg_stat_activity.pid`), where the driver knows it. */
@@ -36,8 +30,6 @@ export interface Session {
   lease?: TransactionLoan;
   /** Set once the connection is lost or can no longer be trusted; such a connection is destroyed. */
   readonly lost: Error | undefined;
-  /** Settles with the COMMIT of another transaction, where what is sent waits for that at the server. Never rejects. */
-  readonly behind?: Promise<unknown> | undefined;
   /** Whether a cursor, a stream or COPY holds the connection: it ends when its reader lets it. */
   readonly streaming: boolean;
   /** Whether a statement ended the transaction by itself, even if it began another one. */
@@ -47,11 +39,7 @@ export interface Session {
   status(): SessionStatus;
   /** Runs one control statement by itself. */
   control(text: string): Promise<void>;
-  /**
-   * Sends COMMIT, and then `next`, where somebody is: what the next in line sends travels in the same flight. From then on the
-   * connection is theirs: this session learns its own answer, and has no other say.
-   */
-  commit(next?: NextInLine): Promise<CommitAnswer>;
+  commit(): Promise<CommitAnswer>;
   /**
    * Asks the server to cancel what runs on this connection, over a connection of its own. Resolves once the request
    * has arrived, or was given up. Never rejects.

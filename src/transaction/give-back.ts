@@ -4,7 +4,7 @@ import { ConnectionLostError, type TransactionLease } from '../connection/index.
 /** Returns a transaction's connection when the server says that it is idle, and closes it otherwise, or with a reason. */
 export function giveBack(lease: TransactionLease, name: string, reason?: Error): void {
   const { session } = lease;
-  if (lease.passedOn || (session.status() === 'idle' && !session.lost && !reason)) return lease.end();
+  if (session.status() === 'idle' && !session.lost && !reason) return lease.end();
   const why =
     reason ??
     session.lost ??

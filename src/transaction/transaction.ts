@@ -244,7 +244,7 @@ export class Transaction implements ScopeOwner {
     this.#over = true;
     if (this.#lease && this.#begun) {
       this.committing = true;
-      const answer = await this.#lease.session.commit(this.#lease.next?.());
+      const answer = await this.#lease.session.commit();
       this.committing = false;
       if (answer.kind !== 'committed') await this.#readFailure(answer);
     }

@@ -28,8 +28,6 @@ function fromDatabase({ queue, connection, committing, pool }: Transaction): str
       ? `an open cursor, stream or COPY, behind which a statement of the same transaction waits ${place}: read it to its end, or close it, before the next statement`
       : `the reader of an open cursor, stream or COPY ${place}`;
   }
-  if (queue.running && connection?.behind)
-    return `the COMMIT of the transaction that had its connection before, behind which its first statement was sent ${place}`;
   if (queue.running) return `the answer to a statement ${place}`;
   const { heldBack: outer, innermost } = queue;
   return (

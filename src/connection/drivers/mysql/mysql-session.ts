@@ -1,4 +1,4 @@
-import type { DriverSession } from '../../granted-lease.js';
+import type { DriverSession } from '../../driver-pool.js';
 import { type CommitAnswer, lostError, type SessionStatus, type TransactionLoan } from '../../session.js';
 import { type ServerStatus, tellsOfRollback } from './server-status.js';
 

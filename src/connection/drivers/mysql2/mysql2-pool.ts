@@ -2,8 +2,7 @@ import { bindContext, getLogger, LinkedSet, mysqlDialect } from '../../../core/i
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
-import { type Answer, DriverPool, type DriverPoolOptions } from '../../driver-pool.js';
-import type { DriverSession } from '../../granted-lease.js';
+import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { IdleLimits, PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';

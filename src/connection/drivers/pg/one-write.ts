@@ -1,4 +1,4 @@
-import type { PgClient, PgConnection, PgQuery, PgStream } from './pg-types.js';
+import type { PgConnection, PgQuery, PgStream } from './pg-types.js';
 
 /** Up to here copying the pieces together costs less than handing each of them to the socket. */
 const COPIED_BYTES = 16 * 1024;
@@ -61,23 +61,4 @@ function submitInOneWrite(
     connection.stream = stream;
     flight.leave();
   }
-}
-
-/**
- * Writes a query, which {@link writeAtOnce} has prepared, behind what is on its way: pg would wait for the answer to that.
- * pg takes the answers in their order all the same, for the query is the first in its queue. Does nothing where pg may yet drop
- * the query from there, or where a value might turn out to have no form to be sent in.
- */
-export function writeAhead(query: PgQuery, client: PgClient): void {
-  const { _queryQueue: queue, connection, connectionParameters } = client;
-  if (queue?.length !== 1 || queue[0] !== query) return;
-  if (query.query_timeout || connectionParameters.query_timeout || query.values?.every(isPlain) === false)
-    return;
-  const error = query.submit(connection);
-  const submitted = (): Error | null => error;
-  query.submit = submitted;
-}
-
-function isPlain(value: unknown): boolean {
-  return value == null || typeof value !== 'object' || value instanceof Date || ArrayBuffer.isView(value);
 }

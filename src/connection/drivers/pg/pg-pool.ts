@@ -2,8 +2,7 @@ import { bindContext, LinkedSet, postgresDialect } from '../../../core/index.js'
 import type { AmbientScope } from '../../ambient-scope.js';
 import { currentFrame } from '../../context.js';
 import type { ConnectionState } from '../../driver-lease.js';
-import { type Answer, DriverPool, type DriverPoolOptions } from '../../driver-pool.js';
-import type { DriverSession } from '../../granted-lease.js';
+import { type Answer, DriverPool, type DriverPoolOptions, type DriverSession } from '../../driver-pool.js';
 import type { ManualTransactions } from '../../hand-written.js';
 import type { IdleLimits, PoolCounts } from '../../managed-pool.js';
 import type { SettledOutcome } from '../../session.js';
@@ -11,12 +10,12 @@ import type { SharedTransaction, SharingOptions } from '../../shared-transaction
 import type { SideConnection, SideConnectionOptions } from '../../side-connection.js';
 import { leaseClient, refuseQuery } from './pg-lease.js';
 import { HandOver } from './hand-over.js';
-import { type PassedCommit, PgSession } from './pg-session.js';
+import { PgSession } from './pg-session.js';
 import { openPgBeside } from './pg-side-connection.js';
 import { PgSharedTransaction } from './pg-shared-transaction.js';
 import { PgTransactionClient } from './pg-transaction-client.js';
 import { settleOutcome } from './settle-outcome.js';
-import { IN_LINE, type PgClient, type PgConnectCallback, type PgPool } from './pg-types.js';
+import type { PgClient, PgConnectCallback, PgPool } from './pg-types.js';
 
 /** A `pg.Pool` under management: its own `connect` and `query` are replaced on the instance, nothing else of it. */
 export class PgManagedPool extends DriverPool<PgClient> {
@@ -26,8 +25,6 @@ export class PgManagedPool extends DriverPool<PgClient> {
   readonly #waiting = new LinkedSet<(error: Error) => void>();
   readonly #connect: PgPool['connect'];
   readonly #query: PgPool['query'];
-  /** Connections that were lent on behind a COMMIT that is on its way. */
-  readonly #committing = new Map<PgClient, PassedCommit>();
   /** True while pg-pool's own `query()` asks for its connection: it releases by itself and needs no lease object. */
   #selfReleasing = false;
 
@@ -77,8 +74,7 @@ export class PgManagedPool extends DriverPool<PgClient> {
     return new PgSharedTransaction(this, this.#pool, options);
   }
 
-  protected ask(answer: Answer<PgClient>, waits: (() => boolean) | undefined): void {
-    const before = waits && this.#pool._pendingQueue?.length;
+  protected ask(answer: Answer<PgClient>): void {
     void this.#connect.call(this.#pool, (error, client, giveBack) => {
       if (error || !client) return answer(error);
       answer(undefined, client, (destroyBecause) => {
@@ -87,34 +83,13 @@ export class PgManagedPool extends DriverPool<PgClient> {
         return Boolean(destroyBecause) || client._ending === true || client._queryable === false;
       });
     });
-    if (before !== undefined && waits) this.#markLast(before, waits);
-  }
-
-  #markLast(before: number, waits: () => boolean): void {
-    const line = this.#pool._pendingQueue!;
-    if (line.length > before) line.at(-1)![IN_LINE] = waits;
-  }
-
-  override lendsBehindCommit(client: PgClient): boolean {
-    const pool = this.#pool;
-    const { maxUses = Infinity } = pool.options;
-    // Only where pg-pool would lend it on at once: a connection that it closed, or that nobody had, could lose its COMMIT.
-    if (pool.ending || client._ending || client._queryable === false) return false;
-    if ((client._poolUseCount ?? 0) + 1 >= maxUses || pool._expired?.has(client)) return false;
-    return pool._pendingQueue?.[0]?.[IN_LINE]?.() === true;
   }
 
   protected openSession(client: PgClient, onRest: () => void): DriverSession {
-    return new PgSession(client, {
-      pool: this.#pool,
-      clock: this.clock,
-      committing: this.#committing,
-      onRest,
-    });
+    return new PgSession(client, { pool: this.#pool, clock: this.clock, onRest });
   }
 
   protected isInTransaction(client: PgClient): boolean {
-    if (this.#committing.has(client)) return false;
     const status = client.getTransactionStatus?.();
     return status === 'T' || status === 'E';
   }

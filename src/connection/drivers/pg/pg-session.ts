@@ -2,12 +2,11 @@ import type { Clock } from '../../../core/index.js';
 import {
   type CommitAnswer,
   lostError,
-  type NextInLine,
   type Session,
   type SessionStatus,
   type TransactionLoan,
 } from '../../session.js';
-import { writeAhead, writeAtOnce } from './one-write.js';
+import { writeAtOnce } from './one-write.js';
 import { attachPrefix, canCarryPrefix } from './prefixed-query.js';
 import type { PgClient, PgClientConstructor, PgPool, PgQuery, PgQueryResult } from './pg-types.js';
 import { ASSIGN_TRANSACTION_ID, READ_TRANSACTION_ID, writes } from './transaction-id.js';
@@ -19,19 +18,8 @@ const CANCEL_CONNECT_MS = 2000;
 export interface PgSessionOptions {
   readonly pool: PgPool;
   readonly clock: Clock;
-  /** Of the connections that were lent on behind a COMMIT which is on its way, that COMMIT. Default: none ever is. */
-  readonly committing?: Map<PgClient, PassedCommit>;
   /** Called when no statement runs on the connection any more. */
   readonly onRest: () => void;
-}
-
-/** A COMMIT behind which the connection was lent on. */
-export interface PassedCommit {
-  /** Settles with its answer. Never rejects. */
-  readonly end: Promise<void>;
-  hasEnded: boolean;
-  /** Whether it was the server that ended it. */
-  isAnswered: boolean;
 }
 
 /** A `pg` client while a transaction holds it. */
@@ -40,16 +28,7 @@ export class PgSession implements Session {
   lease?: TransactionLoan;
   readonly #pool: PgPool;
   readonly #clock: Clock;
-  readonly #committing: Map<PgClient, PassedCommit>;
   readonly #onRest: () => void;
-  /** The COMMIT of another session that was on its way when this one began. */
-  readonly #ahead: PassedCommit | undefined;
-  /** Whether the connection was lent on behind COMMIT: from then on it says nothing of this session. */
-  #passedOn = false;
-  /** Ends the wait for its answer. */
-  #giveUp: ((reason: Error) => void) | undefined;
-  /** Whether anything was sent. */
-  #used = false;
   /** Whether something was sent that COMMIT may have to keep. */
   #mayHaveWritten = false;
   #transactionId: string | null | undefined;
@@ -58,12 +37,10 @@ export class PgSession implements Session {
   #lost: Error | undefined;
   #distrusted: Error | undefined;
 
-  constructor(client: PgClient, { pool, clock, committing = new Map(), onRest }: PgSessionOptions) {
+  constructor(client: PgClient, { pool, clock, onRest }: PgSessionOptions) {
     this.client = client;
     this.#pool = pool;
     this.#clock = clock;
-    this.#committing = committing;
-    this.#ahead = committing.get(client);
     this.#onRest = onRest;
     // Without a listener a session that the server terminates while idle ends the process.
     client.on('error', this.#onError);
@@ -98,18 +75,7 @@ export class PgSession implements Session {
     return this.status() === 'busy' && !this.#streaming && !this.#lost;
   }
 
-  get behind(): Promise<unknown> | undefined {
-    return this.#ahead?.hasEnded === false ? this.#ahead.end : undefined;
-  }
-
-  /** Whether the connection was lost before the server came to anything of this session. */
-  get #neverRan(): boolean {
-    return this.#lost !== undefined && this.#ahead?.isAnswered === false;
-  }
-
   status(): SessionStatus {
-    // A COMMIT leaves it idle, whatever its answer.
-    if (this.#passedOn || (this.behind && !this.#used)) return 'idle';
     if (!this.client.readyForQuery) return 'busy';
     switch (this.client.getTransactionStatus?.()) {
       case 'I':
@@ -132,9 +98,7 @@ export class PgSession implements Session {
     // The id is learnt on the way, so that COMMIT need not ask for it: its answer could be lost with COMMIT's.
     const statements = written === 'yes' ? [...prefix, ASSIGN_TRANSACTION_ID] : prefix;
     attachPrefix(query, { statements, receive: this.#receiveTransactionId });
-    const answer = this.#send(query);
-    if (this.behind) writeAhead(query, this.client);
-    return answer;
+    return this.#send(query);
   }
 
   /** Runs a driver object that brings its own protocol (a cursor, a stream, COPY) and waits until the connection is free. */
@@ -143,7 +107,6 @@ export class PgSession implements Session {
     for (const text of prefix) await this.control(text);
     if (this.#lost) throw lostError(this, 'pid');
     this.#streaming = true;
-    this.#used = true;
     try {
       this.client.query(submittable);
       await this.#ready();
@@ -156,7 +119,7 @@ export class PgSession implements Session {
     await this.#send(new this.#Query(text));
   }
 
-  commit(next?: NextInLine): Promise<CommitAnswer> {
+  commit(): Promise<CommitAnswer> {
     if (this.#lost) return Promise.resolve({ kind: 'rolled back', error: lostError(this, 'pid') });
     const query = new this.#Query('COMMIT');
     if (this.#mayHaveWritten && this.#transactionId === undefined) {
@@ -164,35 +127,7 @@ export class PgSession implements Session {
       const receive = this.#receiveTransactionId;
       attachPrefix(query, { statements: [READ_TRANSACTION_ID], receive, flush: true });
     }
-    if (!next || !this.client.readyForQuery) return this.#answerTo(query);
-    const { stream } = this.client.connection;
-    stream.cork?.();
-    // By then the next in line has sent what it waited to send.
-    process.nextTick(() => stream.uncork?.());
-    const answer = this.#answerTo(query);
-    // Unless COMMIT still waits to be sent, behind something that the application has put in between.
-    return isSent(this.client) ? this.#passOn(answer, next) : answer;
-  }
-
-  #passOn(answer: Promise<CommitAnswer>, next: NextInLine): Promise<CommitAnswer> {
-    this.#passedOn = true;
-    const end = answer.then(({ kind }) => {
-      this.#giveUp = undefined;
-      if (this.#committing.get(this.client) === commit) this.#committing.delete(this.client);
-      commit.hasEnded = true;
-      commit.isAnswered = kind !== 'unknown';
-    });
-    const commit: PassedCommit = { end, hasEnded: false, isAnswered: false };
-    this.#committing.set(this.client, commit);
-    next.lend();
-    return new Promise((resolve) => {
-      this.#giveUp = (error) => resolve({ kind: 'unknown', error, transactionId: this.#transactionId });
-      void answer.then(resolve);
-    });
-  }
-
-  #answerTo(commit: PgQuery): Promise<CommitAnswer> {
-    return this.#send(commit).then(
+    return this.#send(query).then(
       (result) =>
         (result as { command?: string }).command === 'COMMIT'
           ? { kind: 'committed' }
@@ -210,8 +145,6 @@ export class PgSession implements Session {
   async cancel(): Promise<void> {
     const { processID, secretKey, host, port } = this.client;
     if (!processID || this.#lost || this.status() !== 'busy') return;
-    // It would meet the COMMIT in front of what is to be cancelled.
-    if (this.behind) return;
     // CancelRequest goes over a connection of its own and needs no login, so it works while the server is full.
     const { connection } = new this.#Client(this.#pool.options);
     let isOnItsWay = false;
@@ -239,9 +172,7 @@ export class PgSession implements Session {
 
   abandon(reason: Error): void {
     this.#lost ??= reason;
-    // Somebody else has the connection by now.
-    if (this.#giveUp) this.#giveUp(reason);
-    else this.client.connection.stream.destroy();
+    this.client.connection.stream.destroy();
   }
 
   /** Has the connection closed when its transaction ends. */
@@ -284,17 +215,13 @@ export class PgSession implements Session {
 
   #send(query: PgQuery): Promise<unknown> {
     if (this.#lost) return Promise.reject(lostError(this, 'pid'));
-    // A listener of the pool's `acquire` has asked for something, which goes first; pg warns of a third that waits.
-    const { behind } = this;
-    if (behind && this.client._queryQueue?.length) return behind.then(() => this.#send(query));
-    this.#used = true;
     return new Promise((resolve, reject) => {
       let failed = false;
       const answered: PgQuery['callback'] = (error, result) => {
         if (endsTransaction(query)) this.#endedByStatement = true;
         if (error) {
           failed = true;
-          void this.#afterError(error).then((told) => reject(this.#neverRan ? lostError(this, 'pid') : told));
+          void this.#afterError(error).then(reject);
         } else if (!failed) {
           // pg calls once more, without an error, when the connection is ready after a value that it could not send.
           resolve(result);
@@ -338,11 +265,6 @@ export class PgSession implements Session {
       connection.on('end', done);
     });
   }
-}
-
-/** Whether the last query of a client that was ready is on its way, and nothing waits behind it. */
-function isSent({ readyForQuery, _queryQueue }: PgClient): boolean {
-  return !readyForQuery && _queryQueue?.length === 0;
 }
 
 /** An ErrorResponse of a server that goes on; FATAL and PANIC end the session, so nothing is known of what ran. */

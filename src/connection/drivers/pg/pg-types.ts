@@ -77,10 +77,6 @@ export interface PgClient extends EventEmitter {
   readonly _ending?: boolean;
   /** False once the connection is lost. */
   readonly _queryable?: boolean;
-  /** What was asked for and has its turn still to come. */
-  readonly _queryQueue?: readonly object[];
-  /** How often pg-pool has lent it. */
-  readonly _poolUseCount?: number;
   query: (config: unknown, values?: unknown, callback?: unknown) => unknown;
   release: PgRelease;
   connect(): Promise<unknown>;
@@ -104,21 +100,11 @@ export interface PgPoolLike {
   on(event: string, listener: (...args: never[]) => void): unknown;
 }
 
-/** A request in pg-pool's line. */
-export interface PgPoolWaiter {
-  /** Of a transaction: whether it still waits. */
-  [IN_LINE]?: () => boolean;
-}
-
-/** On the request itself: pg-pool hands it on as it is. */
-export const IN_LINE = Symbol('holdfast.in-line');
-
 /** {@link PgPoolLike} with the call signatures that this driver uses. */
 export interface PgPool extends EventEmitter {
   readonly options: {
     max: number;
     readonly min?: number;
-    readonly maxUses?: number;
     readonly onConnect?: (client: PgClient) => unknown;
     /** Not enumerable. */
     readonly password?: unknown;
@@ -128,10 +114,6 @@ export interface PgPool extends EventEmitter {
   readonly idleCount: number;
   readonly waitingCount: number;
   readonly ending: boolean;
-  /** Whoever waits for a connection, the first one first. */
-  readonly _pendingQueue?: readonly PgPoolWaiter[];
-  /** Connections that have lived for `maxLifetimeSeconds`. */
-  readonly _expired?: { has(client: PgClient): boolean };
   /** The constructor that the pool makes its promises with. */
   readonly Promise: PromiseConstructor;
   connect: (callback?: PgConnectCallback) => Promise<PgClient> | undefined;

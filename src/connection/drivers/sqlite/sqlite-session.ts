@@ -1,4 +1,4 @@
-import type { DriverSession } from '../../granted-lease.js';
+import type { DriverSession } from '../../driver-pool.js';
 import type { CommitAnswer, SessionStatus } from '../../session.js';
 import { isInTransaction, isQueryOnly, type SqliteDatabase } from './sqlite-types.js';
 
