@@ -110,6 +110,12 @@ export interface TogetherAnswer {
 export type WhenSent = 'now' | 'with what is next';
 
 /** One connection that is held for the whole run: locks and settings live on it. */
+/** How statements of a migration are run. */
+export interface RunHow {
+  /** Whether nothing in them can end the transaction that they run in: what follows may be sent before the answer is there. */
+  readonly inOneTransaction?: boolean;
+}
+
 export interface MigrationSession {
   readonly server: ServerFacts;
   /** `postgres` | `mysql`, for what depends on the language. */
@@ -147,7 +153,7 @@ export interface MigrationSession {
    * fails. The answers are in the same order. Throws {@link StatementFailedError} naming the statement, and how many
    * before it took effect as far as the server said.
    */
-  run(statements: readonly Statement[]): Promise<readonly StatementOutcome[]>;
+  run(statements: readonly Statement[], how?: RunHow): Promise<readonly StatementOutcome[]>;
   /**
    * {@link run}, and what `behind` defers travels behind the last of them: it is not run where one of them fails. Absent
    * where the warnings of a migration are read before anything is made of it.

@@ -16,7 +16,7 @@ const CANCELLED: ReadonlySet<string | undefined> = new Set(['57014', '1317']);
 /** The statements, and the row of the history, in one transaction. */
 export async function applyInTransaction(run: ScriptRun): Promise<number> {
   const { session, settings, script, profile } = run;
-  const sender = new StatementSender(senderOptions(run));
+  const sender = new StatementSender({ ...senderOptions(run), inOneTransaction: true });
   const begun = new Date();
   let isCommitting = false;
   const witness = new CommitWitness(session, sender);

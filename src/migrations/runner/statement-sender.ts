@@ -17,6 +17,8 @@ export interface SenderOptions {
   readonly allowWarnings: ReadonlySet<string>;
   readonly signals: RunSignals;
   readonly emit: MigrationListener;
+  /** Whether nothing of the script can end the transaction that it runs in. */
+  readonly inOneTransaction?: boolean;
   /** Before that nothing of the answers is told. */
   readonly turn?: Promise<void> | undefined;
   /** Statements that were sent already. */
@@ -101,10 +103,10 @@ export class StatementSender {
     group: readonly Statement[],
     { behind, isSent }: { readonly behind: Behind | undefined; readonly isSent: boolean },
   ): Promise<readonly StatementOutcome[]> {
-    const { session, signals, turn, sent } = this.#options;
+    const { session, signals, turn, sent, inOneTransaction = false } = this.#options;
     try {
       if (isSent) return sent!.take(group);
-      const running = behind ? session.runWith!(group, behind) : session.run(group);
+      const running = behind ? session.runWith!(group, behind) : session.run(group, { inOneTransaction });
       if (turn !== undefined) await Promise.race([turn, running]).catch(() => undefined);
       return await signals.ending(running, session);
     } catch (error) {

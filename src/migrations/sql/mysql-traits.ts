@@ -1,4 +1,5 @@
 import { commitsImplicitly } from '../../connection/drivers/mysql/implicit-commit.js';
+import { LastInsert } from './last-insert.js';
 import { readMysqlCommand } from './mysql-command.js';
 import { readMysqlTargets } from './mysql-targets.js';
 import { MysqlWords } from './mysql-words.js';
@@ -19,6 +20,8 @@ const MAY_END_TRANSACTION =
 const PLAIN_INSERT =
   /^(INSERT|REPLACE)\s+INTO\s+(?:(?:`([^`]+)`|([A-Za-z_]\w*))\.)?(?:`([^`]+)`|([A-Za-z_]\w*))\s*(?=\(|\bVALUES\b)/i;
 
+const lastInsert = new LastInsert();
+
 const RECURSIVE = /\bwith(?:\s|\/\*[^*]*\*\/)+recursive\b/i;
 
 /**
@@ -34,7 +37,10 @@ const RECURSIVE = /\bwith(?:\s|\/\*[^*]*\*\/)+recursive\b/i;
  */
 export const readMysqlTraits: ReadTraits = ({ text }) => {
   const insert = PLAIN_INSERT.exec(text);
-  if (insert !== null) return traitsOfInsert(insert, RECURSIVE.test(text));
+  if (insert !== null) {
+    const isRecursive = RECURSIVE.test(text);
+    return lastInsert.traitsOf(insert[0], isRecursive, () => traitsOfInsert(insert, isRecursive));
+  }
   const words = new MysqlWords(text);
   const command = readMysqlCommand(words);
   const assigned = command === 'SET' ? assignments(words) : [];

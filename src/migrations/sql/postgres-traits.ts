@@ -1,3 +1,4 @@
+import { LastInsert } from './last-insert.js';
 import { isOn, readPostgresCommand } from './postgres-command.js';
 import { readPostgresTargets } from './postgres-targets.js';
 import { PostgresWords, tokensOf } from './postgres-words.js';
@@ -12,6 +13,8 @@ const ALWAYS_ALONE =
 
 /** What a file has thousands of. What it says here is what the tokens would say, at a fraction of their time. */
 const PLAIN_INSERT = /^INSERT\s+INTO\s+(?:([a-z_]\w*)\.)?([a-z_]\w*)(?=\s*\(|\s+VALUES\b)/i;
+
+const lastInsert = new LastInsert();
 
 /** From this version on ALTER TYPE … ADD VALUE runs in a transaction. */
 const ENUM_VALUE_IN_TRANSACTION = 120000;
@@ -34,7 +37,8 @@ const ENUM_VALUE_IN_TRANSACTION = 120000;
 export const readPostgresTraits: ReadTraits = ({ text }, versionNumber) => {
   const isRecursive = RECURSIVE.test(text) && holdsWithRecursive(text);
   const insert = PLAIN_INSERT.exec(text);
-  if (insert !== null) return traitsOfInsert(insert, isRecursive);
+  if (insert !== null)
+    return lastInsert.traitsOf(insert[0], isRecursive, () => traitsOfInsert(insert, isRecursive));
   const words = new PostgresWords(text);
   const command = readPostgresCommand(words);
   const targets = readPostgresTargets(command, words);
