@@ -109,13 +109,13 @@ export interface TogetherAnswer {
 /** Whether a statement of ours is sent at once, or {@link MigrationSession.defer deferred}. */
 export type WhenSent = 'now' | 'with what is next';
 
-/** One connection that is held for the whole run: locks and settings live on it. */
 /** How statements of a migration are run. */
 export interface RunHow {
   /** Whether nothing in them can end the transaction that they run in: what follows may be sent before the answer is there. */
   readonly inOneTransaction?: boolean;
 }
 
+/** One connection that is held for the whole run: locks and settings live on it. */
 export interface MigrationSession {
   readonly server: ServerFacts;
   /** `postgres` | `mysql`, for what depends on the language. */

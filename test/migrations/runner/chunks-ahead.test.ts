@@ -1,15 +1,16 @@
 import type { MigrationFailedError } from '../../../src/migrations/index.js';
+import { until } from '../../conformance/observing.js';
 import { failureOf, usePostgres, useWorkspace } from './workspace.js';
 
-/** A large file of PostgreSQL goes in chunks of 200 statements, and each but the first is sent before the one ahead is answered. */
+/** A large file of PostgreSQL goes in chunks of 200 statements, most of which are sent before the one ahead is answered. */
 describe('chunks that are sent ahead', () => {
   const engine = usePostgres();
   const files = useWorkspace(engine);
   const inserts = (from: number, to: number): string[] =>
     Array.from({ length: to - from + 1 }, (_, index) => `INSERT INTO a VALUES (${from + index});`);
-  const up = (lines: readonly string[]): Promise<MigrationFailedError> => {
+  const up = (lines: readonly string[], url = engine.url): Promise<MigrationFailedError> => {
     files.write({ 'V1__a.sql': lines.join('\n') });
-    return failureOf<MigrationFailedError>(files.migrator().up());
+    return failureOf<MigrationFailedError>(files.migrator({ url }).up());
   };
 
   test('take fewer round trips than there are of them', async () => {
@@ -63,10 +64,20 @@ describe('chunks that are sent ahead', () => {
       const lines = ['CREATE TABLE a (n INT PRIMARY KEY);', 'SAVEPOINT s;', ...inserts(1, 1200)];
       lines[599] = 'INSERT INTO a VALUES (0), (0);';
       lines[600] = back;
-      expect(await up(lines)).toMatchObject({
+      const proxy = await engine.db.proxy();
+      // The third chunk fails, and is with the server for as long as it takes to write the next one.
+      const third = proxy.once(/INSERT INTO a VALUES \(399\)/, { action: 'hold' });
+      const failing = up(lines, proxy.url(engine.url));
+      await third.fired;
+      await until('the second chunk is answered', () =>
+        proxy.statements.some(({ text, outcome }) => text.includes('(199)') && outcome === 'completed'),
+      );
+      third.release();
+      expect(await failing).toMatchObject({
         effect: 'rolled back',
         message: expect.stringContaining('V1__a.sql:600:'),
       });
+      expect(proxy.texts.filter((text) => /ROLLBACK TO|RELEASE/.test(text))).toEqual([]);
       expect(await engine.tables()).toEqual([]);
     },
   );

@@ -144,7 +144,7 @@ export class PgSession implements MigrationSession {
           : undefined;
       const failure = await sending;
       if (failure) {
-        // Refused as a whole, for it was in the transaction that has failed.
+        // Refused as a whole, in the transaction that has failed.
         await ahead?.sending;
         if (!this.#lost && wasNotRun(failure)) throw await this.#notRun(failure);
         if (batch.answered === 0) this.#deferAgain(before);
