@@ -19,12 +19,12 @@ const sleeping = (server: Server): string =>
 /** Waits for as long as {@link holdGate} says. */
 const waiting = (server: Server): string =>
   server.name === 'PostgreSQL' ? 'SELECT pg_advisory_lock(4711);\n' : "SELECT GET_LOCK('gate', 60);\n";
-/** What a migration runs may be one packet with what stands before it. */
+/** What a migration runs may be one packet with what stands before it; the lock of the run is a GET_LOCK, too. */
 const isAsleep = async (server: Server): Promise<boolean> => {
   const text =
     server.name === 'PostgreSQL'
       ? `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid() AND query ~ 'SELECT pg_(sleep|advisory_lock)'`
-      : `SELECT 1 FROM information_schema.processlist WHERE db = database() AND id <> connection_id() AND info RLIKE 'SELECT (sleep|GET_LOCK)'`;
+      : `SELECT 1 FROM information_schema.processlist WHERE db = database() AND id <> connection_id() AND info RLIKE 'SELECT (sleep|GET_LOCK.{2}gate)'`;
   return (await server.query(text)).length > 0;
 };
 /** Keeps a statement of a migration from ending until the gate is opened. */
