@@ -20,7 +20,7 @@ module.exports = {
   // gain nothing on two cores.
   maxWorkers: '100%',
   // Against what hangs, not a measure: the machines that run this differ by a factor of ten.
-  testTimeout: 30_000,
+  testTimeout: 240_000,
   testSequencer: '<rootDir>/test/harness/slow-first.cjs',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   globalSetup: '<rootDir>/test/harness/global-setup.ts',

@@ -4,5 +4,5 @@ const { setupFilesAfterEnv, testPathIgnorePatterns, ...main } = require('./jest.
 module.exports = {
   ...main,
   testMatch: ['<rootDir>/test/consumers/*.test.ts'],
-  testTimeout: 180_000,
+  testTimeout: 600_000,
 };

@@ -42,11 +42,11 @@ export function withSqlState(code: string): object {
   };
 }
 
-/** Waits for a condition; rejects after 25 seconds, before the test's own limit, naming it. */
+/** Waits for a condition; rejects after 100 seconds, before the test's own limit, naming it. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 25_000;
+  const deadline = Date.now() + 100_000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited 25 seconds for: ${what}`);
+    if (Date.now() > deadline) throw new Error(`waited 100 seconds for: ${what}`);
     await sleep(5);
   }
 }

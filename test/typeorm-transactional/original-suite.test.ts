@@ -49,5 +49,4 @@ test.each(['ASYNC_LOCAL_STORAGE', 'CLS_HOOKED'])(
     expect(failed.map(({ fullName }) => fullName)).toEqual([different]);
     expect(results).toHaveLength(42);
   },
-  60_000,
 );

@@ -58,7 +58,7 @@ export class Database {
 
   /** Resolves when this many sessions wait for a lock. */
   async waitForBlocked(count: number): Promise<void> {
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     while (Date.now() < deadline) {
       const { rowCount } = await this.client.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
@@ -66,7 +66,7 @@ export class Database {
       if ((rowCount ?? 0) >= count) return;
       await sleep(5);
     }
-    throw new Error(`${count} session(s) were to wait for a lock within 10 s, and did not.`);
+    throw new Error(`${count} session(s) were to wait for a lock within 60 s, and did not.`);
   }
 }
 

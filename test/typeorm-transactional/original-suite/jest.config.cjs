@@ -4,6 +4,7 @@ const main = require('../../../jest.config.cjs');
 module.exports = {
   rootDir: main.rootDir,
   testEnvironment: main.testEnvironment,
+  testTimeout: main.testTimeout,
   roots: ['<rootDir>/node_modules/typeorm-transactional/tests'],
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: [],
