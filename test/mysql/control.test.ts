@@ -1,5 +1,6 @@
 import { readControl } from '../../src/connection/drivers/mysql/mysql-control.js';
 import { ISOLATION_LEVELS, mysqlDialect } from '../../src/core/index.js';
+import { cpuMsOf } from '../harness/cpu-time.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 
 const db = useMysqlDatabase();
@@ -171,13 +172,14 @@ test.each([
   expect(readControl(text)).toEqual({ verb: 'commit implicitly', statement, locks: true });
 });
 
-test('a long comment, or none that ends, is read once', () => {
-  const started = performance.now();
-  for (const end of [' # /*', ' /*', ' ', '--', '/*! '])
-    expect(readControl(`FLUSH TABLES entry ${end.repeat(20_000)}`)).toMatchObject({
-      statement: 'FLUSH TABLES',
-    });
-  expect(performance.now() - started).toBeLessThan(2000);
+test('a long comment, or none that ends, is read once', async () => {
+  const took = await cpuMsOf(() => {
+    for (const end of [' # /*', ' /*', ' ', '--', '/*! '])
+      expect(readControl(`FLUSH TABLES entry ${end.repeat(20_000)}`)).toMatchObject({
+        statement: 'FLUSH TABLES',
+      });
+  });
+  expect(took).toBeLessThan(2000);
 });
 
 describe('the dialect', () => {

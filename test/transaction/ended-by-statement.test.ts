@@ -1,5 +1,6 @@
 import { managePool, runInTransaction, unmanagePool } from 'holdfast';
 import type { Pool } from 'pg';
+import { cpuMsOf } from '../harness/cpu-time.js';
 import { useDatabase } from '../harness/database.js';
 
 const db = useDatabase();
@@ -61,8 +62,7 @@ test('a savepoint that is rolled back inside a text ends nothing', async () => {
 
 test('white space behind a control statement costs nothing', async () => {
   await runInTransaction(async () => {
-    const started = performance.now();
-    await pool.query(`PREPARE spacious AS SELECT 1${' '.repeat(100_000)}+1`);
-    expect(performance.now() - started).toBeLessThan(2000);
+    const took = await cpuMsOf(() => pool.query(`PREPARE spacious AS SELECT 1${' '.repeat(100_000)}+1`));
+    expect(took).toBeLessThan(2000);
   });
 });

@@ -1,4 +1,5 @@
 import { abridge } from '../../../src/migrations/sql/abridge.js';
+import { cpuMsOf } from '../../harness/cpu-time.js';
 
 describe('abridge()', () => {
   test.each([
@@ -16,10 +17,11 @@ describe('abridge()', () => {
     expect(abridge(text).length).toBeLessThanOrEqual(120);
   });
 
-  test('looks at the beginning of a long statement alone', () => {
+  test('looks at the beginning of a long statement alone', async () => {
     const long = `INSERT INTO t VALUES ${"('x'),\n".repeat(1_000_000)}`;
-    const started = performance.now();
-    for (let count = 0; count < 100; count++) abridge(long);
-    expect(performance.now() - started).toBeLessThan(1000);
+    const took = await cpuMsOf(() => {
+      for (let count = 0; count < 100; count++) abridge(long);
+    });
+    expect(took).toBeLessThan(1000);
   });
 });
