@@ -22,7 +22,7 @@ const parts = (
 
 const KINDS = {
   pg: (url: string): AppPool => {
-    const pool = new Pool({ connectionString: url, max: 1, query_timeout: 400 });
+    const pool = new Pool({ connectionString: url, max: 1 });
     return { pool, query: async (sql) => (await pool.query(sql)).rows, end: () => pool.end() };
   },
   'pg in pipeline mode': (url: string): AppPool => {
@@ -145,6 +145,8 @@ describe.each(GRID)('a pool of %s %s', (kind, how) => {
 
   if (dialect === 'pg')
     test('does not impose its client-side limits on a migration', async () => {
+      // Of this test alone: the application of the others would be under it as well.
+      Object.assign((app.pool as Pool).options, { query_timeout: 400 });
       const session = await borrow();
       await session.run(statements('SELECT pg_sleep(0.6)'));
       expect(await session.query('SELECT pg_sleep(0.6) IS NULL AS slept')).toEqual([{ slept: false }]);
@@ -182,8 +184,10 @@ test('a connection that somebody gave back inside of a transaction is destroyed 
 });
 
 test('a pool that has no connection left says so', async () => {
-  const pool = new Pool({ connectionString: pg.db.url, max: 1, connectionTimeoutMillis: 50 });
+  const pool = new Pool({ connectionString: pg.db.url, max: 1 });
   const client = await pool.connect();
+  // From now on, for it holds for a connection that is made as well.
+  Object.assign(pool.options, { connectionTimeoutMillis: 50 });
   expect(await failureOf(pg.open({ pool }))).toMatchObject({
     code: 'DATABASE_UNREACHABLE',
     message: expect.stringMatching(/No connection of the pool was free in time/),
