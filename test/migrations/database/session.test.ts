@@ -129,6 +129,9 @@ describe.each(DRIVERS)('a session of %s', (driver) => {
     await other.run(statements(...inserts(1000, 1100)));
     await other.query("UPDATE item SET name = 'theirs' WHERE id = 2");
     const theirs = other.query("UPDATE item SET name = 'theirs' WHERE id = 1");
+    // Whoever looks before the other one waits finds no deadlock, and does not look again.
+    const waits = `SELECT 1 FROM pg_stat_activity WHERE pid = ${other.backendId} AND wait_event_type = 'Lock'`;
+    while (driver === 'pg' && (await server.query(waits)).length === 0) await new Promise(setImmediate);
     const error = await failureOf<StatementFailedError>(
       session.run(
         statements(...inserts(10, 13), "UPDATE item SET name = 'mine' WHERE id = 2", ...inserts(14, 20)),
