@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationFailedError } from '../../../src/migrations/index.js';
+import type { TestDatabase } from '../../harness/database.js';
 import { useChildProgram } from './child-program.js';
 import { failureOf, usePostgres, useWorkspace } from './workspace.js';
 
@@ -8,12 +9,12 @@ describe('a file of PostgreSQL that is sent whole, with its row and its COMMIT',
   const files = useWorkspace(engine);
   const program = useChildProgram();
 
-  /** Until a migration of this database is in pg_sleep(). */
-  const asleep = async (): Promise<void> => {
-    const sql =
-      "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+  /** Until a migration of this database waits so. */
+  const waits = async (event: string): Promise<void> => {
+    const sql = `SELECT 1 FROM pg_stat_activity WHERE wait_event = '${event}' AND datname = current_database()`;
     while ((await engine.query(sql)).length === 0) await sleep(20);
   };
+  const asleep = (): Promise<void> => waits('PgSleep');
 
   test('is one packet, unless a clause has to be looked at before the COMMIT', async () => {
     files.write({
@@ -56,15 +57,18 @@ describe('a file of PostgreSQL that is sent whole, with its row and its COMMIT',
   test('takes the next rank where somebody has written the row that was to be its own', async () => {
     files.write({
       'V1__a.sql': 'CREATE TABLE a (n INT);',
-      'V2__b.sql': 'SELECT pg_sleep(1);\nCREATE TABLE b (n INT);',
+      'V2__b.sql': 'SELECT pg_advisory_xact_lock(42);\nCREATE TABLE b (n INT);',
       'V3__c.sql': 'CREATE TABLE c (n INT);',
     });
     await files.migrator().up({ to: '1' });
+    const gate = await (engine.db as TestDatabase).client();
+    await gate.query('SELECT pg_advisory_lock(42)');
     const running = files.migrator().up();
-    await asleep();
+    await waits('advisory');
     await engine.query(
       "INSERT INTO holdfast_schema_history SELECT 2, NULL, 'by hand', type, 'R__by_hand.sql', checksum, installed_by, installed_on, 0, true FROM holdfast_schema_history",
     );
+    await gate.query('SELECT pg_advisory_unlock(42)');
     expect((await running).applied.map(({ script }) => script)).toEqual(['V2__b.sql', 'V3__c.sql']);
     expect(await ranks()).toEqual([
       { rank: 1, version: '1' },
