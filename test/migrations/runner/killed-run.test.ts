@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ValidationFailedError } from '../../../src/migrations/index.js';
 import { useChildProgram } from './child-program.js';
 import { failureOf, usePostgres, useWorkspace } from './workspace.js';
@@ -20,10 +21,13 @@ describe('a run that was killed half-way in a file that no transaction holds', (
       directories: ['.'],
       cwd: files.folder,
     });
-    await armed.fired;
+    const { pid } = await armed.fired;
     child.kill();
     await child.ended;
     armed.disarm();
+    // Until the server has found out, the run is still at it.
+    const session = `SELECT 1 FROM pg_stat_activity WHERE pid = ${pid}`;
+    while ((await engine.query(session)).length > 0) await sleep(5);
   };
 
   test('is told by status, validate, doctor and a dry run, and goes on', async () => {
