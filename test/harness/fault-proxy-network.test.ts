@@ -139,6 +139,22 @@ test('delay: each direction adds its part to a round trip', async () => {
   expect(proxy.flights).toBe(2);
 });
 
+test('keepAnswers(): the server runs what is sent, and the client hears of it once they are delivered', async () => {
+  const client = await open();
+  const deliver = proxy.keepAnswers();
+  let isAnswered = false;
+  const answered = client.query('SELECT 1 AS one').then(({ rows }) => {
+    isAnswered = true;
+    return rows;
+  });
+  while (proxy.statements[0]?.outcome !== 'completed') await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  expect(isAnswered).toBe(false);
+  deliver();
+  expect(await answered).toEqual([{ one: 1 }]);
+  expect((await client.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }]);
+});
+
 test('cut(): every connection ends, new ones are welcome', async () => {
   const [one, two] = [await open(), await open()];
   const ended = [one, two].map((client) => new Promise((resolve) => client.once('end', resolve)));

@@ -28,6 +28,7 @@ export class FaultProxy implements ProxyHost {
   readonly statements: SeenStatement[] = [];
   readonly faults: ArmedFault[] = [];
   latency = { toServerMs: 0, toClientMs: 0 };
+  answersKept: Promise<void> | undefined;
   refusal: ErrorFields | undefined;
   /** Ends each new PostgreSQL connection with this error, in the packet that says that it is ready. */
   farewell: ErrorFields | undefined;
@@ -75,6 +76,16 @@ export class FaultProxy implements ProxyHost {
   /** Delays what is sent from now on, in each direction. */
   delay(latency: { toServerMs?: number; toClientMs?: number }): void {
     this.latency = { ...this.latency, ...latency };
+  }
+
+  /** Keeps what the server answers from now on, on every connection, until the function is called that it returns. */
+  keepAnswers(): () => void {
+    let deliver!: () => void;
+    this.answersKept = new Promise((resolve) => (deliver = resolve));
+    return () => {
+      this.answersKept = undefined;
+      deliver();
+    };
   }
 
   /** Cuts all connections; new ones are welcome. */

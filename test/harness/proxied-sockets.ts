@@ -8,6 +8,8 @@ import type { ErrorFields } from './wire-messages.js';
 export interface ProxyHost {
   readonly target: { readonly host: string; readonly port: number };
   readonly latency: { readonly toServerMs: number; readonly toClientMs: number };
+  /** What the answers of the server are kept for. */
+  readonly answersKept: Promise<unknown> | undefined;
   readonly faults: readonly ArmedFault[];
   /** Answers the startup of new connections. */
   readonly refusal: ErrorFields | undefined;
@@ -35,7 +37,10 @@ export abstract class ProxiedSockets {
     protected readonly host: ProxyHost,
   ) {
     this.toServer = new DelayLine(() => host.latency.toServerMs);
-    this.toClient = new DelayLine(() => host.latency.toClientMs);
+    this.toClient = new DelayLine(
+      () => host.latency.toClientMs,
+      () => host.answersKept,
+    );
     this.server = connect({ ...host.target, allowHalfOpen: true, noDelay: true });
     const whenClosed = (socket: Socket): Promise<unknown> =>
       new Promise((resolve) => socket.once('close', resolve));

@@ -75,10 +75,14 @@ describe('a small file that is sent while the one before it runs, on PostgreSQL'
     files.write({ 'V1__a.sql': first, 'V2__b.sql': `SELECT nextval('witness');\n${table('b')}` });
     await files.migrator().baseline({ version: '0' });
     await closed(async (proxy, open) => {
-      // What cannot be read fails before it waits.
-      proxy.delay({ toClientMs: 50 });
+      const atFirst = proxy.once(/pg_advisory_xact_lock/, { action: 'hold' });
       const running = failureOf<MigrationFailedError>(files.migrator({ url: proxy.url(engine.url) }).up());
+      await atFirst.fired;
+      // What cannot be read fails before it waits.
+      const deliver = proxy.keepAnswers();
+      atFirst.release();
       await sent(proxy, /nextval/);
+      deliver();
       await open();
       const error = await running;
       expect(error).toMatchObject({ script: 'V1__a.sql', effect: 'rolled back' });
@@ -206,9 +210,11 @@ describe('a small file that is sent while the one before it runs, on PostgreSQL'
       );
       await sent(proxy, /CREATE TABLE b/);
       // Both are done before the client hears of the first.
-      proxy.delay({ toClientMs: 200 });
+      const deliver = proxy.keepAnswers();
       stop.abort();
       await open();
+      while ((await scripts()).length < 2) await sleep(5);
+      deliver();
       expect((await running).message.split('\n').slice(0, 2)).toEqual([
         'Interrupted before V3__c.sql: the run was asked to stop.',
         'This run had applied before: V1__a.sql, V2__b.sql. Not applied: V3__c.sql.',

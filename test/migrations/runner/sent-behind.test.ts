@@ -149,6 +149,7 @@ describe('a small file of MariaDB whose first row was written with the COMMIT be
     await holder.beginTransaction();
     await holder.query('INSERT INTO gate VALUES (1)');
     const proxy = await engine.db.proxy();
+    const third = proxy.once(/(?:^|\n)CREATE TABLE c /, { action: 'hold' });
     const child = program.up({
       url: proxy.url(engine.url),
       driver: engine.driver,
@@ -157,9 +158,10 @@ describe('a small file of MariaDB whose first row was written with the COMMIT be
     });
     const atGate =
       "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '%INSERT INTO gate%' AND id <> CONNECTION_ID() AND command = 'Query'";
-    // V4 is sent behind V3, and V5 once V3 is answered, which is late.
-    while (!proxy.texts.some((text) => /(?:^|\n)CREATE TABLE b /.test(text))) await sleep(5);
-    proxy.delay({ toClientMs: 200 });
+    // V4 is sent behind V3, and V5 once V3 is answered, which the child does not hear.
+    await third.fired;
+    proxy.keepAnswers();
+    third.release();
     while ((await engine.query(atGate)).length === 0) await sleep(5);
     child.kill();
     await child.ended;
