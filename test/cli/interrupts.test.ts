@@ -17,8 +17,10 @@ const servers = useServers();
 const sleeping = (server: Server): string =>
   server.name === 'PostgreSQL' ? 'SELECT pg_sleep(60);\n' : 'SELECT sleep(60);\n';
 /** Waits for as long as {@link holdGate} says. */
-const waiting = (server: Server): string =>
-  server.name === 'PostgreSQL' ? 'SELECT pg_advisory_lock(4711);\n' : "SELECT GET_LOCK('gate', 60);\n";
+const waiting = (server: Server, gate = 'gate'): string =>
+  server.name === 'PostgreSQL'
+    ? `SELECT pg_advisory_lock(hashtext('${gate}'));\n`
+    : `SELECT GET_LOCK('${gate}', 60);\n`;
 /** What a migration runs may be one packet with what stands before it; the lock of the run is a GET_LOCK, too. */
 const isAsleep = async (server: Server): Promise<boolean> => {
   const text =
@@ -28,10 +30,10 @@ const isAsleep = async (server: Server): Promise<boolean> => {
   return (await server.query(text)).length > 0;
 };
 /** Keeps a statement of a migration from ending until the gate is opened. */
-async function holdGate(server: Server): Promise<{ open(): Promise<void> }> {
+async function holdGate(server: Server, gate?: string): Promise<{ open(): Promise<void> }> {
   const database = await openDatabase(readMigratorOptions({ url: server.url }));
   const session = await database.open();
-  await session.query(waiting(server));
+  await session.query(waiting(server, gate));
   return {
     async open() {
       await session.end();
@@ -57,18 +59,18 @@ describe.each(servers)('on $name', (server) => {
       const at = project({
         'migrations/V1__a.sql': 'CREATE TABLE a (id int);\n',
         'migrations/V2__b.sql': `${waiting(server)}CREATE TABLE b (id int);\n`,
-        // PostgreSQL has it already, and it is taken back.
-        'migrations/V3__c.sql': `SELECT ${server.name === 'PostgreSQL' ? 'pg_sleep' : 'SLEEP'}(1);\nCREATE TABLE c (id int);\n`,
+        // PostgreSQL has it already, and it is taken back, however late that is.
+        'migrations/V3__c.sql': `${waiting(server, 'next')}CREATE TABLE c (id int);\n`,
       });
       const gate = await holdGate(server);
+      const next = await holdGate(server, 'next');
       const up = at.start(['up'], { env: env() });
-      await asleep(server, up).catch(async (error: unknown) => {
-        await gate.open();
-        throw error;
-      });
-      up.child.kill(signal);
-      await up.says(/stopping/).finally(() => gate.open());
-      const { exitCode, stdout, stderr } = await up.ended;
+      const ended = asleep(server, up)
+        .then(() => up.child.kill(signal))
+        .then(() => up.says(/stopping/))
+        .finally(() => gate.open())
+        .then(() => up.ended);
+      const { exitCode, stdout, stderr } = await ended.finally(() => next.open());
 
       expect([1, 3]).toContain(exitCode);
       expect(stderr).toMatch(new RegExp(`^${signal}: stopping when the running statement is over`, 'm'));
