@@ -125,12 +125,16 @@ describe.each(servers)('on $name', (server) => {
       `migrations/V${index + 1}__x.sql`,
       'SELECT 1;\n',
     ]);
-    const at = project(Object.fromEntries(files));
+    // It still has something to say when the reader has gone.
+    const at = project({ ...Object.fromEntries(files), 'migrations/V15__x.sql': waiting(server) });
+    const gate = await holdGate(server);
     const up = at.start(['up'], { env: env() });
-    await up.says(/V1__x/);
-    up.child.stdout!.destroy();
-    up.child.stderr!.destroy();
-    const [exitCode] = (await once(up.child, 'exit')) as [number];
+    await up.says(/V1__x/).finally(() => {
+      up.child.stdout!.destroy();
+      up.child.stderr!.destroy();
+      return gate.open();
+    });
+    const { exitCode } = await up.ended;
 
     expect(exitCode).toBe(0);
     expect((await at.json(['status'], { env: env() })).last).toMatchObject({ version: '30', pending: [] });
