@@ -92,7 +92,11 @@ describe.each(DRIVERS)('a lease on %s', (driver) => {
     const { lock, session } = await deployer({ clock, leaseMs: 3000 });
     await lock.acquire(NOBODY);
     const before = await expires();
-    const busy = session.query(driver === 'pg' ? 'SELECT pg_sleep(1)' : 'SELECT SLEEP(1)');
+    const gate = await server.open();
+    const waits =
+      driver === 'pg' ? 'SELECT pg_advisory_lock(4711)' : `SELECT GET_LOCK('beats ${process.pid}', 60)`;
+    await gate.query(waits);
+    const busy = session.query(waits);
     clock.advance(999);
     expect(await expires()).toBe(before);
     clock.advance(1);
@@ -104,6 +108,7 @@ describe.each(DRIVERS)('a lease on %s', (driver) => {
     expect(isBusy).toBe(true);
     // The next one is set once this one was answered.
     for (let again = now; again === now; again = await expires()) clock.advance(1000);
+    await gate.end();
     await busy;
     await lock.release();
     clock.advance(10_000);
