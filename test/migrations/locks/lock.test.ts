@@ -143,7 +143,7 @@ describe.each(GRID)('on %s, a lock of kind %s', (driver, kind) => {
   });
 
   test('is lost, and free, when its session is ended', async () => {
-    const [first, second] = [await deployer(), await deployer({ leaseMs: 1000 })];
+    const [first, second] = [await deployer(), await deployer()];
     await first.lock.acquire(NOBODY);
     await server.query(
       driver === 'pg'
