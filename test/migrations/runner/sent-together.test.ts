@@ -39,9 +39,21 @@ describe.each(['mysql2', 'mariadb'] as const)(
         'V6__g.sql': 'CREATE TABLE g (n INT);\nCREATE TABLE h (n INT);',
       });
       const proxy = await engine.db.proxy();
-      // So that the next one is there before the answer.
-      proxy.delay({ toClientMs: 50 });
-      const { applied } = await files.migrator({ url: proxy.url(engine.url) }).up();
+      const held = ['b', 'c', 'd'].map((name) =>
+        proxy.once(new RegExp(`(?:^|\\n)CREATE TABLE ${name} `), { action: 'hold' }),
+      );
+      const running = files.migrator({ url: proxy.url(engine.url) }).up();
+      // The answer comes once the next one is there.
+      let deliver = (): void => {};
+      for (const next of held) {
+        await next.fired;
+        const ofLast = deliver;
+        deliver = proxy.keepAnswers();
+        ofLast();
+        next.release();
+      }
+      deliver();
+      const { applied } = await running;
       expect(applied.map(({ statements }) => statements)).toEqual([3, 3, 3, 3, 4, 2]);
       const packets = proxy.texts.filter((text) => /CREATE TABLE [bcd] /.test(text));
       expect(packets).toHaveLength(3);
