@@ -6,7 +6,13 @@ import { startFaultProxy } from './fault-proxy.js';
 import type { FaultProxy } from './fault-proxy.js';
 import { attachToScope } from './jest-scope.js';
 import type { ScopeListener, ScopeOutcome, TestOutcome } from './jest-scope.js';
-import { ConnectionLeakError, findLeaksOfFile, findLeaksOfTest, findLentClients } from './leaks.js';
+import {
+  ConnectionLeakError,
+  findLeaksOfFile,
+  findLeaksOfTest,
+  findLentClients,
+  LEAK_GRACE_MS,
+} from './leaks.js';
 import type { LeakSources, ServerSession } from './leaks.js';
 import { Resources } from './resources.js';
 import type { Closer } from './resources.js';
@@ -17,7 +23,7 @@ import { TrackedPool, callerLocation } from './tracked-pool.js';
 export interface DatabaseOptions {
   /** SQL of the template that the database is made from. Default: `defaultSchema`. */
   readonly schema?: string;
-  /** How long a connection may take to go away after the test that used it. Default 1000. */
+  /** How long a connection may take to go away after the test that used it. Default {@link LEAK_GRACE_MS}. */
   readonly leakGraceMs?: number;
 }
 
@@ -62,7 +68,7 @@ export class TestDatabase implements ScopeListener {
 
   constructor(options: DatabaseOptions) {
     this.schema = options.schema ?? defaultSchema;
-    this.graceMs = options.leakGraceMs ?? 1000;
+    this.graceMs = options.leakGraceMs ?? LEAK_GRACE_MS;
   }
 
   get name(): string {

@@ -48,7 +48,7 @@ test('a connection that outlives the file fails the file', async () => {
 });
 
 test('a server that outlives the file fails the file', async () => {
-  const run = await runFixture('open-server');
+  const run = await runFixture('open-server', { HOLDFAST_TEST_LEAK_GRACE_MS: '50' });
   expect(run).toMatchObject({ exitCode: 1, failed: [] });
   expect(run.output).toContain('keeps the process alive: 1 x listening TCP server');
 });
@@ -60,7 +60,7 @@ interface FixtureRun {
 }
 
 /** Runs jest on one fixture, against the server of this run. */
-async function runFixture(name: string): Promise<FixtureRun> {
+async function runFixture(name: string, env?: Readonly<Record<string, string>>): Promise<FixtureRun> {
   const config = join(directory, `${name}.cjs`);
   const results = join(directory, `${name}.json`);
   const base = JSON.stringify(join(process.cwd(), 'jest.config.cjs'));
@@ -72,7 +72,7 @@ async function runFixture(name: string): Promise<FixtureRun> {
   const jest = join(process.cwd(), 'node_modules', 'jest', 'bin', 'jest.js');
   const args = [jest, '--config', config, '--runInBand', '--forceExit', '--json', '--outputFile', results];
   const [exitCode, output] = await new Promise<[number, string]>((resolve) => {
-    execFile(process.execPath, args, (error, stdout, stderr) =>
+    execFile(process.execPath, args, { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
       resolve([Number(error?.code ?? 0), stdout + stderr]),
     );
   });

@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrackedPool } from './tracked-pool.js';
 
+/**
+ * How long what a test had may take to go away: only what never goes is a leak. A server's process that waits for its turn
+ * on the machine has not noticed a closed socket for as long. Nobody waits for this but who leaks:
+ * the fixtures that do shorten it.
+ */
+export const LEAK_GRACE_MS = Number(process.env['HOLDFAST_TEST_LEAK_GRACE_MS'] ?? 15_000);
+
 /** One row of pg_stat_activity, without the harness's own connections. */
 export interface ServerSession {
   readonly pid: number;

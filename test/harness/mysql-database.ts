@@ -4,7 +4,7 @@ import type { Connection, Pool as PromisePool } from 'mysql2/promise';
 import { databaseNameOf } from './database.js';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.js';
 import { attachToScope, type ScopeListener, type ScopeOutcome, type TestOutcome } from './jest-scope.js';
-import { ConnectionLeakError } from './leaks.js';
+import { ConnectionLeakError, LEAK_GRACE_MS } from './leaks.js';
 import { Resources } from './resources.js';
 import type { Closer } from './resources.js';
 import { mysqlSchema } from './schema.js';
@@ -154,9 +154,9 @@ export class MysqlDatabase implements ScopeListener {
 
   readonly #observerIds = new Set<number>();
 
-  /** Sessions that are still like that when they have had a second to go away. */
+  /** Sessions that are still like that when they have had {@link LEAK_GRACE_MS} to go away. */
   async #whatStays(like: (session: MysqlSession) => boolean): Promise<string[]> {
-    const deadline = Date.now() + 1000;
+    const deadline = Date.now() + LEAK_GRACE_MS;
     for (;;) {
       const found = (await this.sessions()).filter(like);
       if (found.length === 0) return [];
