@@ -1,3 +1,4 @@
+import { closeGate } from './gate.js';
 import type { Project } from './project.js';
 
 /** Every way that a deploy can take, one after the other on one database. */
@@ -20,9 +21,11 @@ const acts: Readonly<Record<string, (project: Project) => Promise<void>>> = {
   'nothing is pending: no lock is taken': (project) => project.migrate('up', 0),
 
   'two pods start at once: one applies, the other one waits and finds nothing to do': async (project) => {
-    const pause = project.isPostgres ? 'SELECT pg_sleep(1);' : 'DO sleep(1);';
-    await project.write('migrations/V3__add_price.sql', `ALTER TABLE orders ADD price int;\n${pause}\n`);
-    await project.migrateTwice('up');
+    // The one is not done before the other one waits, however late that starts.
+    const gate = await closeGate(project.url);
+    const content = `-- lock-timeout: 60s\nALTER TABLE orders ADD price int;\n${gate.statements}\n`;
+    await project.write('migrations/V3__add_price.sql', content);
+    await project.migrateTwice('up', { once: /waiting for the lock: .*V3__add_price/i, call: gate.open });
   },
 
   'a migration fails, and is put right': async (project) => {
