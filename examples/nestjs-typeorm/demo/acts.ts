@@ -119,11 +119,18 @@ export const acts: readonly Act[] = [
     request: JSON.stringify({ authorId: ADA, title, draftId: DRAFT }),
     play: async ({ service, database }) =>
       database.session(async (job) => {
-        // Whoever waited for this long looks for a deadlock, and is its victim: not the job.
-        await job.query(`BEGIN; SET LOCAL deadlock_timeout = '10s'; SELECT FROM draft FOR UPDATE`);
-        const answer = service.ask({ authorId: ADA, title, draftId: DRAFT });
-        await database.waitForBlocked(1);
-        await job.query('SELECT FROM "user" WHERE id = 1 FOR UPDATE');
+        // Whoever waited for this long looks for a deadlock, once, and is its victim: not the job.
+        await job.query(`BEGIN; SET LOCAL deadlock_timeout = '60s'; SELECT FROM draft FOR UPDATE`);
+        const { answer, locked } = await database.session(async (gate) => {
+          // Between the user and the draft. The request is to come last: what it looks for is there by then.
+          await gate.query('BEGIN; LOCK TABLE point_history IN SHARE MODE');
+          const asked = service.ask({ authorId: ADA, title, draftId: DRAFT });
+          await database.waitForBlocked(1);
+          const waits = job.query('SELECT FROM "user" WHERE id = 1 FOR UPDATE');
+          await database.waitForBlocked(2);
+          return { answer: asked, locked: waits };
+        });
+        await locked;
         await job.query('COMMIT');
         return [await answer];
       }),
