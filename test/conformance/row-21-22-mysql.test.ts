@@ -1,6 +1,7 @@
 import { CommitOutcomeUnknownError } from 'holdfast';
 import type { FaultProxy } from '../harness/fault-proxy.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
+import { useHandLimit } from '../transaction/hand-limit.js';
 import { failureOf, until, useHookNotes } from './observing.js';
 import {
   everyMysqlWay,
@@ -13,6 +14,7 @@ import { useWitness } from './witness.js';
 
 const db = useMysqlDatabase();
 const witness = useWitness();
+const limit = useHandLimit();
 let proxy: FaultProxy;
 const { told, listen } = useHookNotes();
 beforeEach(async () => {
@@ -63,15 +65,19 @@ describe.each(everyMysqlWay)('$name', ({ way, opening }) => {
 
     test('in a network that answers nothing: timeoutMs ends the wait, as unknown', async () => {
       const work = await start();
-      proxy.once(/^COMMIT$/, { action: 'black-hole' });
-      const called = opening.run(
-        async () => {
-          listen();
-          await work.insert('lost');
-        },
-        { timeoutMs: 1000 },
+      const commit = proxy.once(/^COMMIT$/, { action: 'black-hole' });
+      const failure = failureOf(
+        opening.run(
+          async () => {
+            listen();
+            await work.insert('lost');
+          },
+          { timeoutMs: limit.timeoutMs },
+        ),
       );
-      expect(await failureOf(called)).toBeInstanceOf(CommitOutcomeUnknownError);
+      await commit.fired;
+      limit.pass();
+      expect(await failure).toBeInstanceOf(CommitOutcomeUnknownError);
       expect(told).toEqual(['unknown']);
       // Of the mariadb connector the server was told to end the session, over another connection, which is all that is left;
       // mysql2 leaves it to the network.

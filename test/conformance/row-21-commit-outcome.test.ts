@@ -2,6 +2,7 @@ import { CommitFailedError, CommitOutcomeUnknownError } from 'holdfast';
 import type { TransactionOptions } from 'holdfast';
 import type { ArmedFault, FaultProxy } from '../harness/fault-proxy.js';
 import { useDatabase } from '../harness/database.js';
+import { useHandLimit } from '../transaction/hand-limit.js';
 import { useLog } from '../transaction/log.js';
 import { everyWay, expectCleanPool, labelsIn, until } from './ways-in.js';
 import { useHookNotes } from './observing.js';
@@ -9,6 +10,7 @@ import type { Work } from './ways-in.js';
 
 const db = useDatabase();
 const log = useLog();
+const limit = useHandLimit();
 /** Retries whatever may be retried at all. */
 const eager: TransactionOptions = { name: 'pay', retry: { attempts: 3, backoffMs: 1, on: () => true } };
 
@@ -154,16 +156,20 @@ describe.each(boundary)('the outcome cannot be learnt: $name', ({ way, opening }
 
   test('COMMIT vanishes in a network that answers nothing: timeoutMs ends the wait, as unknown', async () => {
     const work = await way.start(db, { url: proxy.url(db.url) });
-    proxy.once(/^COMMIT$/, { action: 'black-hole' });
-    const outcome = opening.run(
-      async () => {
-        listen();
-        await work.insert('lost');
-      },
-      { ...eager, timeoutMs: 1000 },
-    );
+    const commit = proxy.once(/^COMMIT$/, { action: 'black-hole' });
+    const outcome = opening
+      .run(
+        async () => {
+          listen();
+          await work.insert('lost');
+        },
+        { ...eager, timeoutMs: limit.timeoutMs },
+      )
+      .catch((reason: unknown) => reason);
+    await commit.fired;
+    limit.pass();
 
-    const error = (await outcome.catch((reason: unknown) => reason)) as CommitOutcomeUnknownError;
+    const error = (await outcome) as CommitOutcomeUnknownError;
     expect(error).toMatchObject({
       code: 'COMMIT_OUTCOME_UNKNOWN',
       retryable: false,

@@ -2,10 +2,12 @@ import { runInTransaction } from 'holdfast';
 import { startMysqlPool } from '../conformance/mysql-pools.js';
 import { failureOf } from '../conformance/observing.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
+import { useHandLimit } from './hand-limit.js';
 import { useLog } from './log.js';
 
 const db = useMysqlDatabase();
 useLog();
+const limit = useHandLimit();
 
 test('allowImplicitCommit of a call that joins a transaction without it: refused, for the outermost call needs it', async () => {
   const { pool } = startMysqlPool(db);
@@ -34,10 +36,14 @@ test('a COMMIT that gets no answer in time: nothing is promised that MySQL canno
   const proxy = await db.proxy();
   const { pool } = startMysqlPool(db, { url: proxy.url(db.url) });
   const commit = proxy.once(/^COMMIT$/, { action: 'hold' });
-  const call = runInTransaction(() => pool.query("INSERT INTO entry (label) VALUES ('a')"), {
-    timeoutMs: 300,
-  });
-  const error = await failureOf(call);
+  const failure = failureOf(
+    runInTransaction(() => pool.query("INSERT INTO entry (label) VALUES ('a')"), {
+      timeoutMs: limit.timeoutMs,
+    }),
+  );
+  await commit.fired;
+  limit.pass();
+  const error = await failure;
   commit.release();
   expect(error).toMatchObject({
     code: 'COMMIT_OUTCOME_UNKNOWN',

@@ -11,6 +11,7 @@ import { useDatabase } from '../harness/database.js';
 import type { FaultProxy } from '../harness/fault-proxy.js';
 import { startPgbouncer } from '../harness/pgbouncer.js';
 import { defaultSchema } from '../harness/schema.js';
+import { useHandLimit } from './hand-limit.js';
 import { useLog } from './log.js';
 
 /**
@@ -27,6 +28,7 @@ const db = useDatabase({
   `,
 });
 useLog();
+const limit = useHandLimit();
 let proxy: FaultProxy;
 let managed: ManagedPool;
 
@@ -99,9 +101,11 @@ test('a COMMIT that waits for a lock keeps nobody from the connections that come
 
 test('a COMMIT that is never answered costs it nothing, once that has timed out', async () => {
   const pool = poolOf(1);
-  proxy.once(/^COMMIT$/, { action: 'black-hole' });
-  const lost = failureOf(insert(pool, 'lost', { timeoutMs: 300 }));
+  const commit = proxy.once(/^COMMIT$/, { action: 'black-hole' });
+  const lost = failureOf(insert(pool, 'lost', { timeoutMs: limit.timeoutMs }));
   const next = insert(pool, 'next', { timeoutMs: 20_000 });
+  await commit.fired;
+  limit.pass();
   await next;
   expect(await lost).toBeInstanceOf(CommitOutcomeUnknownError);
   await proxy.heal();

@@ -8,6 +8,7 @@ import {
 } from 'holdfast';
 import type { Fault } from '../harness/fault-proxy.js';
 import { until } from './entries.js';
+import { useHandLimit } from './hand-limit.js';
 import { useLog } from './log.js';
 import {
   accesses,
@@ -23,6 +24,7 @@ import {
 
 const two = useTwoSources();
 const log = useLog();
+const limit = useHandLimit();
 let sources: Sources;
 let told: string[];
 let runs: number;
@@ -206,7 +208,10 @@ describe.each(accesses)('the COMMIT fails: $name', (access) => {
 
   test.each(NAMES)('timeoutMs is over while the COMMIT of %s waits for its answer', async (name) => {
     const commit = atCommit(name, { action: 'hold' });
-    const error = await caught(onBoth(book, { timeoutMs: 250 }));
+    const call = caught(onBoth(book, { timeoutMs: limit.timeoutMs }));
+    await commit.fired;
+    limit.pass();
+    const error = await call;
     commit.release();
     expect(commit.hits).toHaveLength(1);
     // The server may get it yet.
@@ -248,8 +253,9 @@ describe.each(accesses)('the COMMIT fails: $name', (access) => {
 
   test('timeoutMs is over while the server checks what it would refuse at the second COMMIT: both are rolled back', async () => {
     const check = sources.audit.proxy.once(CHECK, { action: 'hold' });
-    const call = caught(onBoth(book, { timeoutMs: 250 }));
+    const call = caught(onBoth(book, { timeoutMs: limit.timeoutMs }));
     await check.fired;
+    limit.pass();
     expect(await call).toMatchObject({ code: 'TRANSACTION_TIMEOUT' });
     check.release();
     expect(await two.committed()).toEqual(NOTHING);

@@ -1,16 +1,19 @@
 import { managePool, runInTransaction, unmanagePool } from 'holdfast';
+import type { Connection } from 'mysql2/promise';
 import QueryStream from 'pg-query-stream';
 import { startMariadbPool, startMysqlPool } from '../conformance/mysql-pools.js';
 import { failureOf } from '../conformance/observing.js';
 import { useDatabase } from '../harness/database.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
 import { until } from './entries.js';
+import { useHandLimit, whenWaitingFor } from './hand-limit.js';
 import { useLog } from './log.js';
 
 /** What `TransactionTimeoutError` says of what ran on the server is what was seen of it. */
 const mysql = useMysqlDatabase();
 const postgres = useDatabase();
 useLog();
+const limit = useHandLimit(300);
 
 const NOT_CANCELLED =
   /What ran on the server could not be cancelled within 1000 ms: the connection was closed, and the server may go on, and keep the locks, until the statement ends; then it rolls back; statements that the method still sends are refused\.$/;
@@ -21,10 +24,18 @@ const CLOSED =
 
 describe('MySQL', () => {
   const WAIT = `SELECT GET_LOCK('gate', 60)`;
+  let other: Connection;
+  // The server may list the other one's statement for a moment after its answer.
   const waiting = async (): Promise<number[]> =>
-    (await mysql.sessions()).filter(({ query }) => query === WAIT).map(({ id }) => id);
+    (await mysql.sessions())
+      .filter(({ id, query }) => query === WAIT && id !== other.threadId)
+      .map(({ id }) => id);
+  const passOnceItWaits = async (): Promise<void> => {
+    await until(async () => (await waiting()).length === 1);
+    limit.pass();
+  };
   beforeEach(async () => {
-    const other = await mysql.connection();
+    other = await mysql.connection();
     await other.query(WAIT);
   });
   /** The url of a user who may have one connection. */
@@ -41,7 +52,9 @@ describe('MySQL', () => {
 
   test('mysql2, whose KILL finds no connection: the statement goes on, and the error says so', async () => {
     const { pool } = startMysqlPool(mysql, { url: await oneConnection(), max: 1 });
-    const error = await failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    await passOnceItWaits();
+    const error = await failure;
     expect(await waiting()).toHaveLength(1);
     expect(error).toMatchObject({
       code: 'TRANSACTION_TIMEOUT',
@@ -52,7 +65,9 @@ describe('MySQL', () => {
 
   test('mysql2, whose KILL arrives: it was cancelled', async () => {
     const { pool } = startMysqlPool(mysql);
-    const error = await failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    await passOnceItWaits();
+    const error = await failure;
     expect(await waiting()).toEqual([]);
     expect(error.message).toMatch(CANCELLED);
     expect(error.stack).toContain('was cancelled');
@@ -62,7 +77,9 @@ describe('MySQL', () => {
     const { pool } = startMysqlPool(mysql);
     let inner: Error | undefined;
     const outer = runInTransaction(async () => {
-      inner = await failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+      const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+      await passOnceItWaits();
+      inner = await failure;
       expect(inner.message).toMatch(/What runs on the server is cancelled and the transaction rolled back; /);
       throw inner;
     });
@@ -75,7 +92,9 @@ describe('MySQL', () => {
     ['whose user may have one', true],
   ])('mariadb, %s: its connection was closed, and no more is claimed', async (_, isSingle) => {
     const { pool } = startMariadbPool(mysql, isSingle ? { url: await oneConnection(), max: 1 } : {});
-    const error = await failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    await passOnceItWaits();
+    const error = await failure;
     expect(error).toMatchObject({ code: 'TRANSACTION_TIMEOUT', message: expect.stringMatching(CLOSED) });
   });
 });
@@ -90,7 +109,9 @@ describe('PostgreSQL', () => {
     const call = runInTransaction(
       async () => {
         await pool.query('SELECT 1');
-        proxy.cut();
+        await proxy.cut();
+        await whenWaitingFor(/had been lost/);
+        limit.pass();
         await new Promise(() => undefined);
       },
       { timeoutMs: 300 },
@@ -108,6 +129,7 @@ describe('PostgreSQL', () => {
         const rows = client.query(new QueryStream('SELECT generate_series(1, 1000)', [], { batchSize: 10 }));
         rows.on('error', () => undefined);
         await until(async () => rows.readableLength > 0 || rows.read() !== null);
+        limit.pass();
         await new Promise(() => undefined);
       },
       { timeoutMs: 300 },
@@ -132,7 +154,10 @@ describe('PostgreSQL', () => {
       },
       { timeoutMs: 300 },
     );
-    const error = await failureOf(call);
+    const failure = failureOf(call);
+    await until(async () => (await running()).length === 1);
+    limit.pass();
+    const error = await failure;
     expect(error).toMatchObject({
       code: 'TRANSACTION_TIMEOUT',
       message: expect.stringMatching(NOT_CANCELLED),

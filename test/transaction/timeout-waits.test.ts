@@ -9,11 +9,26 @@ import {
 import type { PoolClient } from 'pg';
 import Cursor from 'pg-cursor';
 import QueryStream from 'pg-query-stream';
-import { gate, useEntries } from './entries.js';
+import { failureOf } from '../conformance/observing.js';
+import { gate, until, useEntries } from './entries.js';
+import { useHandLimit, whenWaitingFor } from './hand-limit.js';
 
 const entries = useEntries({ max: 2 });
-// The limits below are for what a method does, not for logging in to the server.
-beforeEach(() => Promise.all([entries.pool.query('SELECT 1'), entries.pool.query('SELECT 1')]));
+const limit = useHandLimit(300);
+
+/** The time is up once a transaction waits for that, and the server sleeps where it is to. */
+async function passWhileWaitingFor(told: string): Promise<void> {
+  if (told.includes('the answer to a statement')) await until(sleeps);
+  await whenWaitingFor(new RegExp(`^${told}$`));
+  limit.pass();
+}
+
+const sleeps = async (): Promise<boolean> =>
+  (
+    await entries.db.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`,
+    )
+  ).length === 1;
 
 /** Clients that other parts of the application hold. */
 const held: PoolClient[] = [];
@@ -98,8 +113,9 @@ const cases: readonly Case[] = [
 ];
 
 test.each(cases)('$what: the error says that this was waited for', async ({ work, told, outcome }) => {
-  const call = runInTransaction(work, { name: 'Orders.place', timeoutMs: 300 });
-  await expect(call).rejects.toMatchObject(havingWaitedFor(told, outcome));
+  const failure = failureOf(runInTransaction(work, { name: 'Orders.place', timeoutMs: 300 }));
+  await passWhileWaitingFor(told);
+  expect(await failure).toMatchObject(havingWaitedFor(told, outcome));
   for (const client of held.splice(0)) client.release();
 });
 
@@ -107,26 +123,28 @@ const joining: readonly TransactionOptions[] = [{}, { propagation: 'NESTED' }];
 
 test.each(joining)('the limit of an inner method, with %j, says it as well', async (options) => {
   const inner = () => runInTransaction(sleep, { ...options, name: 'Orders.place', timeoutMs: 300 });
-  await expect(runInTransaction(inner)).rejects.toMatchObject(
-    havingWaitedFor(`the answer to a statement ${place}`),
-  );
+  const told = `the answer to a statement ${place}`;
+  const failure = failureOf(runInTransaction(inner));
+  await passWhileWaitingFor(told);
+  expect(await failure).toMatchObject(havingWaitedFor(told));
 });
 
 test('a method over several data sources is told on which of them it waited', async () => {
   const pool = entries.db.pool();
   const managed = managePool(pool, { name: 'ledger' });
   entries.db.defer(() => unmanagePool(managed));
-  await pool.query('SELECT 1');
-  const call = runInTransaction(
-    async () => {
-      await entries.add('a');
-      await pool.query('SELECT pg_sleep(60)');
-    },
-    { name: 'Orders.place', timeoutMs: 300, dataSource: ['default', 'ledger'] },
+  const told = `the answer to a statement ${place.replace('default', 'ledger')}`;
+  const failure = failureOf(
+    runInTransaction(
+      async () => {
+        await entries.add('a');
+        await pool.query('SELECT pg_sleep(60)');
+      },
+      { name: 'Orders.place', timeoutMs: 300, dataSource: ['default', 'ledger'] },
+    ),
   );
-  await expect(call).rejects.toMatchObject(
-    havingWaitedFor(`the answer to a statement ${place.replace('default', 'ledger')}`),
-  );
+  await passWhileWaitingFor(told);
+  expect(await failure).toMatchObject(havingWaitedFor(told));
 });
 
 test('where COMMIT gets no answer in time, the cause says that it was waited for', async () => {
@@ -135,12 +153,12 @@ test('where COMMIT gets no answer in time, the cause says that it was waited for
   pool.on('error', () => undefined);
   const managed = managePool(pool, { name: 'proxied' });
   entries.db.defer(() => unmanagePool(managed));
-  await pool.query('SELECT 1');
   const commit = proxy.once(/^COMMIT/, { action: 'hold' });
   const call = runInTransaction(() => pool.query("INSERT INTO entry (label) VALUES ('a')"), {
     timeoutMs: 300,
     dataSource: 'proxied',
   });
+  void commit.fired.then(limit.pass);
   await expect(call).rejects.toMatchObject({
     cause: {
       code: 'TRANSACTION_TIMEOUT',

@@ -5,10 +5,12 @@ import type { DataSource } from 'typeorm';
 import { startMariadbPool, startMysqlDataSource, startMysqlPool } from '../conformance/mysql-pools.js';
 import { failureOf } from '../conformance/observing.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
+import { useHandLimit, whenWaitingFor } from '../transaction/hand-limit.js';
 import { useLog } from '../transaction/log.js';
 
 const db = useMysqlDatabase();
 useLog();
+const limit = useHandLimit();
 
 /** More than fits between the server and its reader. */
 const MANY = `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT a.i, REPEAT('x', 1000) AS pad FROM n AS a, n AS b`;
@@ -90,9 +92,11 @@ test('a method that goes on without its connection, until its time is up: the er
     async () => {
       await pool.query('SELECT 1');
       await kill();
+      await whenWaitingFor(/had been lost/);
+      limit.pass();
       await new Promise(() => undefined);
     },
-    { timeoutMs: 300 },
+    { timeoutMs: limit.timeoutMs },
   );
   expect(await failureOf(call)).toMatchObject({
     code: 'TRANSACTION_TIMEOUT',
