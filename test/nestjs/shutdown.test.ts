@@ -80,7 +80,9 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 const untilItWaits = (): Promise<void> =>
   until(async () => {
     const [row] = await db.query<{ waiting: number }>(
-      `SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted AND relation = 'account'::regclass`,
+      // Of this database: a table has the same number in all that were made from one template.
+      `SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted AND relation = 'account'::regclass
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
     return row?.waiting === 1;
   });

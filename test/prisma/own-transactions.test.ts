@@ -186,7 +186,8 @@ async function untilPrismaHasRolledBack(): Promise<void> {
 async function untilSomebodyWaits(): Promise<void> {
   for (;;) {
     const [row] = await db.query<{ waiting: number }>(
-      `SELECT count(*)::int AS waiting FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`,
+      `SELECT count(*)::int AS waiting FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
     if ((row?.waiting ?? 0) > 0) return;
   }

@@ -86,7 +86,8 @@ test('a COMMIT that waits for a lock keeps nobody from the connections that come
   ends[0]!();
   await until('COMMIT waits', async () => {
     const [row] = await db.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND objid = ${GATE} AND NOT granted`,
+      `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND objid = ${GATE} AND NOT granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
     return row!.n === 1;
   });

@@ -101,8 +101,10 @@ test.each(['REQUIRED', 'NESTED'] as const)(
         ? runInTransaction(() => runInTransaction(method, options))
         : runInTransaction(method, options);
     await until(async () => {
+      // Of this database: a table has the same number in all that were made from one template.
       const { rowCount } = await holder.query(
-        `SELECT FROM pg_locks WHERE relation = 'entry'::regclass AND NOT granted`,
+        `SELECT FROM pg_locks WHERE relation = 'entry'::regclass AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
       );
       return rowCount === 1;
     });
