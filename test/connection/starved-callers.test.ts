@@ -16,10 +16,10 @@ interface Limit {
   readonly options: StartOptions;
   /** Whether the error is the driver's own, as the cause. */
   readonly ofDriver: boolean;
-  readonly why: string;
+  readonly why: RegExp;
 }
 
-const byDriver = (why: string, driverTimeoutMs: number): Limit => ({
+const byDriver = (why: RegExp, driverTimeoutMs: number): Limit => ({
   name: "the driver's own limit",
   options: { driverTimeoutMs },
   ofDriver: true,
@@ -30,16 +30,16 @@ const byHoldfast: Limit = {
   name: 'acquireTimeoutMs',
   options: { acquireTimeoutMs: 500 },
   ofDriver: false,
-  why: 'it waited 500 ms',
+  why: /it waited 500 ms/,
 };
 
 /** mysql2 has no limit of its own. */
 const cases = drivers.flatMap((driver) => {
   const own = driver.name.startsWith('pg')
-    ? [byDriver('timeout exceeded when trying to connect', 400)]
+    ? [byDriver(/timeout exceeded when trying to connect/, 400)]
     : driver.name === 'mariadb'
       ? // The connector takes it for the time to connect as well, which a busy machine may need.
-        [byDriver('pool timeout: failed to retrieve a connection from pool after 1', 1500)]
+        [byDriver(/pool timeout: failed to retrieve a connection from pool after [1-9]\d{3,}ms/, 1500)]
       : [];
   return [...own, byHoldfast].map((limit) => ({ driver, limit, name: `${driver.name}, ${limit.name}` }));
 });
@@ -89,7 +89,9 @@ describe.each(cases)('$name', ({ driver, limit }) => {
       expect(error).toBeInstanceOf(AcquireTimeoutError);
       expect(error).toMatchObject({ code: 'ACQUIRE_TIMEOUT', retryable: true });
       const [first, ...explanations] = error.message.split('\n');
-      expect(first).toContain(`${who} got no connection of pool "default" in time: ${limit.why}`);
+      expect(first).toMatch(
+        new RegExp(`${who} got no connection of pool "default" in time: ${limit.why.source}`),
+      );
       expect(first).toContain('. In use 1 of 1, idle 0, pending ');
       expect(explanations).toEqual([`${HOLDER} ${kind} of default waited.`, 'And 3 more callers wait.']);
       expect(error.stack).toContain(`AcquireTimeoutError: ${error.message}\n`);
