@@ -75,10 +75,10 @@ describe('node:test', () => {
     expect(await committed(db)).toEqual([]);
   });
 
-  test('cancels a test that takes too long, and the next one begins clean', async () => {
+  test('cancels a test, and the next one begins clean', async () => {
     const { output } = await project.nodeTest(db.url, ['node-cancelled.mjs']);
 
-    expect(output).toMatch(/✖ runs into its time limit[^]*test timed out after 200ms/);
+    expect(output).toMatch(/✖ is cancelled[^]*cancelled 1\b/);
     expect(output).toContain('✔ finds nothing of it');
     expect(await committed(db)).toEqual([]);
   });
