@@ -5,9 +5,11 @@ import { failureOf, until } from '../conformance/observing.js';
 import { useWitness } from '../conformance/witness.js';
 import type { FaultProxy } from '../harness/fault-proxy.js';
 import { useMysqlDatabase } from '../harness/mysql-database.js';
+import { useHandLimit } from '../transaction/hand-limit.js';
 
 const db = useMysqlDatabase();
 const witness = useWitness();
+const limit = useHandLimit();
 const reason = new LeaseReclaimedError('A leaked connection was taken back.', { cause: new Error('there') });
 
 interface Started {
@@ -35,13 +37,18 @@ async function start(connectionLimit = 2): Promise<Started> {
 }
 
 /** A statement that the server never sees, on a session that it ends without our hearing of it. */
-async function goneBehindOurBack({ managed, proxy }: Started, send: () => Promise<unknown>): Promise<void> {
+async function goneBehindOurBack(
+  { managed, proxy }: Started,
+  send: () => Promise<unknown>,
+  whenGone?: () => void,
+): Promise<void> {
   const armed = proxy.arm(/SLEEP\(600\)/, { action: 'black-hole' }, { times: 1 });
   const sent = send();
   await armed.fired;
   const id = managed.leases()[0]!.backendId!;
   await db.query(`KILL ${id}`);
   await until('the session to be gone', async () => (await db.sessions()).every((each) => each.id !== id));
+  whenGone?.();
   await sent;
 }
 
@@ -57,8 +64,8 @@ describe('a statement of the mariadb connector that is cut off when its session 
   test('by the time limit of its transaction, is an error of its caller and of nobody else', async () => {
     const at = await start();
     const failing = failureOf(
-      runInTransaction(() => goneBehindOurBack(at, () => at.pool.query('SELECT SLEEP(600)')), {
-        timeoutMs: 300,
+      runInTransaction(() => goneBehindOurBack(at, () => at.pool.query('SELECT SLEEP(600)'), limit.pass), {
+        timeoutMs: limit.timeoutMs,
       }),
     );
     expect(await failing).toMatchObject({ code: 'TRANSACTION_TIMEOUT' });
