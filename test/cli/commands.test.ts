@@ -1,9 +1,6 @@
 import { jsonOf, type Project, useProjects } from './project.js';
 import { useServers } from './servers.js';
 
-// Each test runs several programs, on a machine that may have other things to do.
-jest.setTimeout(240_000);
-
 const project = useProjects();
 const servers = useServers();
 

@@ -2,9 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { useProjects } from './project.js';
 import { useServers } from './servers.js';
 
-// Each test runs a program, on a machine that may have other things to do.
-jest.setTimeout(120_000);
-
 const project = useProjects();
 const server = useServers()[0]!;
 

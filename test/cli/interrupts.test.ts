@@ -8,9 +8,6 @@ import { ManualClock } from '../../src/testing/index.js';
 import { type Ended, type RunningProgram, useProjects } from './project.js';
 import { type Server, useServers } from './servers.js';
 
-// Each test runs several programs, on a machine that may have other things to do.
-jest.setTimeout(240_000);
-
 const project = useProjects();
 const servers = useServers();
 

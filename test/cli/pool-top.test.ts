@@ -21,8 +21,6 @@ import { serve } from '../pool-monitor/views/page-server.js';
 import { useProjects } from './project.js';
 import { useServers } from './servers.js';
 
-jest.setTimeout(120_000);
-
 const project = useProjects();
 const servers = useServers();
 const db = useDatabase();

@@ -1,8 +1,6 @@
 import { useProjects } from './project.js';
 import { type Server, useServers } from './servers.js';
 
-jest.setTimeout(240_000);
-
 const project = useProjects();
 const [postgres, mariadb] = useServers() as [Server, Server];
 

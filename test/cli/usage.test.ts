@@ -1,8 +1,5 @@
 import { useProjects } from './project.js';
 
-// Each test runs several programs, on a machine that may have other things to do.
-jest.setTimeout(240_000);
-
 const project = useProjects();
 
 describe('wrong usage is exit code 64 and says what is right', () => {

@@ -1,7 +1,5 @@
 import { useProjects } from './project.js';
 
-jest.setTimeout(240_000);
-
 const project = useProjects();
 
 const { version } = jest.requireActual<{ version: string }>('../../package.json');

@@ -20,4 +20,4 @@ test('the examples type-check under the strict options of this repository', () =
     { encoding: 'utf8' },
   );
   expect({ stdout, status }).toEqual({ stdout: '', status: 0 });
-}, 120_000);
+});

@@ -3,8 +3,6 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { root } from './markdown.js';
 
-jest.setTimeout(60_000);
-
 interface Export {
   readonly title: string;
   readonly text: string;

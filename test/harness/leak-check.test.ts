@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { adminUrl } from './template.js';
 
-jest.setTimeout(60_000);
-
 let directory: string;
 
 beforeAll(() => {

@@ -4,8 +4,6 @@ import { until } from '../conformance/observing.js';
 import { startMariadb } from './mariadb.js';
 import { useMysqlDatabase } from './mysql-database.js';
 
-jest.setTimeout(60_000);
-
 test('starts a server of its own, and leaves nothing behind', async () => {
   const server = await startMariadb();
   const connection = await createConnection(server.url);

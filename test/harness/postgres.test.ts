@@ -10,8 +10,6 @@ import { transformFileSync } from '@swc/core';
 import { Client } from 'pg';
 import { startPostgres } from './postgres.js';
 
-jest.setTimeout(60_000);
-
 test('starts a server with the settings of the tests, and leaves nothing behind', async () => {
   const server = await startPostgres({ settings: { work_mem: '8MB' } });
   const client = new Client({ connectionString: server.url });

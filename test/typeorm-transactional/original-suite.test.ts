@@ -4,7 +4,7 @@ import { startPostgres } from '../harness/postgres.js';
 
 // Two of its tests expect consecutive transaction ids, which a server counts for all its databases.
 let server: Awaited<ReturnType<typeof startPostgres>>;
-beforeAll(async () => (server = await startPostgres({ settings: { autovacuum: 'off' } })), 60_000);
+beforeAll(async () => (server = await startPostgres({ settings: { autovacuum: 'off' } })));
 afterAll(() => server.stop());
 
 /** What `jest --json` prints. */

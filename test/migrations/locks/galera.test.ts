@@ -8,8 +8,6 @@ import { findOrInstall } from '../../harness/apt.js';
 import { startMariadb } from '../../harness/mariadb.js';
 import { type Engine, failureOf, useWorkspace } from '../runner/workspace.js';
 
-jest.setTimeout(120_000);
-
 /** Where Debian, Fedora and the packages of MariaDB itself have it. */
 const PROVIDERS = ['/usr/lib', '/usr/lib64'].flatMap((folder) => [
   `${folder}/galera/libgalera_smm.so`,

@@ -48,5 +48,5 @@ describe.each(engines)('ten deployers at once on %s', (_, use, index) => {
     expect(await engine.query('SELECT n FROM a ORDER BY n')).toEqual([{ n: 2 }, { n: 5 }]);
     const pids = new Set(children.map(({ pid }) => pid));
     expect(holders().some(({ pid }) => pid !== undefined && pids.has(pid))).toBe(true);
-  }, 120_000);
+  });
 });

@@ -39,7 +39,7 @@ describe.each(engines)('the memory of a process that runs a large file by %s', (
     const large = await peakOf('V3__large.sql', 200 * MB);
     process.stdout.write(`20 MB: ${Math.round(small / 1024)} MB, 200 MB: ${Math.round(large / 1024)} MB\n`);
     expect(large - small).toBeLessThan(MOST_GROWTH_KB);
-  }, 120_000);
+  });
 });
 
 /** Parts of comments, a statement with a long list, and one with a long text: much to split, cheap to run. */

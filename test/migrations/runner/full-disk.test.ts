@@ -9,9 +9,6 @@ import { startMariadb } from '../../harness/mariadb.js';
 import { startPostgres } from '../../harness/postgres.js';
 import { findOwner, type RunningServer } from '../../harness/private-server.js';
 
-// A server each, which writes some 30 MB.
-jest.setTimeout(120_000);
-
 const project = useProjects();
 
 /** A server whose disk has no room for what is written to the table `a`. */

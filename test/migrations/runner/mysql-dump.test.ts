@@ -3,9 +3,6 @@ import { join } from 'node:path';
 import type { MigrationFailedError, Migrator } from '../../../src/migrations/index.js';
 import { failureOf, notesOf, useMariadb, useWorkspace } from './workspace.js';
 
-// Each of its 60 statements is written down by itself.
-jest.setTimeout(30_000);
-
 const dump = readFileSync(join(__dirname, 'mysql-dump.sql'), 'utf8');
 
 describe.each(['mysql2', 'mariadb'] as const)('what mariadb-dump wrote, by %s', (driver) => {

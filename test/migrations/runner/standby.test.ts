@@ -5,8 +5,6 @@ import { startPostgres } from '../../harness/postgres.js';
 import { startStandby } from '../../harness/postgres-standby.js';
 import type { RunningServer } from '../../harness/private-server.js';
 
-jest.setTimeout(120_000);
-
 const project = useProjects();
 let primary: RunningServer;
 let standby: RunningServer;
