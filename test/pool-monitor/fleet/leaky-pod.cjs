@@ -1,16 +1,12 @@
-// One pod of a service that leaks: as many connections as it is told, given back when it is told. Its time passes when it is
-// told, too: no pod is ahead of one that the machine keeps waiting.
+// One pod of a service that leaks: as many connections as it is told, given back when it is told.
 const [root, given] = process.argv.slice(2);
 const { driver, config, groupMs, instance, slack } = JSON.parse(given);
 const { createPoolMonitor, slackWebhook } = require(`${root}/pool-monitor/index.js`);
-const { ManualClock } = require(`${root}/testing/index.js`);
 
 const isPg = driver === 'pg';
 const pool = isPg ? new (require('pg').Pool)(config) : require('mysql2/promise').createPool(config);
 if (isPg) pool.on('error', () => {});
-const clock = new ManualClock();
 const monitor = createPoolMonitor({
-  clock,
   service: 'orders',
   // Of this file alone: on MariaDB a fleet is one for the whole server, which the other files have as well.
   environment: 'one message',
@@ -31,20 +27,13 @@ async function placeOrder() {
 const commands = {
   leak: (count) => Promise.all(Array.from({ length: count }, placeOrder)),
   release: () => lost.splice(0).forEach((client) => client.release()),
-  // The databases know no time but their own: it passes no faster.
-  pass: async (ms) => {
-    clock.advance(ms);
-    await new Promise((resolve) => setTimeout(resolve, ms));
-  },
 };
-process.on('message', async ({ command, amount }) => {
-  await commands[command](amount);
+process.on('message', async ({ command, count }) => {
+  await commands[command](count);
   process.send(command);
 });
 process.once('disconnect', async () => {
-  const passing = setInterval(() => clock.advance(100), 100);
   await monitor.stop();
   await pool.end();
-  clearInterval(passing);
 });
 pool.query('SELECT 1').then(() => process.send('ready'));
