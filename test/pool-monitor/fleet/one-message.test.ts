@@ -9,8 +9,6 @@ import { type SlackServer, startSlack } from '../../harness/slack/slack-server.j
 
 // A group time is for the slowest of three processes, on a machine that does other things as well. On MariaDB they meet every 5 s,
 // which comes on top; PostgreSQL notifies.
-jest.setTimeout(90_000);
-
 const postgres = useDatabase();
 const mysql = useMysqlDatabase();
 
