@@ -4,6 +4,9 @@ import type { Transaction } from '../../src/transaction/transaction.js';
 import { waitedFor } from '../../src/transaction/waited-for.js';
 import { until } from './entries.js';
 
+/** Longer than any test may run: a call looks at the clock as well, where a timer may have had no turn. */
+const LIMIT_MS = 54_321;
+
 /** A `timeoutMs` that passes when the test says so, not when the machine was slow. */
 export interface HandLimit {
   readonly timeoutMs: number;
@@ -11,21 +14,21 @@ export interface HandLimit {
   pass(): void;
 }
 
-export function useHandLimit(timeoutMs = 54_321): HandLimit {
+export function useHandLimit(): HandLimit {
   const running = new Set<() => void>();
   let spy: jest.SpiedFunction<typeof systemClock.setTimer>;
   beforeEach(() => {
     running.clear();
     const { setTimer } = systemClock;
     spy = jest.spyOn(systemClock, 'setTimer').mockImplementation((callback, delayMs) => {
-      if (delayMs !== timeoutMs) return setTimer(callback, delayMs);
+      if (delayMs !== LIMIT_MS) return setTimer(callback, delayMs);
       running.add(callback);
       return { clear: () => void running.delete(callback) };
     });
   });
   afterEach(() => spy.mockRestore());
   return {
-    timeoutMs,
+    timeoutMs: LIMIT_MS,
     pass() {
       if (running.size === 0) throw new Error('no call runs with this limit');
       for (const callback of running) callback();

@@ -13,7 +13,7 @@ import { useLog } from './log.js';
 const mysql = useMysqlDatabase();
 const postgres = useDatabase();
 useLog();
-const limit = useHandLimit(300);
+const limit = useHandLimit();
 
 const NOT_CANCELLED =
   /What ran on the server could not be cancelled within 1000 ms: the connection was closed, and the server may go on, and keep the locks, until the statement ends; then it rolls back; statements that the method still sends are refused\.$/;
@@ -52,7 +52,7 @@ describe('MySQL', () => {
 
   test('mysql2, whose KILL finds no connection: the statement goes on, and the error says so', async () => {
     const { pool } = startMysqlPool(mysql, { url: await oneConnection(), max: 1 });
-    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: limit.timeoutMs }));
     await passOnceItWaits();
     const error = await failure;
     expect(await waiting()).toHaveLength(1);
@@ -65,7 +65,7 @@ describe('MySQL', () => {
 
   test('mysql2, whose KILL arrives: it was cancelled', async () => {
     const { pool } = startMysqlPool(mysql);
-    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: limit.timeoutMs }));
     await passOnceItWaits();
     const error = await failure;
     expect(await waiting()).toEqual([]);
@@ -77,7 +77,7 @@ describe('MySQL', () => {
     const { pool } = startMysqlPool(mysql);
     let inner: Error | undefined;
     const outer = runInTransaction(async () => {
-      const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+      const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: limit.timeoutMs }));
       await passOnceItWaits();
       inner = await failure;
       expect(inner.message).toMatch(/What runs on the server is cancelled and the transaction rolled back; /);
@@ -92,7 +92,7 @@ describe('MySQL', () => {
     ['whose user may have one', true],
   ])('mariadb, %s: its connection was closed, and no more is claimed', async (_, isSingle) => {
     const { pool } = startMariadbPool(mysql, isSingle ? { url: await oneConnection(), max: 1 } : {});
-    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: 300 }));
+    const failure = failureOf(runInTransaction(() => pool.query(WAIT), { timeoutMs: limit.timeoutMs }));
     await passOnceItWaits();
     const error = await failure;
     expect(error).toMatchObject({ code: 'TRANSACTION_TIMEOUT', message: expect.stringMatching(CLOSED) });
@@ -114,7 +114,7 @@ describe('PostgreSQL', () => {
         limit.pass();
         await new Promise(() => undefined);
       },
-      { timeoutMs: 300 },
+      { timeoutMs: limit.timeoutMs },
     );
     expect((await failureOf(call)).message).toMatch(CLOSED);
   });
@@ -132,7 +132,7 @@ describe('PostgreSQL', () => {
         limit.pass();
         await new Promise(() => undefined);
       },
-      { timeoutMs: 300 },
+      { timeoutMs: limit.timeoutMs },
     );
     expect((await failureOf(call)).message).not.toMatch(/could not be cancelled/);
   });
@@ -152,7 +152,7 @@ describe('PostgreSQL', () => {
         (client as unknown as { processID: number }).processID = 1;
         await pool.query('SELECT pg_sleep(30)');
       },
-      { timeoutMs: 300 },
+      { timeoutMs: limit.timeoutMs },
     );
     const failure = failureOf(call);
     await until(async () => (await running()).length === 1);

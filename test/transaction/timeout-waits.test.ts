@@ -14,7 +14,7 @@ import { gate, until, useEntries } from './entries.js';
 import { useHandLimit, whenWaitingFor } from './hand-limit.js';
 
 const entries = useEntries({ max: 2 });
-const limit = useHandLimit(300);
+const limit = useHandLimit();
 
 /** The time is up once a transaction waits for that, and the server sleeps where it is to. */
 async function passWhileWaitingFor(told: string): Promise<void> {
@@ -113,7 +113,7 @@ const cases: readonly Case[] = [
 ];
 
 test.each(cases)('$what: the error says that this was waited for', async ({ work, told, outcome }) => {
-  const failure = failureOf(runInTransaction(work, { name: 'Orders.place', timeoutMs: 300 }));
+  const failure = failureOf(runInTransaction(work, { name: 'Orders.place', timeoutMs: limit.timeoutMs }));
   await passWhileWaitingFor(told);
   expect(await failure).toMatchObject(havingWaitedFor(told, outcome));
   for (const client of held.splice(0)) client.release();
@@ -122,7 +122,8 @@ test.each(cases)('$what: the error says that this was waited for', async ({ work
 const joining: readonly TransactionOptions[] = [{}, { propagation: 'NESTED' }];
 
 test.each(joining)('the limit of an inner method, with %j, says it as well', async (options) => {
-  const inner = () => runInTransaction(sleep, { ...options, name: 'Orders.place', timeoutMs: 300 });
+  const inner = () =>
+    runInTransaction(sleep, { ...options, name: 'Orders.place', timeoutMs: limit.timeoutMs });
   const told = `the answer to a statement ${place}`;
   const failure = failureOf(runInTransaction(inner));
   await passWhileWaitingFor(told);
@@ -140,7 +141,7 @@ test('a method over several data sources is told on which of them it waited', as
         await entries.add('a');
         await pool.query('SELECT pg_sleep(60)');
       },
-      { name: 'Orders.place', timeoutMs: 300, dataSource: ['default', 'ledger'] },
+      { name: 'Orders.place', timeoutMs: limit.timeoutMs, dataSource: ['default', 'ledger'] },
     ),
   );
   await passWhileWaitingFor(told);
@@ -155,7 +156,7 @@ test('where COMMIT gets no answer in time, the cause says that it was waited for
   entries.db.defer(() => unmanagePool(managed));
   const commit = proxy.once(/^COMMIT/, { action: 'hold' });
   const call = runInTransaction(() => pool.query("INSERT INTO entry (label) VALUES ('a')"), {
-    timeoutMs: 300,
+    timeoutMs: limit.timeoutMs,
     dataSource: 'proxied',
   });
   void commit.fired.then(limit.pass);
@@ -176,7 +177,7 @@ function havingWaitedFor(told: string, outcome = 'What ran on the server was can
     code: 'TRANSACTION_TIMEOUT',
     message: expect.stringMatching(
       new RegExp(
-        `^"Orders\\.place" ran longer than its timeoutMs of 300\\. When the time was up, its transaction waited for ${told}\\. ${outcome}`,
+        `^"Orders\\.place" ran longer than its timeoutMs of ${limit.timeoutMs}\\. When the time was up, its transaction waited for ${told}\\. ${outcome}`,
       ),
     ),
   };
