@@ -68,7 +68,7 @@ export class BuiltPackage {
     const main = join(application, 'main.js');
     writeFileSync(main, script);
     const env = { PATH: process.env['PATH'] ?? '' };
-    return run(process.execPath, [main, ...args], { cwd: application, env, timeout: 20_000 });
+    return run(process.execPath, [main, ...args], { cwd: application, env, timeout: 120_000 });
   }
 
   remove(): void {

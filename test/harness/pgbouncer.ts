@@ -9,7 +9,7 @@ import { ServerWatchdog } from './server-watchdog.js';
 /** `pool_mode` of PgBouncer. */
 export type PoolMode = 'transaction' | 'session' | 'statement';
 
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 60_000;
 
 /**
  * Starts a PgBouncer in front of a PostgreSQL: it lets everybody in, and has `size` sessions for a database.

@@ -2,7 +2,7 @@ import type { TrackedPool } from './tracked-pool.js';
 
 export type Closer = () => unknown;
 
-const closerLimitMs = 5000;
+const closerLimitMs = 30_000;
 
 /** What a test (or a file) opened through the harness, in the order in which it must be closed. */
 export class Resources {
