@@ -5,7 +5,7 @@ import { waitedFor } from '../../src/transaction/waited-for.js';
 import { until } from './entries.js';
 
 /** Longer than any test may run: a call looks at the clock as well, where a timer may have had no turn. */
-const LIMIT_MS = 54_321;
+const LIMIT_MS = 987_654;
 
 /** A `timeoutMs` that passes when the test says so, not when the machine was slow. */
 export interface HandLimit {
