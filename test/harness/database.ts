@@ -23,8 +23,6 @@ import { TrackedPool, callerLocation } from './tracked-pool.js';
 export interface DatabaseOptions {
   /** SQL of the template that the database is made from. Default: `defaultSchema`. */
   readonly schema?: string;
-  /** How long a connection may take to go away after the test that used it. Default {@link LEAK_GRACE_MS}. */
-  readonly leakGraceMs?: number;
 }
 
 const observerName = 'holdfast-test-observer';
@@ -57,7 +55,6 @@ export function useDatabase(options: DatabaseOptions = {}): TestDatabase {
 
 export class TestDatabase implements ScopeListener {
   private readonly schema: string;
-  private readonly graceMs: number;
   private readonly ofScope = new Resources();
   private readonly ofTest = new Resources();
   /** Sessions that a test was blamed for already: only one test fails for one leak. */
@@ -68,7 +65,6 @@ export class TestDatabase implements ScopeListener {
 
   constructor(options: DatabaseOptions) {
     this.schema = options.schema ?? defaultSchema;
-    this.graceMs = options.leakGraceMs ?? LEAK_GRACE_MS;
   }
 
   get name(): string {
@@ -211,7 +207,7 @@ export class TestDatabase implements ScopeListener {
         );
         return found.map(({ gid }) => gid);
       },
-      graceMs: this.graceMs,
+      graceMs: LEAK_GRACE_MS,
     };
   }
 

@@ -21,7 +21,7 @@ test('a file that closes what it opened passes, and its database is dropped', as
 });
 
 test('the tests that leak fail, and only they; the database is kept and named', async () => {
-  const run = await runFixture('leaks');
+  const run = await runLeaky('leaks');
   expect(run.exitCode).toBe(1);
   expect(run.failed).toEqual([
     'fails: leaves a client out',
@@ -38,7 +38,7 @@ test('the tests that leak fail, and only they; the database is kept and named', 
 });
 
 test('a connection that outlives the file fails the file', async () => {
-  const run = await runFixture('stray');
+  const run = await runLeaky('stray');
   expect(run).toMatchObject({ exitCode: 1, failed: [] });
   expect(run.output).toMatch(/still connected: pid \d+, idle, application "stray"/);
   const [name] = await databasesLike('harness_fixtures_stray%');
@@ -46,7 +46,7 @@ test('a connection that outlives the file fails the file', async () => {
 });
 
 test('a server that outlives the file fails the file', async () => {
-  const run = await runFixture('open-server', { HOLDFAST_TEST_LEAK_GRACE_MS: '50' });
+  const run = await runLeaky('open-server');
   expect(run).toMatchObject({ exitCode: 1, failed: [] });
   expect(run.output).toContain('keeps the process alive: 1 x listening TCP server');
 });
@@ -56,6 +56,10 @@ interface FixtureRun {
   readonly failed: readonly string[];
   readonly output: string;
 }
+
+/** What it leaks is still there after any time. */
+const runLeaky = (name: string): Promise<FixtureRun> =>
+  runFixture(name, { HOLDFAST_TEST_LEAK_GRACE_MS: '50' });
 
 /** Runs jest on one fixture, against the server of this run. */
 async function runFixture(name: string, env?: Readonly<Record<string, string>>): Promise<FixtureRun> {

@@ -4,7 +4,7 @@ import type { TrackedPool } from './tracked-pool.js';
 /**
  * How long what a test had may take to go away: only what never goes is a leak. A server's process that waits for its turn
  * on the machine has not noticed a closed socket for as long. Nobody waits for this but who leaks:
- * the fixtures that do shorten it.
+ * the fixtures that do have it shortened.
  */
 export const LEAK_GRACE_MS = Number(process.env['HOLDFAST_TEST_LEAK_GRACE_MS'] ?? 15_000);
 
