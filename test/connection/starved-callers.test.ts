@@ -89,9 +89,8 @@ describe.each(cases)('$name', ({ driver, limit }) => {
       expect(error).toBeInstanceOf(AcquireTimeoutError);
       expect(error).toMatchObject({ code: 'ACQUIRE_TIMEOUT', retryable: true });
       const [first, ...explanations] = error.message.split('\n');
-      expect(first).toMatch(
-        new RegExp(`${who} got no connection of pool "default" in time: ${limit.why.source}`),
-      );
+      expect(first).toContain(`${who} got no connection of pool "default" in time: `);
+      expect(first).toMatch(new RegExp(`in time: ${limit.why.source}`));
       expect(first).toContain('. In use 1 of 1, idle 0, pending ');
       expect(explanations).toEqual([`${HOLDER} ${kind} of default waited.`, 'And 3 more callers wait.']);
       expect(error.stack).toContain(`AcquireTimeoutError: ${error.message}\n`);

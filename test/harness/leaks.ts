@@ -3,10 +3,10 @@ import type { TrackedPool } from './tracked-pool.js';
 
 /**
  * How long what a test had may take to go away: only what never goes is a leak. A server's process that waits for its turn
- * on the machine has not noticed a closed socket for as long. Nobody waits for this but who leaks:
- * the fixtures that do have it shortened.
+ * on the machine has not noticed a closed socket for as long. Shorter than the 10 s after which a pool of pg
+ * that nobody ended lets its connections go. Nobody waits for this but who leaks: the fixtures that do have it shortened.
  */
-export const LEAK_GRACE_MS = Number(process.env['HOLDFAST_TEST_LEAK_GRACE_MS'] ?? 15_000);
+export const LEAK_GRACE_MS = Number(process.env['HOLDFAST_TEST_LEAK_GRACE_MS'] ?? 5000);
 
 /** One row of pg_stat_activity, without the harness's own connections. */
 export interface ServerSession {
